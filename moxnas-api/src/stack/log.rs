@@ -1,0 +1,33 @@
+//! A line in the log per request, without what might be secret: no query, header or body.
+
+use std::sync::Arc;
+
+use poem::{Endpoint, IntoResponse, Request, Response};
+use poem_openapi::OperationId;
+use tokio::time::Instant;
+
+use super::RequestId;
+use crate::server::Peer;
+
+/// Log the request when its answer begins. Server errors stand out, the rest is for debugging:
+/// the audit record tells who changed what.
+pub(super) async fn log<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let id = request.extensions().get::<RequestId>().cloned();
+    let peer = request.extensions().get::<Peer>().copied();
+    let response = endpoint.call(request).await?.into_response();
+
+    let status = response.status().as_u16();
+    let operation = response
+        .data::<OperationId>()
+        .map_or("", |operation| operation.0);
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let id = id.as_ref().map_or("", |id| &id.0);
+    if response.status().is_server_error() {
+        tracing::error!(%method, path, status, operation, ms, request_id = id, ?peer, "answered");
+    } else {
+        tracing::debug!(%method, path, status, operation, ms, request_id = id, ?peer, "answered");
+    }
+    Ok(response)
+}

@@ -1,0 +1,172 @@
+//! Sessions: from a password to a pair of tokens, and from one pair to the next.
+
+use std::time::Duration;
+
+use super::{
+    Auth, AuthError, Checked, Secret, standing, to_the_end,
+    token::{self, ACCESS_LIFE, REFRESH_LIFE},
+};
+use crate::{
+    actor::Role,
+    store::{Login, NewSession, Revoked, Write},
+};
+
+/// A session that has begun or goes on.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// What [`super::Identity::session`] says for its tokens.
+    pub id: String,
+    /// Shown with every request.
+    pub token: Secret,
+    /// Shown once, for the next [`Session`].
+    pub refresh_token: Secret,
+    /// How long `token` lasts.
+    pub expires_in: Duration,
+    /// Whose.
+    pub login: LoginInfo,
+}
+
+/// What a login is told about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginInfo {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub username: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+impl Auth {
+    /// Begin a session with a password. `address` is that of the client, without port.
+    pub async fn login(
+        &self,
+        username: &str,
+        password: &str,
+        address: Option<&str>,
+    ) -> Result<Session, AuthError> {
+        let login = self.check_password(username, password, address).await?;
+        let (auth, address) = (self.clone(), address.map(str::to_owned));
+        to_the_end(async move { auth.begin_session(&login, address).await }).await
+    }
+
+    /// Go on with a session: the refresh token is used up, the answer has the next.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Session, AuthError> {
+        let hash = token::refresh_token_hash(refresh_token).ok_or(AuthError::RefreshUnknown)?;
+        let auth = self.clone();
+        to_the_end(async move { auth.rotate(&hash).await }).await
+    }
+
+    /// End the session that a refresh token, used or not, belongs to.
+    pub async fn logout(&self, refresh_token: &str) -> Result<(), AuthError> {
+        let hash = token::refresh_token_hash(refresh_token).ok_or(AuthError::RefreshUnknown)?;
+        let auth = self.clone();
+        self.change(async move {
+            let mut write = auth.0.store.begin_write().await?;
+            let token = write
+                .refresh_token(&hash)
+                .await?
+                .ok_or(AuthError::RefreshUnknown)?;
+            write
+                .revoke_session(&token.session, Revoked::Logout, auth.0.clock.now())
+                .await?;
+            Ok(write.commit().await?)
+        })
+        .await
+    }
+
+    /// End the session of an access token; see [`super::Identity::session`].
+    pub async fn logout_session(&self, session: &str) -> Result<(), AuthError> {
+        let (auth, session) = (self.clone(), session.to_owned());
+        self.change(async move {
+            let mut write = auth.0.store.begin_write().await?;
+            write
+                .revoke_session(&session, Revoked::Logout, auth.0.clock.now())
+                .await?;
+            Ok(write.commit().await?)
+        })
+        .await
+    }
+
+    async fn begin_session(
+        &self,
+        checked: &Checked,
+        address: Option<String>,
+    ) -> Result<Session, AuthError> {
+        let mut write = self.0.store.begin_write().await?;
+        // Checking took a while: the password may be another by now, or the login disabled.
+        let found = write.credentials(&checked.login.username).await?;
+        let found = found.filter(|it| it.password_hash == checked.password_hash);
+        let login = found.ok_or(AuthError::WrongCredentials)?.login;
+        if login.disabled {
+            return Err(AuthError::LoginDisabled);
+        }
+        let at = self.0.clock.now();
+        let id = token::new_session_id().map_err(AuthError::Random)?;
+        write.forget_expired(at).await?;
+        let (login_id, expires_at) = (login.id, at + REFRESH_LIFE);
+        let new = NewSession {
+            id: id.clone(),
+            login: login_id,
+            address,
+            at,
+            expires_at,
+        };
+        write.begin_session(&new).await?;
+        self.issue(write, id, &login).await
+    }
+
+    async fn rotate(&self, hash: &[u8; 32]) -> Result<Session, AuthError> {
+        let mut write = self.0.store.begin_write().await?;
+        let token = write
+            .refresh_token(hash)
+            .await?
+            .ok_or(AuthError::RefreshUnknown)?;
+        standing(&token.state)?;
+        let now = self.0.clock.now();
+        if token.used_at.is_some() {
+            write
+                .revoke_session(&token.session, Revoked::Reuse, now)
+                .await?;
+            let done = write.commit().await;
+            self.0.known.forget();
+            done?;
+            return Err(AuthError::RefreshReused {
+                username: token.state.login.username,
+            });
+        }
+        if now >= token.expires_at {
+            return Err(AuthError::RefreshExpired);
+        }
+        write.use_refresh_token(token.id, now).await?;
+        self.issue(write, token.session, &token.state.login).await
+    }
+
+    /// The next pair of tokens of a session, and the end of the transaction that they are part of.
+    async fn issue(
+        &self,
+        mut write: Write,
+        session: String,
+        login: &Login,
+    ) -> Result<Session, AuthError> {
+        let now = self.0.clock.now();
+        let (refresh_token, hash) = token::new_refresh_token().map_err(AuthError::Random)?;
+        let token = self.0.tokens.issue(login.id, &session, now)?;
+        write
+            .add_refresh_token(&session, &hash, now, now + REFRESH_LIFE)
+            .await?;
+        write.commit().await?;
+        let login = LoginInfo {
+            id: login.id,
+            username: login.username.clone(),
+            role: login.role,
+        };
+        Ok(Session {
+            id: session,
+            token,
+            refresh_token,
+            expires_in: ACCESS_LIFE,
+            login,
+        })
+    }
+}

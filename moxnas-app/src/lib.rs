@@ -1,0 +1,5 @@
+//! MoxNAS.
+
+pub mod actor;
+pub mod auth;
+pub mod store;

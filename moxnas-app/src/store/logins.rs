@@ -1,0 +1,246 @@
+//! Logins: who can be someone here.
+
+use std::{fmt, time::SystemTime};
+
+use sqlx::{FromRow, SqliteExecutor};
+
+use super::{Store, StoreError, Write, failed, from_millis, to_millis};
+use crate::actor::Role;
+
+/// A login, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Never used again, even when the login is gone.
+    pub id: i64,
+    /// Lower case.
+    pub username: String,
+    /// What it may do.
+    pub role: Role,
+    /// Cannot log in, and nothing issued to it counts.
+    pub disabled: bool,
+    /// Whether there is a password to log in with.
+    pub has_password: bool,
+    /// When it was made.
+    pub created_at: SystemTime,
+    /// When role, password or `disabled` last changed.
+    pub updated_at: SystemTime,
+}
+
+/// A login with what its password is checked against.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Whose.
+    pub login: Login,
+    /// PHC string.
+    pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A login to be made.
+#[derive(Clone)]
+pub struct NewLogin {
+    /// Lower case; see [`crate::auth::LoginName`].
+    pub username: String,
+    /// What it may do.
+    pub role: Role,
+    /// PHC string; `None` for a login that cannot log in until it gets one.
+    pub password_hash: Option<String>,
+    /// The time now.
+    pub at: SystemTime,
+}
+
+impl Store {
+    /// The login of this name.
+    pub async fn login(&self, username: &str) -> Result<Option<Login>, StoreError> {
+        Ok(by_name(&self.pool, username).await?.map(|it| it.login))
+    }
+
+    /// The login of this name, with its password hash.
+    pub async fn credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError> {
+        by_name(&self.pool, username).await
+    }
+
+    /// The login of this number, with its password hash.
+    pub async fn credentials_of(&self, login: i64) -> Result<Option<Credentials>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, username, role, password_hash, disabled, created_at, updated_at
+             FROM login WHERE id = $1",
+        )
+        .bind(login)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed("read a login"))?;
+        Ok(row.map(Credentials::from))
+    }
+
+    /// All logins, by name.
+    pub async fn logins(&self) -> Result<Vec<Login>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, username, role, password_hash, disabled, created_at, updated_at
+             FROM login ORDER BY username",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list the logins"))?;
+        Ok(rows
+            .into_iter()
+            .map(|it| Credentials::from(it).login)
+            .collect())
+    }
+
+    /// How many logins there are.
+    pub async fn count_logins(&self) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM login")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("count the logins"))?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+impl Write {
+    /// The login of this name, with its password hash.
+    pub async fn credentials(&mut self, username: &str) -> Result<Option<Credentials>, StoreError> {
+        by_name(&mut *self.tx, username).await
+    }
+
+    /// Make a login; the answer is its number.
+    pub async fn create_login(&mut self, new: &NewLogin) -> Result<i64, StoreError> {
+        sqlx::query_scalar(
+            "INSERT INTO login (username, role, password_hash, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $4) RETURNING id",
+        )
+        .bind(&new.username)
+        .bind(new.role.as_str())
+        .bind(&new.password_hash)
+        .bind(to_millis(new.at))
+        .fetch_one(&mut *self.tx)
+        .await
+        .map_err(|error| match error.as_database_error() {
+            Some(it) if it.is_unique_violation() => StoreError::NameTaken(new.username.clone()),
+            _ => failed("make a login")(error),
+        })
+    }
+
+    /// Give a login another password. Its sessions are the caller's to end.
+    pub async fn set_password_hash(
+        &mut self,
+        login: i64,
+        password_hash: &str,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE login SET password_hash = $2, updated_at = $3 WHERE id = $1")
+            .bind(login)
+            .bind(password_hash)
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("change a password"))?;
+        Ok(())
+    }
+
+    /// Give a login another role.
+    pub async fn set_role(
+        &mut self,
+        login: i64,
+        role: Role,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE login SET role = $2, updated_at = $3 WHERE id = $1")
+            .bind(login)
+            .bind(role.as_str())
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("change a role"))?;
+        Ok(())
+    }
+
+    /// Let a login in again.
+    pub async fn enable_login(&mut self, login: i64, at: SystemTime) -> Result<(), StoreError> {
+        self.set_disabled(login, false, at).await
+    }
+
+    /// Let a login in no more. Its sessions are the caller's to end.
+    pub async fn disable_login(&mut self, login: i64, at: SystemTime) -> Result<(), StoreError> {
+        self.set_disabled(login, true, at).await
+    }
+
+    async fn set_disabled(
+        &mut self,
+        login: i64,
+        disabled: bool,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE login SET disabled = $2, updated_at = $3 WHERE id = $1")
+            .bind(login)
+            .bind(disabled)
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("enable or disable a login"))?;
+        Ok(())
+    }
+}
+
+async fn by_name(
+    on: impl SqliteExecutor<'_>,
+    username: &str,
+) -> Result<Option<Credentials>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, username, role, password_hash, disabled, created_at, updated_at
+         FROM login WHERE username = $1",
+    )
+    .bind(username)
+    .fetch_optional(on)
+    .await
+    .map_err(failed("read a login"))?;
+    Ok(row.map(Credentials::from))
+}
+
+/// The columns of `login`; also read as part of joins.
+#[derive(FromRow)]
+pub(super) struct Row {
+    id: i64,
+    username: String,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    password_hash: Option<String>,
+    disabled: bool,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl From<Row> for Credentials {
+    fn from(row: Row) -> Credentials {
+        let Row {
+            id,
+            username,
+            role,
+            password_hash,
+            disabled,
+            created_at,
+            updated_at,
+        } = row;
+        let login = Login {
+            id,
+            username,
+            role,
+            disabled,
+            has_password: password_hash.is_some(),
+            created_at: from_millis(created_at),
+            updated_at: from_millis(updated_at),
+        };
+        Credentials {
+            login,
+            password_hash,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Sessions and their refresh tokens.
+//!
+//! A session is what a refresh token's "family" is elsewhere: one login on one client. Revoking it
+//! is one row, however often its token was rotated. Only hashes of tokens are stored.
+
+use std::time::SystemTime;
+
+use sqlx::FromRow;
+
+use super::{Credentials, Login, Store, StoreError, Write, failed, from_millis, logins, to_millis};
+
+/// A session to be begun.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Random and unique.
+    pub id: String,
+    /// Whose.
+    pub login: i64,
+    /// Where from.
+    pub address: Option<String>,
+    /// The time now.
+    pub at: SystemTime,
+    /// End of its first refresh token.
+    pub expires_at: SystemTime,
+}
+
+/// What a session is worth at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// Whose.
+    pub login: Login,
+    /// When it was ended, if it was.
+    pub revoked_at: Option<SystemTime>,
+}
+
+/// A refresh token as the database knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its number.
+    pub id: i64,
+    /// The session it belongs to.
+    pub session: String,
+    /// When it can no longer be used.
+    pub expires_at: SystemTime,
+    /// When it was used. It works once.
+    pub used_at: Option<SystemTime>,
+    /// Whose, and whether the session still stands.
+    pub state: SessionState,
+}
+
+/// Why a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// The client said so.
+    Logout,
+    /// A refresh token came a second time: one of two holders has stolen it.
+    Reuse,
+    /// The login has another password.
+    Password,
+    /// The login was disabled.
+    Disabled,
+}
+
+impl Revoked {
+    fn as_str(self) -> &'static str {
+        match self {
+            Revoked::Logout => "logout",
+            Revoked::Reuse => "reuse",
+            Revoked::Password => "password",
+            Revoked::Disabled => "disabled",
+        }
+    }
+}
+
+impl Store {
+    /// The session of this name.
+    pub async fn session(&self, id: &str) -> Result<Option<SessionState>, StoreError> {
+        let row: Option<StateRow> = sqlx::query_as(
+            "SELECT login.id, login.username, login.role, login.password_hash, login.disabled,
+                    login.created_at, login.updated_at, session.revoked_at
+             FROM session JOIN login ON login.id = session.login_id WHERE session.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed("read a session"))?;
+        Ok(row.map(SessionState::from))
+    }
+}
+
+impl Write {
+    /// Begin a session.
+    pub async fn begin_session(&mut self, new: &NewSession) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO session (id, login_id, address, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&new.id)
+        .bind(new.login)
+        .bind(&new.address)
+        .bind(to_millis(new.at))
+        .bind(to_millis(new.expires_at))
+        .execute(&mut *self.tx)
+        .await
+        .map_err(failed("begin a session"))?;
+        Ok(())
+    }
+
+    /// Add a refresh token to a session, which from then on lasts as long as the token.
+    pub async fn add_refresh_token(
+        &mut self,
+        session: &str,
+        hash: &[u8; 32],
+        issued_at: SystemTime,
+        expires_at: SystemTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO refresh_token (session_id, secret_hash, issued_at, expires_at)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(session)
+        .bind(&hash[..])
+        .bind(to_millis(issued_at))
+        .bind(to_millis(expires_at))
+        .execute(&mut *self.tx)
+        .await
+        .map_err(failed("add a refresh token"))?;
+        sqlx::query("UPDATE session SET expires_at = $2 WHERE id = $1")
+            .bind(session)
+            .bind(to_millis(expires_at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("prolong a session"))?;
+        Ok(())
+    }
+
+    /// The refresh token with this hash.
+    pub async fn refresh_token(
+        &mut self,
+        hash: &[u8; 32],
+    ) -> Result<Option<StoredToken>, StoreError> {
+        let row: Option<TokenRow> = sqlx::query_as(
+            "SELECT login.id, login.username, login.role, login.password_hash, login.disabled,
+                    login.created_at, login.updated_at, session.revoked_at,
+                    refresh_token.id AS token_id, refresh_token.session_id,
+                    refresh_token.expires_at, refresh_token.used_at
+             FROM refresh_token
+             JOIN session ON session.id = refresh_token.session_id
+             JOIN login ON login.id = session.login_id
+             WHERE refresh_token.secret_hash = $1",
+        )
+        .bind(&hash[..])
+        .fetch_optional(&mut *self.tx)
+        .await
+        .map_err(failed("read a refresh token"))?;
+        Ok(row.map(StoredToken::from))
+    }
+
+    /// Remember that a refresh token was used.
+    pub async fn use_refresh_token(&mut self, id: i64, at: SystemTime) -> Result<(), StoreError> {
+        sqlx::query("UPDATE refresh_token SET used_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("use a refresh token"))?;
+        Ok(())
+    }
+
+    /// End a session. The first reason stays.
+    pub async fn revoke_session(
+        &mut self,
+        id: &str,
+        why: Revoked,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE session SET revoked_at = $2, revoked_for = $3
+             WHERE id = $1 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(to_millis(at))
+        .bind(why.as_str())
+        .execute(&mut *self.tx)
+        .await
+        .map_err(failed("end a session"))?;
+        Ok(())
+    }
+
+    /// End all sessions of a login; the answer is how many stood.
+    pub async fn revoke_sessions_of(
+        &mut self,
+        login: i64,
+        why: Revoked,
+        at: SystemTime,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE session SET revoked_at = $2, revoked_for = $3
+             WHERE login_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(login)
+        .bind(to_millis(at))
+        .bind(why.as_str())
+        .execute(&mut *self.tx)
+        .await
+        .map_err(failed("end the sessions of a login"))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Drop sessions and refresh tokens that have expired; the answer is how many sessions.
+    pub async fn forget_expired(&mut self, at: SystemTime) -> Result<u64, StoreError> {
+        sqlx::query("DELETE FROM refresh_token WHERE expires_at <= $1")
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("forget expired refresh tokens"))?;
+        let done = sqlx::query("DELETE FROM session WHERE expires_at <= $1")
+            .bind(to_millis(at))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("forget expired sessions"))?;
+        Ok(done.rows_affected())
+    }
+}
+
+#[derive(FromRow)]
+struct StateRow {
+    #[sqlx(flatten)]
+    login: logins::Row,
+    revoked_at: Option<i64>,
+}
+
+impl From<StateRow> for SessionState {
+    fn from(row: StateRow) -> SessionState {
+        SessionState {
+            login: Credentials::from(row.login).login,
+            revoked_at: row.revoked_at.map(from_millis),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    #[sqlx(flatten)]
+    state: StateRow,
+    token_id: i64,
+    session_id: String,
+    expires_at: i64,
+    used_at: Option<i64>,
+}
+
+impl From<TokenRow> for StoredToken {
+    fn from(row: TokenRow) -> StoredToken {
+        StoredToken {
+            id: row.token_id,
+            session: row.session_id,
+            expires_at: from_millis(row.expires_at),
+            used_at: row.used_at.map(from_millis),
+            state: row.state.into(),
+        }
+    }
+}

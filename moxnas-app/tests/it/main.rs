@@ -1,0 +1,6 @@
+//! What the crate promises to those above it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod auth;
+mod store;

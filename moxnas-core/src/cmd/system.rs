@@ -1,0 +1,178 @@
+//! The runner of a real machine: the only place in the workspace that starts a process.
+
+use std::{
+    io::{Read, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+
+use super::{Cause, Cmd, CmdError, Output, Runner};
+
+/// Starts programs with a cleared environment, in a process group of their own, and kills the
+/// whole group at the time limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRunner;
+
+impl SystemRunner {
+    /// More than this of either stream is read and thrown away.
+    pub const OUTPUT_MAX: usize = 16 << 20;
+
+    /// How long a killed group may take to go, and a pipe to close after its program ended.
+    const PATIENCE: Duration = Duration::from_secs(2);
+}
+
+impl Runner for SystemRunner {
+    fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
+        let fail = |cause| CmdError { cmd: Box::new(cmd.clone()), cause };
+        let program = cmd.tool.find().ok_or_else(|| fail(Cause::Missing(cmd.tool.name())))?;
+        #[expect(clippy::disallowed_methods, reason = "this is the runner")]
+        let mut child = Command::new(program)
+            .arg0(cmd.tool.name())
+            .args(&cmd.args)
+            .env_clear()
+            .env("LC_ALL", "C.UTF-8")
+            .env("PATH", super::TOOL_FOLDERS.join(":"))
+            .current_dir("/")
+            .process_group(0)
+            .stdin(if cmd.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|err| fail(Cause::Start(err)))?;
+
+        let group = Pid::from_raw(child.id().cast_signed());
+        let stdout = Capture::start(child.stdout.take());
+        let stderr = Capture::start(child.stderr.take());
+        feed(child.stdin.take(), cmd.stdin.clone());
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || done.send(child.wait()));
+
+        let status = match ended.recv_timeout(cmd.limit) {
+            Ok(status) => status.map_err(|err| fail(Cause::Start(err)))?,
+            Err(_) => {
+                // The group may be gone by now; then there is nothing to kill.
+                let _ = killpg(group, Signal::SIGKILL);
+                let killed = ended.recv_timeout(SystemRunner::PATIENCE).is_ok();
+                let cause = if killed { Cause::TimedOut } else { Cause::Stuck };
+                return Err(fail(cause(cmd.limit)));
+            }
+        };
+        judge(cmd, status, stdout.finish(), stderr.finish()).map_err(fail)
+    }
+}
+
+fn judge(cmd: &Cmd, status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8>) -> Result<Output, Cause> {
+    match status.code() {
+        Some(status) if cmd.accept.takes(status) => Ok(Output { status, stdout, stderr }),
+        Some(status) => Err(Cause::Exit {
+            status,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }),
+        None => Err(Cause::Signal(status.signal().unwrap_or_default())),
+    }
+}
+
+/// Write on a thread: a program that never reads must not block the caller.
+fn feed(pipe: Option<ChildStdin>, text: Vec<u8>) {
+    if let Some(mut pipe) = pipe {
+        // A program may end without having read all of it; its exit status tells.
+        thread::spawn(move || pipe.write_all(&text));
+    }
+}
+
+/// Reads one stream on a thread of its own.
+struct Capture {
+    text: Arc<Mutex<Vec<u8>>>,
+    closed: mpsc::Receiver<()>,
+}
+
+impl Capture {
+    fn start(pipe: Option<impl Read + Send + 'static>) -> Capture {
+        let (done, closed) = mpsc::channel();
+        let text = Arc::new(Mutex::new(Vec::new()));
+        if let Some(mut pipe) = pipe {
+            let text = Arc::clone(&text);
+            thread::spawn(move || {
+                let mut buffer = [0; 8192];
+                while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                    let mut text = text.lock().expect("no holder of this lock panics");
+                    let room = SystemRunner::OUTPUT_MAX.saturating_sub(text.len());
+                    text.extend_from_slice(&buffer[..count.min(room)]);
+                }
+                drop(done);
+            });
+        }
+        Capture { text, closed }
+    }
+
+    /// All that was written, or what there is when a grandchild keeps the pipe open.
+    fn finish(self) -> Vec<u8> {
+        let _ = self.closed.recv_timeout(SystemRunner::PATIENCE);
+        std::mem::take(&mut *self.text.lock().expect("no holder of this lock panics"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chain::chain,
+        clock::Stopwatch,
+        cmd::{Accept, Tool},
+    };
+
+    const SH: Tool = Tool::new("sh");
+
+    fn sh(script: &str) -> Cmd {
+        Cmd::new(SH).args(["-c", script])
+    }
+
+    #[test]
+    fn a_failure_carries_the_command_and_what_it_said() {
+        let err = SystemRunner.run(&Cmd::new(Tool::new("ls")).arg("/no/such file")).unwrap_err();
+        assert_eq!(
+            chain(&err),
+            "`ls \"/no/such file\"` failed: exit status 2: ls: cannot access '/no/such file': No such \
+             file or directory"
+        );
+        let err = SystemRunner.run(&Cmd::new(Tool::new("no-such-tool"))).unwrap_err();
+        assert_eq!(chain(&err), "`no-such-tool` failed: no-such-tool is not installed");
+    }
+
+    #[test]
+    fn the_environment_is_cleared_and_stdin_is_fed() {
+        let out = SystemRunner.run(&Cmd::new(Tool::new("env"))).unwrap();
+        assert_eq!(out.text(), "LC_ALL=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
+        let out = SystemRunner.run(&Cmd::new(Tool::new("cat")).stdin("secret")).unwrap();
+        assert_eq!(out.text(), "secret");
+    }
+
+    #[test]
+    fn the_whole_group_is_killed_at_the_limit() {
+        let watch = Stopwatch::start();
+        let cmd = sh("sleep 60 & echo $!; sleep 60").limit(Duration::from_millis(200));
+        let err = SystemRunner.run(&cmd).unwrap_err();
+        assert!(matches!(err.cause, Cause::TimedOut(_)), "{err:?}");
+        assert!(watch.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn output_is_capped_and_statuses_are_chosen() {
+        let out = SystemRunner.run(&sh("head -c 20000000 /dev/zero; exit 4")
+            .accept(Accept::BitsClear(0b11)));
+        let out = out.unwrap();
+        assert_eq!((out.status, out.stdout.len()), (4, SystemRunner::OUTPUT_MAX));
+        assert!(SystemRunner.run(&sh("exit 4").accept(Accept::AnyOf(&[0, 1]))).is_err());
+        let err = SystemRunner.run(&sh("kill -9 $$")).unwrap_err();
+        assert!(matches!(err.cause, Cause::Signal(9)));
+    }
+}

@@ -1,0 +1,312 @@
+//! Everything in a simulated machine.
+
+use std::{collections::{BTreeMap, BTreeSet}, time::SystemTime};
+
+use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk};
+use crate::{
+    disk::{BlockDevice, BlockDevices, BlockKind, Bus, DeviceId},
+    units::Bytes,
+};
+
+/// A block device that the kernel made out of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Who it is.
+    pub id: DeviceId,
+    /// What it is.
+    pub kind: BlockKind,
+    /// Its size.
+    pub size: Bytes,
+    /// Kernel names of the devices it is made of.
+    pub slaves: Vec<String>,
+}
+
+/// The inside of a [`SimMachine`](super::SimMachine).
+#[derive(Debug)]
+pub struct SimState {
+    /// The disks by serial number, plugged in or not.
+    pub disks: BTreeMap<String, SimDisk>,
+    /// Arrays and volumes by kernel name. Lost when power is cut.
+    pub nodes: BTreeMap<String, Node>,
+    /// What is on each device, by the text of its id.
+    pub contents: BTreeMap<String, Contents>,
+    /// Devices that are mounted, by the text of their id. Lost when power is cut, and mounted again
+    /// at the start as far as the devices are there.
+    pub mounts: Vec<(String, String)>,
+    /// Devices that are swapped to, by the text of their id.
+    pub swaps: Vec<String>,
+    /// Configuration files by path. They survive a power cut.
+    pub files: BTreeMap<String, String>,
+    /// What happened so far, oldest first.
+    pub events: Vec<(SystemTime, Event)>,
+    /// What will go wrong.
+    pub faults: Vec<Fault>,
+    random: u64,
+}
+
+impl SimState {
+    pub(super) fn new(seed: u64) -> SimState {
+        SimState {
+            disks: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            mounts: Vec::new(),
+            swaps: Vec::new(),
+            files: BTreeMap::new(),
+            events: Vec::new(),
+            faults: Vec::new(),
+            random: seed,
+        }
+    }
+
+    /// The next number of the seed. SplitMix64: short, and the same everywhere.
+    pub fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let it = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        it ^ (it >> 31)
+    }
+
+    pub(super) fn plug_new(&mut self, spec: DiskSpec, now: SystemTime) -> String {
+        // A disk that tells no serial number still has to be found again by the simulation.
+        let key = match spec.serial.as_str() {
+            "" => format!("anonymous-{}", self.disks.len()),
+            serial => serial.to_owned(),
+        };
+        let name = self.free_name(spec.bus);
+        self.disks.insert(key, SimDisk { spec, kernel_name: Some(name.clone()) });
+        self.events.push((now, Event::Plugged(name.clone())));
+        name
+    }
+
+    pub(super) fn pull(&mut self, serial: &str, now: SystemTime) -> Result<(), NoSuchDisk> {
+        let disk = self.disk_mut(serial)?;
+        let name = disk.kernel_name.take().ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
+        self.events.push((now, Event::Pulled(name)));
+        Ok(())
+    }
+
+    pub(super) fn plug_back(&mut self, serial: &str, now: SystemTime) -> Result<String, NoSuchDisk> {
+        let disk = self.disk_mut(serial)?;
+        if disk.kernel_name.is_some() {
+            return Err(NoSuchDisk::Plugged(serial.to_owned()));
+        }
+        let bus = disk.spec.bus;
+        let name = self.free_name(bus);
+        self.disk_mut(serial)?.kernel_name = Some(name.clone());
+        self.events.push((now, Event::Plugged(name.clone())));
+        Ok(name)
+    }
+
+    pub(super) fn restart(&mut self, clean: bool, now: SystemTime) {
+        self.events.push((now, Event::Down { clean }));
+        self.nodes.clear();
+        // The kernel counts from the start again, in the order of the slots.
+        let present: Vec<String> = self.present().map(|(serial, ..)| serial.to_owned()).collect();
+        for disk in self.disks.values_mut() {
+            disk.kernel_name = None;
+        }
+        for serial in present {
+            let bus = self.disks[&serial].spec.bus;
+            let name = self.free_name(bus);
+            if let Some(disk) = self.disks.get_mut(&serial) {
+                disk.kernel_name = Some(name);
+            }
+        }
+        self.events.push((now, Event::Up));
+    }
+
+    fn disk_mut(&mut self, serial: &str) -> Result<&mut SimDisk, NoSuchDisk> {
+        self.disks.get_mut(serial).ok_or_else(|| NoSuchDisk::Unknown(serial.to_owned()))
+    }
+
+    fn present(&self) -> impl Iterator<Item = (&str, &DiskSpec, &str)> {
+        self.disks.iter().filter_map(|(serial, disk)| {
+            disk.kernel_name.as_deref().map(|name| (serial.as_str(), &disk.spec, name))
+        })
+    }
+
+    /// The name the kernel gives to the next disk: the first that neither a disk has nor an array
+    /// still lists for a disk that left.
+    fn free_name(&self, bus: Bus) -> String {
+        let held = self.nodes.values().flat_map(|node| node.slaves.iter().map(String::as_str));
+        let taken: BTreeSet<&str> = self.present().map(|(.., name)| name).chain(held).collect();
+        let name = |number: usize| match bus {
+            Bus::Nvme => format!("nvme{number}n1"),
+            Bus::Virtio => format!("vd{}", letters(number)),
+            Bus::Mmc => format!("mmcblk{number}"),
+            Bus::Ata | Bus::Scsi | Bus::Usb | Bus::Unknown => format!("sd{}", letters(number)),
+        };
+        (0..).map(name).find(|it| !taken.contains(it.as_str())).expect("numbers do not end")
+    }
+
+    /// The stable id of the device with this kernel name.
+    #[must_use]
+    pub fn id_of(&self, name: &str) -> Option<DeviceId> {
+        if let Some(node) = self.nodes.get(name) {
+            return Some(node.id.clone());
+        }
+        self.present().find_map(|(_, spec, disk)| {
+            let id = disk_id(spec, disk);
+            if disk == name {
+                return Some(id);
+            }
+            let number = part_number(disk, name)?;
+            (number as usize <= spec.partitions.len()).then(|| partition_id(&id, name, number))
+        })
+    }
+
+    /// What is on a device, to be changed.
+    pub fn contents_mut(&mut self, id: &DeviceId) -> &mut Contents {
+        self.contents.entry(id.to_string()).or_default()
+    }
+
+    /// What is on a device.
+    #[must_use]
+    pub fn contents_of(&self, id: &DeviceId) -> Contents {
+        self.contents.get(&id.to_string()).cloned().unwrap_or_default()
+    }
+
+    /// Whether the disk below this kernel name has media errors.
+    #[must_use]
+    pub fn is_failing(&self, name: &str) -> bool {
+        self.present().any(|(_, spec, disk)| {
+            spec.failing && (disk == name || part_number(disk, name).is_some())
+        })
+    }
+
+    /// The fault that strikes a step of this text, which is then used up.
+    pub fn take_fault(&mut self, step: &str) -> Option<Fault> {
+        let at = self.faults.iter().position(|it| step.contains(it.matching()))?;
+        Some(self.faults.remove(at))
+    }
+
+    /// All block devices that are there, as a machine would see them.
+    #[must_use]
+    pub fn block_devices(&self) -> BlockDevices {
+        let mut by_name = BTreeMap::new();
+        for (place, (_, spec, name)) in (0_u32..).zip(self.present()) {
+            let id = disk_id(spec, name);
+            let kind = BlockKind::Disk(spec.facts());
+            let number = (8, place * 16);
+            let mut disk = self.device(name, id.clone(), kind, spec.size, number);
+            disk.aliases = spec.links();
+            for (number, size) in (1_u32..).zip(&spec.partitions) {
+                let part = part_name(name, number);
+                let id = partition_id(&id, &part, number);
+                let kind = BlockKind::Partition { number };
+                let mut part = self.device(&part, id, kind, *size, (8, place * 16 + number));
+                part.slaves = vec![name.to_owned()];
+                by_name.insert(part.name.clone(), part);
+            }
+            by_name.insert(name.to_owned(), disk);
+        }
+        for (place, (name, node)) in (0_u32..).zip(&self.nodes) {
+            let number = (9, name.trim_start_matches("md").parse().unwrap_or(place));
+            let mut it = self.device(name, node.id.clone(), node.kind.clone(), node.size, number);
+            it.slaves.clone_from(&node.slaves);
+            it.slaves.retain(|slave| by_name.contains_key(slave) || self.nodes.contains_key(slave));
+            by_name.insert(name.clone(), it);
+        }
+        BlockDevices { by_name, errors: Vec::new() }
+    }
+
+    fn device(
+        &self,
+        name: &str,
+        id: DeviceId,
+        kind: BlockKind,
+        size: Bytes,
+        number: (u32, u32),
+    ) -> BlockDevice {
+        let text = id.to_string();
+        let mounted = self.mounts.iter().filter(|(device, _)| *device == text);
+        BlockDevice {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            number,
+            size,
+            read_only: false,
+            kind,
+            slaves: Vec::new(),
+            signatures: self.contents_of(&id).signatures,
+            mounts: mounted.map(|(_, at)| at.clone()).collect(),
+            swap: self.swaps.contains(&text),
+            id,
+        }
+    }
+}
+
+/// `a` to `z`, `aa`, `ab`, …: how the kernel counts disks.
+fn letters(mut number: usize) -> String {
+    let mut text = String::new();
+    loop {
+        let letter = u8::try_from(number % 26).expect("below 26");
+        text.insert(0, char::from(b'a' + letter));
+        if number < 26 {
+            return text;
+        }
+        number = number / 26 - 1;
+    }
+}
+
+fn part_name(disk: &str, number: u32) -> String {
+    match disk.ends_with(|it: char| it.is_ascii_digit()) {
+        true => format!("{disk}p{number}"),
+        false => format!("{disk}{number}"),
+    }
+}
+
+fn part_number(disk: &str, name: &str) -> Option<u32> {
+    let number = name.strip_prefix(disk)?.trim_start_matches('p').parse().ok()?;
+    (part_name(disk, number) == name).then_some(number)
+}
+
+fn disk_id(spec: &DiskSpec, name: &str) -> DeviceId {
+    let id = spec.link().and_then(|it| it.parse().ok());
+    id.map_or_else(|| DeviceId::Kernel(name.to_owned()), DeviceId::Disk)
+}
+
+fn partition_id(disk: &DeviceId, name: &str, number: u32) -> DeviceId {
+    match disk {
+        DeviceId::Disk(disk) => DeviceId::Partition(disk.clone(), number),
+        _ => DeviceId::Kernel(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn disks_are_named_as_the_kernel_would() {
+        assert_eq!(["a", "z", "aa", "az", "ba", "zz", "aaa"], [0, 25, 26, 51, 52, 701, 702].map(letters).each_ref().map(String::as_str));
+        let mut state = SimState::new(1);
+        let now = SystemTime::UNIX_EPOCH;
+        assert_eq!(state.plug_new(DiskSpec::hdd("A", 1 << 30), now), "sda");
+        assert_eq!(state.plug_new(DiskSpec::nvme("N", 1 << 30), now), "nvme0n1");
+        assert_eq!(state.plug_new(DiskSpec::ssd("B", 1 << 30), now), "sdb");
+        state.pull("A", now).unwrap();
+        assert_eq!(state.pull("A", now), Err(NoSuchDisk::NotPlugged("A".to_owned())));
+        assert_eq!(state.plug_back("A", now).unwrap(), "sda");
+        assert_eq!(state.plug_back("X", now), Err(NoSuchDisk::Unknown("X".to_owned())));
+    }
+
+    #[test]
+    fn partitions_and_what_is_on_them_are_found() {
+        let mut state = SimState::new(1);
+        let spec = DiskSpec { partitions: vec![Bytes(512), Bytes(1024)], ..DiskSpec::nvme("N", 4096) };
+        state.plug_new(spec, SystemTime::UNIX_EPOCH);
+        let id = state.id_of("nvme0n1p2").unwrap();
+        assert_eq!(state.id_of("nvme0n1p3"), None);
+        state.mounts.push((id.to_string(), "/".to_owned()));
+        let seen = state.block_devices();
+        let uses = seen.uses("nvme0n1");
+        assert_eq!(uses.len(), 1, "{uses:?}");
+        assert!(uses[0].is_system());
+        assert_eq!(seen.resolve("N").unwrap().name, "nvme0n1");
+        assert_eq!(seen.resolve("/dev/nvme0n1p2").unwrap().id, id);
+    }
+}

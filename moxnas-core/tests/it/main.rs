@@ -1,0 +1,4 @@
+//! Tests of moxnas-core from outside.
+
+mod disk;
+mod tree;

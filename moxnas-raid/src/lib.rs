@@ -1,0 +1,49 @@
+//! Linux md arrays: what they are, what may be done to them, and doing it.
+//!
+//! A change is *look, plan, do*. A [`RaidBackend`] observes an [`Inventory`]; [`plan()`] turns it
+//! and a [`Change`] into a list of [`Step`]s or a [`Refusal`] with its reason; [`execute`] has the
+//! backend do the steps. Everything is synchronous and there is no global state.
+//!
+//! ```
+//! use moxnas_core::{disk::DeviceId, sim::{DiskSpec, SimMachine}};
+//! use moxnas_raid::{Change, CreateArray, Level, RaidBackend, SimRaid, execute, plan};
+//!
+//! let machine = SimMachine::new(1);
+//! for serial in ["A", "B", "C", "D"] {
+//!     machine.plug(DiskSpec::hdd(serial, 4_000_787_030_016));
+//! }
+//! let raid = SimRaid::new(machine);
+//! let seen = raid.observe()?;
+//! let members: Vec<DeviceId> = seen.devices.disks().map(|it| it.id.clone()).collect();
+//! let wish = Change::Create(CreateArray::new("tank".parse()?, Level::Raid6, members));
+//!
+//! let plan = plan(&seen, &wish)?;
+//! assert!(plan.needs_confirmation());
+//! execute(&raid, &plan.steps)?;
+//! assert_eq!(raid.observe()?.find("tank").unwrap().size.to_string(), "8.0 TB");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it deliberately does not do: it keeps no record of its own (the kernel and the members
+//! are the truth), it does not roll back (observe and plan again), and it never runs a shell.
+
+pub mod model;
+pub mod geometry;
+pub mod health;
+pub mod conf;
+pub mod plan;
+pub mod backend;
+pub mod parsed;
+pub mod mdstat;
+pub mod detail;
+pub mod real;
+pub mod sim;
+
+pub use backend::{BackendError, RaidBackend, Stopped, execute};
+pub use health::{Health, Reason, health};
+pub use model::{
+    Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState,
+};
+pub use plan::{Change, CreateArray, Refusal, Step, plan};
+pub use real::Mdadm;
+pub use sim::SimRaid;

@@ -1,0 +1,200 @@
+//! The judgement: facts and a wish become steps, or a refusal with its reason. Pure.
+
+mod create;
+mod device;
+mod lifecycle;
+mod members;
+mod predict;
+mod refusal;
+mod scrub;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use moxnas_core::{
+    disk::DeviceId,
+    names::ArrayName,
+    plan::{Danger, Plan},
+    units::Bytes,
+};
+use serde::{Deserialize, Serialize};
+
+pub use predict::predict;
+pub use refusal::Refusal;
+pub use step::{ArrayRef, Scrub, Step};
+
+use crate::{
+    health::health,
+    model::{Array, Inventory, Level},
+};
+
+/// Something that somebody wants of the arrays of a machine.
+///
+/// Arrays are named as [`Inventory::find`] takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Make a new array.
+    Create(CreateArray),
+    /// Give an array one more device, for an empty slot or as a spare.
+    Add {
+        /// The array.
+        array: String,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Throw a member out.
+    Fail {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+    },
+    /// Take a faulty member or a spare off the list.
+    Remove {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+    },
+    /// Put another device in the place of a member; redundancy is kept meanwhile where the member
+    /// still works.
+    Replace {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+        /// The new device; `None`: a spare of the array.
+        with: Option<DeviceId>,
+    },
+    /// Read all of an array, or stop doing so.
+    Scrub {
+        /// The array.
+        array: String,
+        /// What to do.
+        scrub: Scrub,
+    },
+    /// Stop an array; its members keep everything.
+    Stop {
+        /// The array.
+        array: String,
+    },
+    /// Start an array that is stopped or was started in part.
+    Assemble {
+        /// Its UUID, or its name as its members have it.
+        array: String,
+    },
+    /// Stop an array and make its members forget it.
+    Delete {
+        /// The array.
+        array: String,
+    },
+}
+
+/// The wish for a new array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateArray {
+    /// Its name.
+    pub name: ArrayName,
+    /// How data is spread.
+    pub level: Level,
+    /// The devices in the order of their slots.
+    pub members: Vec<DeviceId>,
+    /// Devices that wait.
+    pub spares: Vec<DeviceId>,
+    /// Bytes per chunk, a power of two of 4 KiB and more; `None`: 512 KiB where the level has
+    /// chunks.
+    pub chunk: Option<Bytes>,
+}
+
+impl CreateArray {
+    /// Without spares, with the usual chunk.
+    #[must_use]
+    pub fn new(name: ArrayName, level: Level, members: Vec<DeviceId>) -> CreateArray {
+        CreateArray { name, level, members, spares: Vec::new(), chunk: None }
+    }
+}
+
+/// What would be done for a wish, or why not.
+///
+/// The same facts and the same wish give the same plan. No step touches a device that the wish
+/// does not name, or that is not a member of the array that it names.
+pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
+    match change {
+        Change::Create(want) => create::plan_create(seen, want),
+        Change::Add { array, device } => members::plan_add(seen, changeable(seen, array)?, device),
+        Change::Fail { array, device } => members::plan_fail(changeable(seen, array)?, device),
+        Change::Remove { array, device } => members::plan_remove(changeable(seen, array)?, device),
+        Change::Replace { array, device, with } => {
+            members::plan_replace(seen, changeable(seen, array)?, device, with.as_ref())
+        }
+        Change::Scrub { array, scrub } => scrub::plan_scrub(changeable(seen, array)?, *scrub),
+        Change::Stop { array } => lifecycle::plan_stop(seen, changeable(seen, array)?),
+        Change::Assemble { array } => lifecycle::plan_assemble(seen, array),
+        Change::Delete { array } => lifecycle::plan_delete(seen, changeable(seen, array)?),
+    }
+    .map(|plan| heal_conf(seen, change, plan))
+}
+
+/// The array, if this program may change it.
+fn changeable<'a>(seen: &'a Inventory, text: &str) -> Result<&'a Array, Refusal> {
+    let array = seen.find(text).ok_or_else(|| Refusal::NoSuchArray(text.to_owned()))?;
+    if array.uuid.is_none() {
+        return Err(Refusal::NoIdentity { array: array.name.clone() });
+    }
+    if array.level == Level::Container || array.metadata.starts_with("external") {
+        let metadata = array.metadata.clone();
+        return Err(Refusal::ForeignMetadata { array: array.name.clone(), metadata });
+    }
+    Ok(array)
+}
+
+/// An array of ours that mdadm.conf does not name comes back under another name after the next
+/// boot. Any change to it writes the missing line.
+fn heal_conf(seen: &Inventory, change: &Change, mut plan: Plan<Step>) -> Plan<Step> {
+    let (Change::Add { array, .. } | Change::Replace { array, .. } | Change::Scrub { array, .. }) =
+        change
+    else {
+        return plan;
+    };
+    if let Some(array) = seen.find(array)
+        && let Some(uuid) = &array.uuid
+        && !seen.conf.names(uuid)
+        && let Ok(name) = array.name.parse::<ArrayName>()
+    {
+        plan.warnings.push(format!("mdadm.conf did not name {name}, the line is added"));
+        plan.steps.push(Step::Record { name });
+    }
+    plan
+}
+
+/// What was seen of an array, as far as it matters to a plan: not its progress.
+fn array_evidence(array: &Array) -> String {
+    let mut members: Vec<String> = array
+        .members
+        .iter()
+        .map(|it| format!("{} {} {:?}", it.device, it.role, it.slot()))
+        .collect();
+    members.sort_unstable();
+    format!(
+        "array {} {} {} started={} slots={} size={} members=[{}]",
+        array.uuid.as_deref().unwrap_or("?"),
+        array.name,
+        array.level,
+        array.state.is_started(),
+        array.slots,
+        array.size.0,
+        members.join(", ")
+    )
+}
+
+/// The danger of losing redundancy between two moments, if there is one.
+fn lowered_redundancy(before: &Array, after: &Array) -> Option<Danger> {
+    let before_can = health(before).0.can_lose()?;
+    let after_can = health(after).0.can_lose().unwrap_or(0);
+    (after_can < before_can).then(|| Danger::LowersRedundancy {
+        object: before.name.clone(),
+        before: before_can,
+        after: after_can,
+    })
+}

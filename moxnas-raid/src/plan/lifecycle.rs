@@ -1,0 +1,140 @@
+//! Stopping, starting and deleting whole arrays.
+
+use std::collections::BTreeMap;
+
+use moxnas_core::{
+    disk::{DeviceId, Signature},
+    plan::{Danger, Plan},
+};
+
+use super::{ArrayRef, CreateArray, Refusal, Step, array_evidence, device::device_evidence};
+use crate::model::{Array, Inventory};
+
+/// What libblkid calls a device that carries an md superblock.
+const MEMBER: &str = "linux_raid_member";
+
+/// An array whose members lie around without being assembled.
+pub(super) struct StoppedArray {
+    pub(super) uuid: String,
+    /// As the members have it, without the name of the machine before it.
+    pub(super) name: String,
+    pub(super) members: Vec<DeviceId>,
+}
+
+impl StoppedArray {
+    /// Whether creating an array of this wish wipes all its members anyway.
+    pub(super) fn is_within(&self, want: &CreateArray) -> bool {
+        self.members.iter().all(|it| want.members.contains(it) || want.spares.contains(it))
+    }
+}
+
+/// The arrays that could be assembled, from the signatures on devices that nothing holds.
+pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
+    let mut found: BTreeMap<String, StoppedArray> = BTreeMap::new();
+    for device in seen.devices.by_name.values() {
+        let signature = device.signatures.iter().find(|it| it.kind == MEMBER);
+        let Some(Signature { uuid: Some(uuid), label, .. }) = signature else { continue };
+        let is_listed =
+            seen.arrays.iter().flat_map(|it| &it.members).any(|it| it.kernel_name == device.name);
+        if is_listed || !device.id.is_stable() {
+            continue;
+        }
+        let label = label.as_deref().unwrap_or(uuid);
+        let name = label.rsplit_once(':').map_or(label, |(_, name)| name);
+        found
+            .entry(uuid.clone())
+            .or_insert_with(|| StoppedArray {
+                uuid: uuid.clone(),
+                name: name.to_owned(),
+                members: Vec::new(),
+            })
+            .members
+            .push(device.id.clone());
+    }
+    found.into_values().collect()
+}
+
+pub(super) fn plan_stop(seen: &Inventory, array: &Array) -> Result<Plan<Step>, Refusal> {
+    check_unused(seen, array)?;
+    Ok(Plan {
+        steps: vec![Step::Stop { array: ArrayRef::of(array) }],
+        evidence: vec![array_evidence(array)],
+        dangers: vec![Danger::Stops { object: format!("array {}", array.name) }],
+        warnings: Vec::new(),
+    })
+}
+
+pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, Refusal> {
+    if let Some(array) = seen.find(text) {
+        if array.state.is_started() {
+            return Err(Refusal::AlreadyStarted(array.name.clone()));
+        }
+        return Ok(Plan {
+            steps: vec![Step::Start { array: ArrayRef::of(array) }],
+            evidence: vec![array_evidence(array)],
+            warnings: vec![format!(
+                "{} is started with the members it has, which may leave it degraded",
+                array.name
+            )],
+            ..Plan::default()
+        });
+    }
+    let mut found: Vec<StoppedArray> = stopped_arrays(seen);
+    found.retain(|it| it.uuid == text || it.name == text);
+    let array = match found.len() {
+        1 => found.remove(0),
+        _ => return Err(Refusal::NothingToAssemble(text.to_owned())),
+    };
+    let members = array.members.iter().filter_map(|it| seen.devices.by_id(it));
+    Ok(Plan {
+        evidence: members.map(|it| device_evidence(&seen.devices, it)).collect(),
+        steps: vec![Step::Assemble {
+            uuid: array.uuid,
+            name: array.name,
+            members: array.members,
+        }],
+        ..Plan::default()
+    })
+}
+
+pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>, Refusal> {
+    check_unused(seen, array)?;
+    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let content = seen.devices.get(&array.kernel_name).map(|it| {
+        plan.evidence.push(device_evidence(&seen.devices, it));
+        it.content()
+    });
+    plan.dangers.push(Danger::DestroysData {
+        device: format!("array {}", array.name),
+        content: content.unwrap_or_else(|| "unknown".to_owned()),
+    });
+    plan.steps.push(Step::Stop { array: ArrayRef::of(array) });
+    for member in &array.members {
+        if member.device.is_stable() {
+            plan.steps.push(Step::ZeroSuperblock { device: member.device.clone() });
+        } else {
+            plan.warnings.push(format!(
+                "{} keeps its superblock, the array would show up again in part with it",
+                member.device
+            ));
+        }
+    }
+    let uuid = array.uuid.clone().unwrap_or_default();
+    if seen.conf.others.contains_key(&uuid) {
+        plan.warnings.push(format!(
+            "mdadm.conf names {} in a line that MoxNAS did not write, which stays",
+            array.name
+        ));
+    }
+    if seen.conf.ours.contains_key(&uuid) {
+        plan.steps.push(Step::Forget { uuid });
+    }
+    Ok(plan)
+}
+
+fn check_unused(seen: &Inventory, array: &Array) -> Result<(), Refusal> {
+    match seen.devices.uses(&array.kernel_name).into_iter().next() {
+        Some(of) => Err(Refusal::ArrayInUse { array: array.name.clone(), of }),
+        None => Ok(()),
+    }
+}

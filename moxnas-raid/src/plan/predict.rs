@@ -1,0 +1,133 @@
+//! What a machine will look like after a step, once nothing runs in the background any more.
+
+use std::collections::BTreeSet;
+
+use moxnas_core::{disk::DeviceId, units::Bytes};
+
+use super::Step;
+use crate::{
+    geometry,
+    model::{Array, ArrayState, Inventory, Level, Member, Role, SyncState},
+};
+
+/// The facts after the step. Only what this crate answers for changes: arrays, their members,
+/// mdadm.conf. Tests compare it with what a backend shows.
+#[must_use]
+pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
+    let mut after = seen.clone();
+    match step {
+        Step::Create { name, level, members, spares, chunk, .. } => {
+            let array = new_array(seen, name.as_str(), level, members, spares, *chunk);
+            after.arrays.push(array);
+        }
+        Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
+            array.members.push(member(device, Role::Spare));
+            fill(array);
+        }),
+        Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
+            *array = super::members::without(array, device);
+            fill(array);
+        }),
+        Step::Remove { array, device } => change(&mut after, &array.uuid, |array| {
+            array.members.retain(|it| it.device != *device);
+            fill(array);
+        }),
+        Step::Replace { array, device, with } => change(&mut after, &array.uuid, |array| {
+            let slot = array.member(device).and_then(Member::slot);
+            for member in &mut array.members {
+                match slot {
+                    Some(slot) if member.device == *with => member.role = Role::Active { slot },
+                    _ if member.device == *device => member.role = Role::Faulty,
+                    _ => (),
+                }
+            }
+        }),
+        Step::Stop { array } => {
+            after.arrays.retain(|it| it.uuid.as_deref() != Some(array.uuid.as_str()));
+        }
+        Step::Start { array } => change(&mut after, &array.uuid, |array| {
+            array.state = ArrayState::Clean;
+            fill(array);
+        }),
+        Step::Forget { uuid } => {
+            after.conf.ours.remove(uuid);
+        }
+        Step::Record { .. }
+        | Step::Assemble { .. }
+        | Step::WipeSignatures { .. }
+        | Step::ZeroSuperblock { .. }
+        | Step::Scrub { .. } => (),
+    }
+    after
+}
+
+fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
+    if let Some(array) = seen.arrays.iter_mut().find(|it| it.uuid.as_deref() == Some(uuid)) {
+        how(array);
+    }
+}
+
+/// Let spares take empty slots, as they will when recovery is done.
+fn fill(array: &mut Array) {
+    for slot in array.missing_slots() {
+        let waiting = |it: &&mut Member| {
+            matches!(it.role, Role::Spare) || it.role == Role::Recovering { slot }
+        };
+        if let Some(spare) = array.members.iter_mut().find(waiting) {
+            spare.role = Role::Active { slot };
+        }
+    }
+    let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
+    array.degraded = array.degraded.map(|_| missing);
+}
+
+fn member(device: &DeviceId, role: Role) -> Member {
+    Member {
+        device: device.clone(),
+        kernel_name: String::new(),
+        role,
+        flags: BTreeSet::new(),
+        errors: 0,
+    }
+}
+
+fn new_array(
+    seen: &Inventory,
+    name: &str,
+    level: &Level,
+    members: &[DeviceId],
+    spares: &[DeviceId],
+    chunk: Option<Bytes>,
+) -> Array {
+    let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let active = (0..).zip(members).map(|(slot, it)| member(it, Role::Active { slot }));
+    let waiting = spares.iter().map(|it| member(it, Role::Spare));
+    let size_of = |id: &DeviceId| seen.devices.by_id(id).map_or(Bytes(0), |it| it.size);
+    let usable = |id: &DeviceId| geometry::component_size(size_of(id), chunk);
+    let all = members.iter().chain(spares);
+    let component = all.map(usable).min().unwrap_or_default();
+    let layout = geometry::default_layout(level);
+    let size = match level {
+        // Stripes go on over the larger members when the smaller ones are full.
+        Level::Raid0 => members.iter().map(usable).sum(),
+        _ => geometry::array_size(level, layout, slots, component).unwrap_or_default(),
+    };
+    Array {
+        uuid: None,
+        name: name.to_owned(),
+        kernel_name: String::new(),
+        level: level.clone(),
+        metadata: "1.2".to_owned(),
+        state: ArrayState::Clean,
+        sync: SyncState::Idle,
+        slots,
+        degraded: geometry::is_redundant(level).then_some(0),
+        size,
+        component_size: component,
+        chunk,
+        layout,
+        members: active.chain(waiting).collect(),
+        consistency: String::new(),
+        mismatch: None,
+    }
+}

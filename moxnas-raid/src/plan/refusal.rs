@@ -1,0 +1,297 @@
+//! Why not. Said before anything was touched.
+
+use moxnas_core::{
+    disk::{DeviceId, Use},
+    names::ArrayName,
+    units::Bytes,
+};
+
+use crate::{
+    geometry,
+    model::{Level, SyncAction},
+};
+
+/// Why a wish is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An array of that name is there, or lies stopped on some disks.
+    #[error("an array named {0} exists already")]
+    NameTaken(ArrayName),
+    /// MoxNAS does not make arrays of that level.
+    #[error("arrays of level {0} cannot be made")]
+    LevelNotMade(Level),
+    /// Too few for the level.
+    #[error("{level} needs at least {need} members, got {got}")]
+    TooFewMembers {
+        /// The level.
+        level: Level,
+        /// How many it needs.
+        need: u32,
+        /// How many were named.
+        got: usize,
+    },
+    /// Named more than once.
+    #[error("{0} is named more than once")]
+    Twice(DeviceId),
+    /// Spares for a level that cannot use them.
+    #[error("{0} has no redundancy and cannot use spares")]
+    SparesUseless(Level),
+    /// A chunk size that md does not take, or for a level without chunks.
+    #[error("a chunk of {chunk} cannot be used with {level}")]
+    BadChunk {
+        /// The size.
+        chunk: Bytes,
+        /// The level.
+        level: Level,
+    },
+    /// No such device.
+    #[error("there is no device {0}")]
+    NoSuchDevice(DeviceId),
+    /// More than one device has that id.
+    #[error("{device} may be any of {}", names.join(", "))]
+    NotUnique {
+        /// The id.
+        device: DeviceId,
+        /// The kernel names of the devices.
+        names: Vec<String>,
+    },
+    /// The device has neither WWN nor serial number.
+    #[error("{0} tells neither WWN nor serial number, so it could be taken for another disk")]
+    Unidentified(DeviceId),
+    /// The kernel refuses writes to it.
+    #[error("{0} is read-only")]
+    ReadOnly(DeviceId),
+    /// The running system stands on it.
+    #[error("{device} carries the running system: {of}")]
+    SystemDisk {
+        /// The device.
+        device: DeviceId,
+        /// What of the system.
+        of: Use,
+    },
+    /// Somebody uses it.
+    #[error("{device} is in use: {of}")]
+    InUse {
+        /// The device.
+        device: DeviceId,
+        /// By whom.
+        of: Use,
+    },
+    /// It is a member of an assembled array.
+    #[error("{device} is a member of array {array}")]
+    MemberOf {
+        /// The device.
+        device: DeviceId,
+        /// The array.
+        array: String,
+    },
+    /// It does not hold enough.
+    #[error("{device} holds {has}, at least {need} are needed")]
+    TooSmall {
+        /// The device.
+        device: DeviceId,
+        /// Its size.
+        has: Bytes,
+        /// What it would need.
+        need: Bytes,
+    },
+    /// No such array.
+    #[error("there is no array {0}")]
+    NoSuchArray(String),
+    /// Nothing tells which array it is.
+    #[error("array {array} has no UUID that can be read, so it could be taken for another one")]
+    NoIdentity {
+        /// The array.
+        array: String,
+    },
+    /// Its superblock is in a format that MoxNAS only shows.
+    #[error("array {array} has {metadata} metadata, which is shown but not changed")]
+    ForeignMetadata {
+        /// The array.
+        array: String,
+        /// The format.
+        metadata: String,
+    },
+    /// No such member.
+    #[error("{device} is not a member of array {array}")]
+    NoSuchMember {
+        /// The array.
+        array: String,
+        /// The device.
+        device: DeviceId,
+    },
+    /// A working member cannot just be taken away.
+    #[error("{device} is an active member of array {array}")]
+    MemberActive {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+    },
+    /// It is faulty already.
+    #[error("{device} is faulty in array {array} already")]
+    AlreadyFaulty {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+    },
+    /// The data would not be complete any more.
+    #[error("array {array} would lose redundancy it does not have: without {device} its data is lost")]
+    WouldLoseData {
+        /// The array.
+        array: String,
+        /// The member.
+        device: DeviceId,
+    },
+    /// The level has nothing to compare and no place to put more.
+    #[error("array {array} is {level}, which has no redundancy")]
+    NotRedundant {
+        /// The array.
+        array: String,
+        /// Its level.
+        level: Level,
+    },
+    /// It is not started.
+    #[error("array {0} is not started")]
+    NotStarted(String),
+    /// It is started already.
+    #[error("array {0} is running already")]
+    AlreadyStarted(String),
+    /// Something runs that must not be disturbed.
+    #[error("array {array} is busy with a {action}")]
+    Busy {
+        /// The array.
+        array: String,
+        /// What runs.
+        action: SyncAction,
+    },
+    /// Members are missing.
+    #[error("array {array} has {missing} members missing")]
+    Degraded {
+        /// The array.
+        array: String,
+        /// How many.
+        missing: u32,
+    },
+    /// Nothing runs that could be ended.
+    #[error("no check or repair runs on array {0}")]
+    NoScrub(String),
+    /// No device to put in place.
+    #[error("array {0} has no spare")]
+    NoSpare(String),
+    /// Somebody uses the array.
+    #[error("array {array} is in use: {of}")]
+    ArrayInUse {
+        /// The array.
+        array: String,
+        /// By whom.
+        of: Use,
+    },
+    /// No member of such an array was found.
+    #[error("no device carries a member of an array {0} that is not assembled")]
+    NothingToAssemble(String),
+}
+
+impl Refusal {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NameTaken(_) => "array_name_taken",
+            Refusal::LevelNotMade(_) => "level_not_made",
+            Refusal::TooFewMembers { .. } => "too_few_members",
+            Refusal::Twice(_) => "device_named_twice",
+            Refusal::SparesUseless(_) => "spares_useless",
+            Refusal::BadChunk { .. } => "bad_chunk",
+            Refusal::NoSuchDevice(_) => "device_not_found",
+            Refusal::NotUnique { .. } => "device_not_unique",
+            Refusal::Unidentified(_) => "device_unidentified",
+            Refusal::ReadOnly(_) => "device_read_only",
+            Refusal::SystemDisk { .. } => "system_disk",
+            Refusal::InUse { .. } => "device_in_use",
+            Refusal::MemberOf { .. } => "device_is_member",
+            Refusal::TooSmall { .. } => "device_too_small",
+            Refusal::NoSuchArray(_) => "array_not_found",
+            Refusal::NoIdentity { .. } => "array_unidentified",
+            Refusal::ForeignMetadata { .. } => "array_foreign_metadata",
+            Refusal::NoSuchMember { .. } => "member_not_found",
+            Refusal::MemberActive { .. } => "member_active",
+            Refusal::AlreadyFaulty { .. } => "member_already_faulty",
+            Refusal::WouldLoseData { .. } => "would_lose_data",
+            Refusal::NotRedundant { .. } => "array_not_redundant",
+            Refusal::NotStarted(_) => "array_not_started",
+            Refusal::AlreadyStarted(_) => "array_already_started",
+            Refusal::Busy { .. } => "array_busy",
+            Refusal::Degraded { .. } => "array_degraded",
+            Refusal::NoScrub(_) => "no_scrub_running",
+            Refusal::NoSpare(_) => "no_spare",
+            Refusal::ArrayInUse { .. } => "array_in_use",
+            Refusal::NothingToAssemble(_) => "nothing_to_assemble",
+        }
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Refusal::NameTaken(_) => "choose another name, or delete that array first".to_owned(),
+            Refusal::LevelNotMade(_) => "raid0, raid1, raid4, raid5, raid6 and raid10 can".to_owned(),
+            Refusal::TooFewMembers { got, .. } => {
+                let fits = [Level::Raid1, Level::Raid5, Level::Raid6].into_iter().rev().find(|it| {
+                    geometry::members_min(it).is_some_and(|need| need as usize <= *got)
+                });
+                format!("name more devices, or choose {}", fits?)
+            }
+            Refusal::Twice(_) => "name every device once".to_owned(),
+            Refusal::BadChunk { .. } => {
+                "use a power of two from 4 KiB up, with a striped level".to_owned()
+            }
+            Refusal::NoSuchDevice(_) => "`moxnas disk list` shows the devices".to_owned(),
+            Refusal::NotUnique { .. } => "take one of them out: md cannot tell them apart".to_owned(),
+            Refusal::Unidentified(_) => {
+                "attach it so that it tells its serial number, without a bridge that hides it".to_owned()
+            }
+            Refusal::SystemDisk { .. } => "choose a disk that the system is not on".to_owned(),
+            Refusal::InUse { of: Use::Mount { at, .. }, .. }
+            | Refusal::ArrayInUse { of: Use::Mount { at, .. }, .. } => format!("unmount {at} first"),
+            Refusal::InUse { of: Use::Swap { device }, .. }
+            | Refusal::ArrayInUse { of: Use::Swap { device }, .. } => {
+                format!("swapoff /dev/{device} first")
+            }
+            Refusal::InUse { of: Use::Holder { device }, .. }
+            | Refusal::ArrayInUse { of: Use::Holder { device }, .. } => {
+                format!("take {device} down first")
+            }
+            Refusal::MemberOf { array, .. } => format!("remove it from {array} first"),
+            Refusal::NoSuchArray(_) => "`moxnas array list` shows the arrays".to_owned(),
+            Refusal::ForeignMetadata { .. } => "use the firmware's own tool".to_owned(),
+            Refusal::NoSuchMember { array, .. } => format!("`moxnas array show {array}` shows its members"),
+            Refusal::MemberActive { array, device } => {
+                format!("`moxnas array replace {array} {device}` keeps redundancy meanwhile")
+            }
+            Refusal::AlreadyFaulty { array, device } => {
+                format!("`moxnas array remove {array} {device}` takes it off the list")
+            }
+            Refusal::WouldLoseData { array, .. } => {
+                format!("add a device to {array} and wait until it is filled")
+            }
+            Refusal::NotStarted(array) => format!("`moxnas array assemble {array}` starts it"),
+            Refusal::Busy { action: SyncAction::Check | SyncAction::Repair, array } => {
+                format!("`moxnas array scrub {array} --action idle` ends it")
+            }
+            Refusal::Busy { .. } => "wait until it is done".to_owned(),
+            Refusal::Degraded { array, .. } => format!("`moxnas array add {array} DEVICE` first"),
+            Refusal::NoSpare(_) => "name a device with --with".to_owned(),
+            Refusal::SparesUseless(_)
+            | Refusal::ReadOnly(_)
+            | Refusal::TooSmall { .. }
+            | Refusal::NoIdentity { .. }
+            | Refusal::NotRedundant { .. }
+            | Refusal::AlreadyStarted(_)
+            | Refusal::NoScrub(_)
+            | Refusal::NothingToAssemble(_) => return None,
+        };
+        Some(text)
+    }
+}

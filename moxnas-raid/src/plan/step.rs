@@ -1,0 +1,225 @@
+//! The steps of a plan: small, closed, and complete in themselves.
+
+use std::fmt;
+
+use moxnas_core::{disk::DeviceId, names::ArrayName, units::Bytes};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Array, Level};
+
+/// An array that exists. A backend refuses when the kernel name belongs to another one by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayRef {
+    /// Who it is.
+    pub uuid: String,
+    /// What the kernel called it when the plan was made.
+    pub kernel_name: String,
+    /// What people call it.
+    pub name: String,
+}
+
+impl ArrayRef {
+    /// The array, which must have a UUID.
+    pub(super) fn of(array: &Array) -> ArrayRef {
+        ArrayRef {
+            uuid: array.uuid.clone().unwrap_or_default(),
+            kernel_name: array.kernel_name.clone(),
+            name: array.name.clone(),
+        }
+    }
+}
+
+/// What to do about differences between copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scrub {
+    /// Read all and count them.
+    Check,
+    /// Read all and make them agree.
+    Repair,
+    /// Stop doing either.
+    Idle,
+}
+
+impl fmt::Display for Scrub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Scrub::Check => "check",
+            Scrub::Repair => "repair",
+            Scrub::Idle => "idle",
+        })
+    }
+}
+
+/// One thing that a backend can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Erase every signature on a device.
+    WipeSignatures {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Make an array and start it.
+    Create {
+        /// Its name.
+        name: ArrayName,
+        /// Its level.
+        level: Level,
+        /// Devices in the order of their slots.
+        members: Vec<DeviceId>,
+        /// Devices that wait.
+        spares: Vec<DeviceId>,
+        /// Bytes per chunk, where the level has chunks.
+        chunk: Option<Bytes>,
+        /// Whether the members remember which parts were being written.
+        bitmap: bool,
+    },
+    /// Give a device to an array. It fills an empty slot at once, or waits.
+    Add {
+        /// The array.
+        array: ArrayRef,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Mark a member as faulty.
+    Fail {
+        /// The array.
+        array: ArrayRef,
+        /// The member.
+        device: DeviceId,
+    },
+    /// Take a faulty member or a spare off the list.
+    Remove {
+        /// The array.
+        array: ArrayRef,
+        /// The member.
+        device: DeviceId,
+    },
+    /// Fill a spare with what a member has, then let it take the slot.
+    Replace {
+        /// The array.
+        array: ArrayRef,
+        /// The member.
+        device: DeviceId,
+        /// The spare.
+        with: DeviceId,
+    },
+    /// Begin or end reading all of an array.
+    Scrub {
+        /// The array.
+        array: ArrayRef,
+        /// What to do.
+        scrub: Scrub,
+    },
+    /// Stop an array.
+    Stop {
+        /// The array.
+        array: ArrayRef,
+    },
+    /// Start an array that has all its members listed and was not started.
+    Start {
+        /// The array.
+        array: ArrayRef,
+    },
+    /// Put an array together from its members and start it.
+    Assemble {
+        /// Who it is.
+        uuid: String,
+        /// What it will be called below `/dev/md`.
+        name: String,
+        /// Its members.
+        members: Vec<DeviceId>,
+    },
+    /// Make a device forget that it was a member.
+    ZeroSuperblock {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Name an array in mdadm.conf, so that it comes back under its name.
+    Record {
+        /// The array.
+        name: ArrayName,
+    },
+    /// Take an array out of the block that MoxNAS keeps in mdadm.conf.
+    Forget {
+        /// Who it is.
+        uuid: String,
+    },
+}
+
+impl Step {
+    /// The device whose data the step destroys.
+    #[must_use]
+    pub fn destroys(&self) -> Vec<&DeviceId> {
+        match self {
+            Step::WipeSignatures { device } | Step::ZeroSuperblock { device } => vec![device],
+            Step::Add { device, .. } => vec![device],
+            Step::Create { members, spares, .. } => members.iter().chain(spares).collect(),
+            Step::Fail { .. }
+            | Step::Remove { .. }
+            | Step::Replace { .. }
+            | Step::Scrub { .. }
+            | Step::Stop { .. }
+            | Step::Start { .. }
+            | Step::Assemble { .. }
+            | Step::Record { .. }
+            | Step::Forget { .. } => Vec::new(),
+        }
+    }
+
+    /// All devices that the step touches.
+    #[must_use]
+    pub fn touches(&self) -> Vec<&DeviceId> {
+        match self {
+            Step::WipeSignatures { device }
+            | Step::ZeroSuperblock { device }
+            | Step::Add { device, .. }
+            | Step::Fail { device, .. }
+            | Step::Remove { device, .. } => vec![device],
+            Step::Replace { device, with, .. } => vec![device, with],
+            Step::Create { members, spares, .. } => members.iter().chain(spares).collect(),
+            Step::Assemble { members, .. } => members.iter().collect(),
+            Step::Scrub { .. }
+            | Step::Stop { .. }
+            | Step::Start { .. }
+            | Step::Record { .. }
+            | Step::Forget { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether another step can undo it without loss.
+    #[must_use]
+    pub fn is_reversible(&self) -> bool {
+        self.destroys().is_empty() && !matches!(self, Step::Fail { .. })
+    }
+}
+
+/// What it does, for plans that are shown.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
+            Step::Create { name, level, members, spares, .. } => {
+                write!(f, "create {level} array {name} of {} devices", members.len())?;
+                if spares.is_empty() { Ok(()) } else { write!(f, " and {} spares", spares.len()) }
+            }
+            Step::Add { array, device } => write!(f, "add {device} to {}", array.name),
+            Step::Fail { array, device } => write!(f, "mark {device} as faulty in {}", array.name),
+            Step::Remove { array, device } => write!(f, "remove {device} from {}", array.name),
+            Step::Replace { array, device, with } => {
+                write!(f, "replace {device} in {} with {with}", array.name)
+            }
+            Step::Scrub { array, scrub: Scrub::Idle } => write!(f, "end the scrub of {}", array.name),
+            Step::Scrub { array, scrub } => write!(f, "start a {scrub} of {}", array.name),
+            Step::Stop { array } => write!(f, "stop {}", array.name),
+            Step::Start { array } => write!(f, "start {} with the members it has", array.name),
+            Step::Assemble { name, members, .. } => {
+                write!(f, "assemble {name} from {} devices", members.len())
+            }
+            Step::ZeroSuperblock { device } => write!(f, "erase the md superblock on {device}"),
+            Step::Record { name } => write!(f, "name {name} in mdadm.conf"),
+            Step::Forget { uuid } => write!(f, "take array {uuid} out of mdadm.conf"),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The real machine: facts from sysfs, steps through mdadm(8).
+
+pub mod argv;
+mod names;
+pub mod sysfs;
+
+use std::sync::Arc;
+
+use moxnas_core::{
+    cmd::{Cmd, Runner, SystemRunner, Tool},
+    disk::{DiskBackend, SystemDisks},
+    root::Root,
+};
+
+use crate::{
+    backend::{BackendError, RaidBackend},
+    conf::{self, CONF_PATH, Conf},
+    model::Inventory,
+    plan::{ArrayRef, Step},
+};
+
+const UDEVADM: Tool = Tool::new("udevadm");
+
+/// md arrays of a real machine.
+///
+/// Looking reads sysfs, udev's database and mdadm.conf, opens no disk and starts no program.
+/// Doing runs the commands of [`argv::argv`] and waits until udev has caught up.
+pub struct Mdadm {
+    root: Root,
+    runner: Arc<dyn Runner>,
+}
+
+impl Mdadm {
+    /// This machine.
+    #[must_use]
+    pub fn system() -> Mdadm {
+        Mdadm::new(Root::system(), Arc::new(SystemRunner))
+    }
+
+    /// A machine whose files are below `root` and whose programs `runner` starts.
+    #[must_use]
+    pub fn new(root: Root, runner: Arc<dyn Runner>) -> Mdadm {
+        Mdadm { root, runner }
+    }
+
+    /// The array a step speaks of must still have the kernel name that the step will use.
+    fn check_identity(&self, array: &ArrayRef) -> Result<(), BackendError> {
+        let seen = self.observe()?;
+        let found = seen.by_uuid(&array.uuid);
+        match found.is_some_and(|it| it.kernel_name == array.kernel_name) {
+            true => Ok(()),
+            false => Err(BackendError::ArrayGone(array.name.clone())),
+        }
+    }
+
+    fn edit_conf(&self, edit: impl FnOnce(&str) -> String) -> Result<(), BackendError> {
+        let text = self.root.read(CONF_PATH)?.unwrap_or_default();
+        let edited = edit(&text);
+        if edited != text {
+            self.root.replace(CONF_PATH, edited.as_bytes(), 0o644)?;
+        }
+        Ok(())
+    }
+
+    fn record(&self, name: &str) -> Result<(), BackendError> {
+        let gone = || BackendError::ArrayGone(name.to_owned());
+        let seen = self.observe()?;
+        let uuid = seen.find(name).and_then(|it| it.uuid.clone()).ok_or_else(gone)?;
+        self.edit_conf(|text| conf::with_array(text, &uuid, &format!("/dev/md/{name}")))
+    }
+}
+
+impl RaidBackend for Mdadm {
+    fn observe(&self) -> Result<Inventory, BackendError> {
+        let devices = SystemDisks::new(self.root.clone()).devices()?;
+        let (arrays, mut errors) = sysfs::read_arrays(&self.root, &devices)?;
+        let conf = match self.root.read(CONF_PATH) {
+            Ok(text) => Conf::parse(&text.unwrap_or_default()),
+            Err(err) => {
+                errors.push(moxnas_core::chain::chain(&err));
+                Conf::default()
+            }
+        };
+        Ok(Inventory { arrays, devices, conf, errors })
+    }
+
+    fn apply(&self, step: &Step) -> Result<(), BackendError> {
+        if let Some(array) = argv::array_of(step) {
+            self.check_identity(array)?;
+        }
+        match step {
+            Step::Record { name } => return self.record(name.as_str()),
+            Step::Forget { uuid } => return self.edit_conf(|it| conf::without_array(it, uuid)),
+            _ => (),
+        }
+        for cmd in argv::argv(step)? {
+            self.runner.run(&cmd)?;
+        }
+        // The links and the database that the next look reads are made by udev.
+        let settle = Cmd::new(UDEVADM).args(["settle", "--timeout=20"]);
+        self.runner.run(&settle)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Every command that MoxNAS can run on behalf of this crate.
+//!
+//! Disks are named by their links under `/dev/disk/by-id`, so that a command means the same disk
+//! when it is shown and when it is run. Arrays are named by their kernel name, because inactive
+//! ones have no link; the backend compares their UUID just before.
+
+use std::time::Duration;
+
+use moxnas_core::{
+    cmd::{Cmd, Tool},
+    disk::DeviceId,
+};
+
+use crate::{
+    backend::BackendError,
+    geometry,
+    plan::{ArrayRef, Step},
+};
+
+const MDADM: Tool = Tool::new("mdadm");
+const WIPEFS: Tool = Tool::new("wipefs");
+
+/// The programs that [`argv`] names, and the one that waits for udev.
+pub const TOOLS: [Tool; 3] = [MDADM, WIPEFS, Tool::new("udevadm")];
+
+/// mdadm waits for udev and for members to be written; this is for a machine in trouble.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The commands for a step; none for those that write a file.
+pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
+    let mdadm = || Cmd::new(MDADM).limit(LIMIT);
+    let manage = |array: &ArrayRef| mdadm().arg("--manage").arg(node(array));
+    Ok(vec![match step {
+        Step::WipeSignatures { device } => {
+            Cmd::new(WIPEFS).limit(LIMIT).arg("--all").arg(path(device)?)
+        }
+        Step::Create { name, level, members, spares, chunk, bitmap } => {
+            let mut cmd = mdadm()
+                .arg("--create")
+                .arg(format!("/dev/md/{name}"))
+                .arg("--run")
+                .arg(format!("--level={level}"))
+                .arg("--metadata=1.2")
+                .arg(format!("--name={name}"))
+                .arg(format!("--raid-devices={}", members.len()));
+            if !spares.is_empty() {
+                cmd = cmd.arg(format!("--spare-devices={}", spares.len()));
+            }
+            if let Some(chunk) = chunk.filter(|_| geometry::has_chunks(level)) {
+                cmd = cmd.arg(format!("--chunk={}K", chunk.kib()));
+            }
+            if geometry::is_redundant(level) {
+                cmd = cmd.arg(format!("--bitmap={}", if *bitmap { "internal" } else { "none" }));
+            }
+            cmd.args(paths(members.iter().chain(spares))?)
+        }
+        Step::Add { array, device } => manage(array).arg("--add").arg(path(device)?),
+        Step::Fail { array, device } => manage(array).arg("--fail").arg(listed(device)?),
+        Step::Remove { array, device } => manage(array).arg("--remove").arg(listed(device)?),
+        Step::Replace { array, device, with } => {
+            manage(array).arg("--replace").arg(path(device)?).arg("--with").arg(path(with)?)
+        }
+        Step::Scrub { array, scrub } => mdadm().arg(format!("--action={scrub}")).arg(node(array)),
+        Step::Stop { array } => mdadm().arg("--stop").arg(node(array)),
+        Step::Start { array } => mdadm().arg("--run").arg(node(array)),
+        Step::Assemble { uuid, name, members } => mdadm()
+            .arg("--assemble")
+            .arg(format!("/dev/md/{name}"))
+            .arg(format!("--uuid={uuid}"))
+            .args(paths(members.iter())?),
+        Step::ZeroSuperblock { device } => mdadm().arg("--zero-superblock").arg(path(device)?),
+        Step::Record { .. } | Step::Forget { .. } => return Ok(Vec::new()),
+    }])
+}
+
+/// The array that has to be there for a step.
+#[must_use]
+pub fn array_of(step: &Step) -> Option<&ArrayRef> {
+    match step {
+        Step::Add { array, .. }
+        | Step::Fail { array, .. }
+        | Step::Remove { array, .. }
+        | Step::Replace { array, .. }
+        | Step::Scrub { array, .. }
+        | Step::Stop { array }
+        | Step::Start { array } => Some(array),
+        Step::WipeSignatures { .. }
+        | Step::Create { .. }
+        | Step::Assemble { .. }
+        | Step::ZeroSuperblock { .. }
+        | Step::Record { .. }
+        | Step::Forget { .. } => None,
+    }
+}
+
+fn node(array: &ArrayRef) -> String {
+    format!("/dev/{}", array.kernel_name)
+}
+
+fn path(device: &DeviceId) -> Result<String, BackendError> {
+    device.path().ok_or_else(|| BackendError::DeviceGone(device.to_string()))
+}
+
+fn paths<'a>(devices: impl Iterator<Item = &'a DeviceId>) -> Result<Vec<String>, BackendError> {
+    devices.map(path).collect()
+}
+
+/// A member as mdadm finds it in the array's own list, for which a bare kernel name does.
+fn listed(device: &DeviceId) -> Result<String, BackendError> {
+    match device {
+        DeviceId::Gone(name) => Ok(name.clone()),
+        other => path(other),
+    }
+}

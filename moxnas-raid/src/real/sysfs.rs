@@ -1,0 +1,242 @@
+//! Arrays from `/sys/block/md*/md`, as Documentation/admin-guide/md.rst describes it.
+
+use std::collections::BTreeSet;
+
+use moxnas_core::{
+    disk::{BlockDevices, DeviceId},
+    root::{FileError, Root},
+    units::Bytes,
+};
+
+use super::names;
+use crate::model::{
+    Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState,
+};
+
+/// All arrays, in the order of their kernel names, and what could not be read of them. An array
+/// that is damaged never hides the others.
+pub fn read_arrays(
+    root: &Root,
+    devices: &BlockDevices,
+) -> Result<(Vec<Array>, Vec<String>), FileError> {
+    let map = names::from_map(root);
+    let mut arrays = Vec::new();
+    let mut errors = Vec::new();
+    for kernel_name in root.list("/sys/block")? {
+        let dir = format!("/sys/block/{kernel_name}/md");
+        if !root.exists(&dir) {
+            continue;
+        }
+        let folder = Folder { root, dir };
+        match read_array(&folder, &kernel_name, devices) {
+            Ok(Some(mut array)) => {
+                let number = devices.get(&kernel_name).map(|it| it.number);
+                let named = number.and_then(|it| names::from_udev(root, it));
+                if let Some(name) = named.or_else(|| map.get(&kernel_name).cloned()) {
+                    array.name = name;
+                }
+                arrays.push(array);
+            }
+            Ok(None) => (),
+            Err(err) => errors.push(format!("array {kernel_name}: {err}")),
+        }
+    }
+    names::make_unique(&mut arrays);
+    Ok((arrays, errors))
+}
+
+/// A file of an array says something that is not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum SysfsError {
+    /// It could not be read.
+    #[error("{}", moxnas_core::chain::chain(.0))]
+    File(#[from] FileError),
+    /// It is not there, although the kernel makes it for every array.
+    #[error("there is no file {0}")]
+    Missing(String),
+    /// It does not hold what it should.
+    #[error("{file} holds {text:?}, which is not {expected}")]
+    NotUnderstood {
+        /// The file, relative to the array's folder.
+        file: String,
+        /// What it holds.
+        text: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+/// One folder below `/sys`, whose files are read whole and trimmed.
+struct Folder<'a> {
+    root: &'a Root,
+    dir: String,
+}
+
+impl Folder<'_> {
+    fn text(&self, file: &str) -> Result<Option<String>, SysfsError> {
+        let text = self.root.read(format!("{}/{file}", self.dir))?;
+        Ok(text.map(|it| it.trim().to_owned()))
+    }
+
+    fn must(&self, file: &str) -> Result<String, SysfsError> {
+        self.text(file)?.ok_or_else(|| SysfsError::Missing(file.to_owned()))
+    }
+
+    /// The first number: while an array is reshaped, some files say `4 (3)`.
+    fn number(&self, file: &str) -> Result<Option<u64>, SysfsError> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        let number = text.split_whitespace().next().map(str::parse);
+        match number {
+            Some(Ok(number)) => Ok(Some(number)),
+            _ => Err(not_understood(file, &text, "a number")),
+        }
+    }
+}
+
+fn not_understood(file: &str, text: &str, expected: &'static str) -> SysfsError {
+    SysfsError::NotUnderstood { file: file.to_owned(), text: text.to_owned(), expected }
+}
+
+/// `None` for a node without an array in it: `clear` and without a level.
+fn read_array(
+    folder: &Folder<'_>,
+    kernel_name: &str,
+    devices: &BlockDevices,
+) -> Result<Option<Array>, SysfsError> {
+    let state = ArrayState::from(folder.must("array_state")?);
+    if state == ArrayState::Clear {
+        return Ok(None);
+    }
+    let level = Level::from(folder.must("level")?);
+    let uuid = devices.get(kernel_name).and_then(|it| match &it.id {
+        DeviceId::Md(uuid) => Some(uuid.clone()),
+        _ => None,
+    });
+    let slots = folder.number("raid_disks")?.unwrap_or(0);
+    let chunk = folder.number("chunk_size")?.filter(|it| *it > 0).map(Bytes);
+    let mut array = Array {
+        uuid,
+        name: kernel_name.to_owned(),
+        kernel_name: kernel_name.to_owned(),
+        chunk: chunk.filter(|_| crate::geometry::has_chunks(&level)),
+        level,
+        metadata: metadata(&folder.must("metadata_version")?),
+        sync: read_sync(folder, &state)?,
+        slots: u32::try_from(slots)
+            .map_err(|_| not_understood("raid_disks", &slots.to_string(), "a number of slots"))?,
+        degraded: folder.number("degraded")?.map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
+        size: Bytes::from_sectors(folder.number("../size")?.unwrap_or(0)),
+        component_size: Bytes::from_kib(folder.number("component_size")?.unwrap_or(0)),
+        layout: u32::try_from(folder.number("layout")?.unwrap_or(0)).unwrap_or(0),
+        members: read_members(folder, devices)?,
+        consistency: folder.text("consistency_policy")?.unwrap_or_default(),
+        mismatch: folder.number("mismatch_cnt")?.map(Bytes::from_sectors),
+        state,
+    };
+    array.sort_members();
+    Ok(Some(array))
+}
+
+/// The kernel says `none` for 0.90 without persistent superblock, and versions as they are.
+fn metadata(text: &str) -> String {
+    match text {
+        "none" => "non-persistent".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, SysfsError> {
+    // Levels without redundancy have no such file, and stopped arrays nothing in it.
+    let word = folder.text("sync_action")?.unwrap_or_default();
+    let is_waiting = matches!(state, ArrayState::ReadOnly | ArrayState::ReadAuto);
+    let resync_start = folder.text("resync_start")?.unwrap_or_default();
+    let wants_resync = !matches!(resync_start.as_str(), "" | "none");
+    match word.as_str() {
+        "" | "idle" if is_waiting && wants_resync => {
+            return Ok(SyncState::Pending { action: SyncAction::Resync });
+        }
+        "" | "idle" => return Ok(SyncState::Idle),
+        "frozen" => return Ok(SyncState::Frozen),
+        _ => (),
+    }
+    let action: SyncAction =
+        word.parse().map_err(|_| not_understood("sync_action", &word, "an action"))?;
+    if is_waiting {
+        return Ok(SyncState::Pending { action });
+    }
+    let completed = folder.text("sync_completed")?.unwrap_or_default();
+    if completed == "delayed" {
+        return Ok(SyncState::Delayed { action });
+    }
+    let progress = completed.split_once('/').map(|(done, of)| {
+        let sectors = |text: &str| text.trim().parse().ok().map(Bytes::from_sectors);
+        (sectors(done), sectors(of))
+    });
+    let (done, of) = progress.unwrap_or_default();
+    let speed = folder.text("sync_speed")?.and_then(|it| it.parse().ok()).map(Bytes::from_kib);
+    Ok(SyncState::Running { action, done, of, speed })
+}
+
+fn read_members(
+    folder: &Folder<'_>,
+    devices: &BlockDevices,
+) -> Result<Vec<Member>, SysfsError> {
+    let mut members = Vec::new();
+    for entry in folder.root.list(&folder.dir)? {
+        let Some(name) = entry.strip_prefix("dev-") else { continue };
+        // A slash in a kernel name is shown as `!` in sysfs.
+        let kernel_name = name.replace('!', "/");
+        let Some(state) = folder.text(&format!("{entry}/state"))? else { continue };
+        let slot = folder.text(&format!("{entry}/slot"))?.unwrap_or_default();
+        let errors = folder.number(&format!("{entry}/errors"))?.unwrap_or(0);
+        let device = devices.get(&kernel_name).map(|it| it.id.clone());
+        let words: Vec<&str> = state.split(',').filter(|it| !it.is_empty()).collect();
+        members.push(Member {
+            device: device.unwrap_or_else(|| DeviceId::Gone(kernel_name.clone())),
+            kernel_name,
+            role: role(&words, &slot).ok_or_else(|| {
+                not_understood(&format!("{entry}/slot"), &slot, "a slot, none or journal")
+            })?,
+            flags: flags(&words),
+            errors,
+        });
+    }
+    Ok(members)
+}
+
+fn role(words: &[&str], slot: &str) -> Option<Role> {
+    let has = |word| words.contains(&word);
+    if has("faulty") {
+        return Some(Role::Faulty);
+    }
+    if has("journal") {
+        return Some(Role::Journal);
+    }
+    Some(match slot {
+        "none" | "" => Role::Spare,
+        "journal" => Role::Journal,
+        number => {
+            let slot = number.parse().ok()?;
+            match (has("replacement"), has("in_sync")) {
+                (true, _) => Role::Replacement { slot },
+                (false, true) => Role::Active { slot },
+                (false, false) => Role::Recovering { slot },
+            }
+        }
+    })
+}
+
+fn flags(words: &[&str]) -> BTreeSet<MemberFlag> {
+    let flag = |word: &&str| match *word {
+        // Told by the role.
+        "faulty" | "in_sync" | "spare" | "journal" | "replacement" => None,
+        "writemostly" | "write_mostly" => Some(MemberFlag::WriteMostly),
+        "blocked" => Some(MemberFlag::Blocked),
+        "write_error" => Some(MemberFlag::WriteError),
+        "want_replacement" => Some(MemberFlag::WantReplacement),
+        "external_bbl" => Some(MemberFlag::ExternalBbl),
+        "failfast" => Some(MemberFlag::Failfast),
+        other => Some(MemberFlag::Other(other.to_owned())),
+    };
+    words.iter().filter_map(flag).collect()
+}

@@ -1,0 +1,288 @@
+//! Arrays of a machine that is not there.
+//!
+//! It holds what md and udev would hold: superblocks on the members, which survive a power cut,
+//! and assembled arrays, which do not. It obeys: whether a step is wise was settled by the planner.
+//! Time moves resync and recovery forward; what happened to the machine since the last call is
+//! replayed first, in order.
+
+mod assemble;
+mod kernel;
+mod superblock;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use moxnas_core::{
+    clock::Clock,
+    disk::{DeviceId, Signature},
+    sim::{Event, Fault, Node, SimMachine, SimState},
+    units::Bytes,
+};
+
+use crate::{
+    backend::{BackendError, RaidBackend},
+    conf::{self, CONF_PATH, Conf},
+    geometry,
+    model::{Inventory, Level, Role, SyncAction},
+    plan::{Scrub, Step},
+};
+use kernel::{Kernel, LiveMember, Sync};
+use superblock::{SuperRole, Superblock};
+
+/// md arrays of a [`SimMachine`].
+#[derive(Debug)]
+pub struct SimRaid {
+    machine: Arc<SimMachine>,
+    kernel: Mutex<Kernel>,
+}
+
+impl SimRaid {
+    /// The arrays of the machine, of which there are none yet.
+    #[must_use]
+    pub fn new(machine: Arc<SimMachine>) -> SimRaid {
+        let kernel = Mutex::new(Kernel::new(machine.now()));
+        SimRaid { machine, kernel }
+    }
+
+    /// The machine they are on.
+    #[must_use]
+    pub fn machine(&self) -> &Arc<SimMachine> {
+        &self.machine
+    }
+
+    /// Let the kernel catch up with what happened to the machine.
+    fn settled(&self) -> MutexGuard<'_, Kernel> {
+        let mut kernel = self.kernel.lock().expect("no holder of this lock panics");
+        let now = self.machine.now();
+        let mut state = self.machine.state();
+        let news = state.events.get(kernel.cursor..).unwrap_or_default().to_vec();
+        kernel.cursor += news.len();
+        for (at, event) in news {
+            kernel.run_until(at, &mut state);
+            match event {
+                Event::Pulled(name) => kernel.member_left(&name, &mut state),
+                Event::Plugged(name) => kernel.device_came(&name, &mut state, at),
+                Event::Down { clean } => kernel.go_down(clean, &mut state),
+                Event::Up => kernel.come_up(&mut state, at),
+            }
+        }
+        kernel.run_until(now, &mut state);
+        publish(&kernel, &mut state);
+        kernel
+    }
+
+    fn do_step(&self, step: &Step) -> Result<(), BackendError> {
+        let mut kernel = self.settled();
+        let now = self.machine.now();
+        let mut state = self.machine.state();
+        perform(step, &mut kernel, &mut state)?;
+        kernel.run_until(now, &mut state);
+        publish(&kernel, &mut state);
+        Ok(())
+    }
+}
+
+/// Show the arrays as block devices to everybody else.
+fn publish(kernel: &Kernel, state: &mut SimState) {
+    state.nodes.retain(|name, _| !name.starts_with("md"));
+    for (name, array) in &kernel.arrays {
+        let node = Node {
+            id: array.id(),
+            kind: moxnas_core::disk::BlockKind::Md,
+            size: if array.started { array.size() } else { Bytes(0) },
+            slaves: array.members.iter().map(|it| it.kernel_name.clone()).collect(),
+        };
+        state.nodes.insert(name.clone(), node);
+    }
+}
+
+impl RaidBackend for SimRaid {
+    fn observe(&self) -> Result<Inventory, BackendError> {
+        let kernel = self.settled();
+        let state = self.machine.state();
+        let mut arrays: Vec<_> =
+            kernel.arrays.iter().map(|(name, it)| it.show(name, &state)).collect();
+        arrays.sort_by(|a, b| a.kernel_name.cmp(&b.kernel_name));
+        let conf = state.files.get(CONF_PATH).map(|it| Conf::parse(it)).unwrap_or_default();
+        Ok(Inventory { arrays, devices: state.block_devices(), conf, errors: Vec::new() })
+    }
+
+    fn apply(&self, step: &Step) -> Result<(), BackendError> {
+        let text = step.to_string();
+        let fault = self.machine.state().take_fault(&text);
+        let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
+        match fault {
+            None => self.do_step(step),
+            Some(Fault::StepLies { .. }) => Ok(()),
+            Some(Fault::StepFails { .. }) => injected("failed: the simulation was told so"),
+            Some(Fault::StepHangs { .. }) => injected("was stopped after 120s"),
+            Some(Fault::PowerCut { .. }) => {
+                self.machine.power_cut();
+                injected("was not reached: power was cut")
+            }
+        }
+    }
+}
+
+fn busy(what: &str) -> BackendError {
+    BackendError::Injected(format!("{what}: Device or resource busy"))
+}
+
+fn perform(
+    step: &Step,
+    kernel: &mut Kernel,
+    state: &mut SimState,
+) -> Result<(), BackendError> {
+    match step {
+        Step::WipeSignatures { device } => {
+            let name = free_device(device, kernel, state)?;
+            *state.contents_mut(device) = Default::default();
+            forget_partitions(&name, state);
+        }
+        Step::ZeroSuperblock { device } => {
+            free_device(device, kernel, state)?;
+            let contents = state.contents_mut(device);
+            contents.superblock = None;
+            contents.signatures.retain(|it| it.kind != superblock::SIGNATURE);
+        }
+        Step::Create { name, level, members, spares, chunk, bitmap } => {
+            let mut devices = Vec::new();
+            for device in members.iter().chain(spares) {
+                devices.push((free_device(device, kernel, state)?, device.clone()));
+            }
+            let sizes = state.block_devices();
+            let usable = |it: &(String, DeviceId)| {
+                let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
+                geometry::component_size(size, *chunk)
+            };
+            let template = Superblock {
+                uuid: new_uuid(state),
+                name: name.to_string(),
+                level: level.clone(),
+                layout: geometry::default_layout(level),
+                chunk: *chunk,
+                slots: u32::try_from(members.len()).unwrap_or(u32::MAX),
+                component: devices.iter().map(usable).min().unwrap_or_default(),
+                sizes: devices.iter().map(usable).collect(),
+                bitmap: *bitmap,
+                events: 0,
+                in_sync: Default::default(),
+                role: SuperRole::Spare,
+                dirty: false,
+                resync_from: Some(Bytes(0)),
+            };
+            kernel.create(template, &devices, state);
+        }
+        Step::Add { array, device } => {
+            let name = free_device(device, kernel, state)?;
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.members.push(LiveMember::new(name, device.clone(), Role::Spare));
+            live.consider_sync(state);
+            live.write_superblocks(state);
+        }
+        Step::Fail { array, device } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            if !live.survives_without(device) {
+                return Err(busy("set device faulty failed"));
+            }
+            live.fail_member(device, state);
+        }
+        Step::Remove { array, device } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            let waits = |it: &LiveMember| matches!(it.role, Role::Faulty | Role::Spare);
+            if !live.members.iter().any(|it| it.device_now(state) == *device && waits(it)) {
+                return Err(busy("hot remove failed"));
+            }
+            live.members.retain(|it| it.device_now(state) != *device);
+            live.write_superblocks(state);
+        }
+        Step::Replace { array, device, with } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.start_replacement(device, with, state)?;
+        }
+        Step::Scrub { array, scrub } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.sync = match scrub {
+                Scrub::Check => Some(Sync::new(SyncAction::Check, live.superblock.component)),
+                Scrub::Repair => Some(Sync::new(SyncAction::Repair, live.superblock.component)),
+                Scrub::Idle => None,
+            };
+        }
+        Step::Stop { array } => {
+            let name = kernel.name_of(&array.uuid, &array.name)?;
+            if !state.block_devices().uses(&name).is_empty() {
+                return Err(busy("failed to stop array"));
+            }
+            if let Some(mut live) = kernel.arrays.remove(&name) {
+                live.stop(state);
+            }
+        }
+        Step::Start { array } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            if !live.start(state) {
+                return Err(BackendError::Injected(
+                    "failed to start array: Input/output error".to_owned(),
+                ));
+            }
+        }
+        Step::Assemble { uuid, name, members } => kernel.assemble(uuid, name, members, state)?,
+        Step::Record { name } => {
+            let live = kernel.arrays.values().find(|it| it.name == name.as_str());
+            let gone = || BackendError::ArrayGone(name.to_string());
+            let uuid = live.map(|it| it.superblock.uuid.clone()).ok_or_else(gone)?;
+            edit_conf(state, |it| conf::with_array(it, &uuid, &format!("/dev/md/{name}")));
+        }
+        Step::Forget { uuid } => edit_conf(state, |it| conf::without_array(it, uuid)),
+    }
+    Ok(())
+}
+
+fn edit_conf(state: &mut SimState, edit: impl FnOnce(&str) -> String) {
+    let text = state.files.entry(CONF_PATH.to_owned()).or_default();
+    *text = edit(text);
+}
+
+/// The kernel name of a device that nobody holds.
+fn free_device(
+    device: &DeviceId,
+    kernel: &Kernel,
+    state: &SimState,
+) -> Result<String, BackendError> {
+    let devices = state.block_devices();
+    let found = devices.by_id(device);
+    let name = found.map(|it| it.name.clone());
+    let name = name.ok_or_else(|| BackendError::DeviceGone(device.to_string()))?;
+    let is_member = kernel.arrays.values().flat_map(|it| &it.members).any(|it| it.kernel_name == name);
+    match is_member || !devices.uses(&name).is_empty() {
+        true => Err(busy(&format!("cannot open {device}"))),
+        false => Ok(name),
+    }
+}
+
+/// A disk whose table is gone has no partitions any more.
+fn forget_partitions(name: &str, state: &mut SimState) {
+    for disk in state.disks.values_mut() {
+        if disk.kernel_name.as_deref() == Some(name) {
+            disk.spec.partitions.clear();
+        }
+    }
+}
+
+fn new_uuid(state: &mut SimState) -> String {
+    let (a, b) = (state.random(), state.random());
+    let word = |it: u64| format!("{:08x}:{:08x}", it >> 32, it & 0xffff_ffff);
+    format!("{}:{}", word(a), word(b))
+}
+
+/// What is on a member besides its data.
+fn member_signature(superblock: &Superblock) -> Signature {
+    Signature {
+        kind: superblock::SIGNATURE.to_owned(),
+        uuid: Some(superblock.uuid.clone()),
+        label: Some(superblock.full_name()),
+    }
+}
+
+/// Whether the kernel keeps a count of missing members for the level.
+fn counts_missing(level: &Level) -> bool {
+    geometry::is_redundant(level)
+}

@@ -1,0 +1,52 @@
+//! What a member remembers of its array.
+
+use std::collections::BTreeSet;
+
+use moxnas_core::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Level;
+
+/// What libblkid calls a device with an md superblock.
+pub(super) const SIGNATURE: &str = "linux_raid_member";
+
+/// A superblock, as far as it has consequences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Superblock {
+    pub(super) uuid: String,
+    /// Without the name of the machine. An array of another machine has `other:` before it.
+    pub(super) name: String,
+    pub(super) level: Level,
+    pub(super) layout: u32,
+    pub(super) chunk: Option<Bytes>,
+    pub(super) slots: u32,
+    pub(super) component: Bytes,
+    /// What each slot gives, for the levels that use members of different size to the end.
+    pub(super) sizes: Vec<Bytes>,
+    pub(super) bitmap: bool,
+    /// Counts changes; a member with a lower count missed something.
+    pub(super) events: u64,
+    /// The slots that were complete when this was written.
+    pub(super) in_sync: BTreeSet<u32>,
+    /// What this member was then.
+    pub(super) role: SuperRole,
+    /// Whether the array was being written.
+    pub(super) dirty: bool,
+    /// From where copies and parity have to be made to agree; `None`: they do.
+    pub(super) resync_from: Option<Bytes>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum SuperRole {
+    Active(u32),
+    /// Was being filled for a slot.
+    Recovering(u32),
+    Spare,
+}
+
+impl Superblock {
+    /// The name as the superblock has it, with the machine before it.
+    pub(super) fn full_name(&self) -> String {
+        if self.name.contains(':') { self.name.clone() } else { format!("moxnas-sim:{}", self.name) }
+    }
+}

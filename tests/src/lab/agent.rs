@@ -1,0 +1,85 @@
+//! The guest's side of the lab: listens, and does what the host asks.
+
+mod exec;
+mod gather;
+mod guard;
+mod spawned;
+mod watch_md;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    thread,
+};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use self::guard::lab_disk;
+use super::wire::{AGENT_PORT, Reply, Request};
+
+/// Answers requests for ever. Says `listening` on standard output once it can be reached.
+pub fn serve() -> Result<()> {
+    guard::require_lab()?;
+    let listener = TcpListener::bind(("0.0.0.0", AGENT_PORT))?;
+    let mut out = std::io::stdout();
+    writeln!(out, "listening").and_then(|()| out.flush()).context("nobody waits for the agent")?;
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            // The host went away: nobody is left to tell.
+            let _ = converse(&stream);
+        });
+    }
+    Ok(())
+}
+
+/// A line is a request; every request gets a line.
+fn converse(stream: &TcpStream) -> Result<()> {
+    let mut writer = stream;
+    for line in BufReader::new(stream).lines() {
+        let reply = match serde_json::from_str(&line?).map_err(Into::into).and_then(answer) {
+            Ok(value) => Reply::Ok(value),
+            Err(err) => Reply::Error(format!("{err:#}")),
+        };
+        let mut line = serde_json::to_vec(&reply)?;
+        line.push(b'\n');
+        writer.write_all(&line)?;
+    }
+    Ok(())
+}
+
+fn answer(request: Request) -> Result<Value> {
+    match request {
+        Request::Ping => Ok(Value::Null),
+        Request::Exec(exec) => json(exec::run(&exec)?),
+        Request::Spawn { argv, env } => json(spawned::start(&argv, &env)?),
+        Request::Status { pid } => json(spawned::status(pid)?),
+        Request::Kill { pid, signal } => json(spawned::kill(pid, signal)?),
+        Request::ReadFile { path } => json(read_text(&path)?),
+        Request::WriteFile { path, content, mode } => json(write_file(&path, &content, mode)?),
+        Request::Disks => json(guard::disks_by_serial()?),
+        Request::WatchMd(watch) => json(watch_md::follow(&watch)?),
+        Request::Gather { patterns } => json(gather::gather(&patterns)),
+    }
+}
+
+fn json(value: impl Serialize) -> Result<Value> {
+    Ok(serde_json::to_value(value)?)
+}
+
+fn read_text(path: &str) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn write_file(path: &str, content: &str, mode: u32) -> Result<()> {
+    if let Some(folder) = Path::new(path).parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, content).with_context(|| format!("cannot write {path}"))?;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
+}

@@ -1,0 +1,3 @@
+//! Building blocks.
+
+pub mod lab;

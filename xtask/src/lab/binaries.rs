@@ -1,0 +1,55 @@
+//! Building executables of the workspace that go into the guest.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use moxnas_tests::lab::workspace;
+use serde_json::Value;
+
+/// What the agent can do: running commands needs nothing of the product.
+#[derive(Clone, Copy)]
+pub(super) enum Agent {
+    Plain,
+    WithProduct,
+}
+
+pub(super) fn build_agent(agent: Agent) -> Result<PathBuf> {
+    let arguments = ["-p", "moxnas-tests", "--bin", "lab-agent"];
+    match agent {
+        Agent::Plain => build("lab-agent", &[&arguments[..], &["--no-default-features"]].concat()),
+        Agent::WithProduct => build("lab-agent", &arguments),
+    }
+}
+
+pub(super) fn build_product() -> Result<PathBuf> {
+    build("moxnas", &["-p", "moxnas-cli", "--bin", "moxnas"])
+}
+
+/// The cargo that runs this chore.
+pub(super) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo.current_dir(workspace());
+    cargo
+}
+
+/// Builds and returns the path of the executable, which cargo tells in a line of JSON.
+fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let output = cargo()
+        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(output.status.success(), "cannot build {name}");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|it| it["target"]["name"] == name)
+        .find_map(|it| it["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo does not say where {name} is"))
+}

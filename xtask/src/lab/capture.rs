@@ -1,0 +1,3 @@
+#[derive(clap::Args)]
+pub(crate) struct Capture {}
+impl Capture { pub(crate) fn run(self) -> anyhow::Result<std::process::ExitCode> { Ok(std::process::ExitCode::SUCCESS) } }

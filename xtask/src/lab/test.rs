@@ -1,0 +1,52 @@
+//! `cargo xtask lab test`: the lab tests, with all they need.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result};
+use moxnas_tests::lab::{AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE};
+
+use super::{
+    Which,
+    binaries::{Agent, build_agent, build_product, cargo},
+    template,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Test {
+    /// Part of the names of the tests to run.
+    filter: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Tests at a time. A machine has two processors of its own, so more than the host has is slow.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let image = template(self.which.suite)?.image;
+        let (agent, product) = (build_agent(Agent::WithProduct)?, build_product()?);
+        let mut tests = self.harness();
+        tests.env(IMAGE_VARIABLE, &image.folder);
+        tests.env(AGENT_VARIABLE, agent).env(PRODUCT_VARIABLE, product);
+        eprintln!("lab: running the lab tests on {}", self.which.suite);
+        let status = tests.status().context("cannot start cargo")?;
+        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// nextest where it is installed: it gives every test a process and a time of its own.
+    fn harness(&self) -> Command {
+        let target = ["-p", "moxnas-tests", "--test", "lab"];
+        let jobs = self.jobs.to_string();
+        let mut command = cargo();
+        let nextest = cargo().args(["nextest", "--version"]).output();
+        if nextest.is_ok_and(|it| it.status.success()) {
+            command.args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs]).args(target);
+            command.args(&self.filter);
+        } else {
+            command.args(["test", "--no-fail-fast"]).args(target).args(&self.filter);
+            command.args(["--", "--test-threads", &jobs]);
+        }
+        command
+    }
+}
