@@ -1,7 +1,7 @@
 //! Puts poem-openapi's document and routes into the shape of this interface.
 //!
 //! poem-openapi leaves the following undone, and all of it can be done from outside, by an
-//! [`OpenApi`] around another:
+//! [`OpenApi`](trait@OpenApi) around another:
 //!
 //! * The media type of JSON is documented as `application/json; charset=utf-8`, which generators
 //!   of client code do not recognise.

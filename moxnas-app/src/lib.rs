@@ -1,5 +1,39 @@
-//! MoxNAS.
+//! What the MoxNAS service does, without a frontend.
+//!
+//! Everything that a caller can ask for is an [`operation`]; every request, whatever frontend it
+//! comes through, enters by [`App::call`] or [`App::change`], where access, one change at a time
+//! and audit are settled once. The machine is the truth about the machine: the database holds
+//! logins and history, never what the kernel can tell.
+//!
+//! ```
+//! use moxnas_app::{App, ops::arrays::ArrayList, scenario::Scenario, settings::Settings};
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let settings = Settings::simulated(Scenario::built_in("small-office")?);
+//! let app = App::start(&settings).await?;
+//! let arrays = app.call(&App::this_process("doc"), ArrayList).await?;
+//! assert_eq!(arrays.seen.raid.arrays[0].name, "media");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod actor;
+pub mod app;
 pub mod auth;
+pub mod error;
+pub mod events;
+pub mod loops;
+pub mod machine;
+pub mod operation;
+pub mod ops;
+pub mod report;
+pub mod scenario;
+pub mod seen;
+pub mod settings;
 pub mod store;
+
+pub use actor::{Actor, Role, Via};
+pub use app::App;
+pub use error::{Error, Kind};
+pub use operation::{Change, Effect, Lane, Operation, Query};
+pub use seen::Seen;

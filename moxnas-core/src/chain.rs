@@ -6,8 +6,9 @@ use std::{error::Error, iter};
 #[must_use]
 pub fn causes(err: &dyn Error) -> Vec<String> {
     let first: Option<&dyn Error> = Some(err);
-    let mut all: Vec<String> =
-        iter::successors(first, |it| (*it).source()).map(ToString::to_string).collect();
+    let mut all: Vec<String> = iter::successors(first, |it| (*it).source())
+        .map(ToString::to_string)
+        .collect();
     all.dedup();
     all
 }

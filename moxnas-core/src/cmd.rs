@@ -33,7 +33,10 @@ impl Tool {
     /// Where it is installed, if it is.
     #[must_use]
     pub fn find(self) -> Option<PathBuf> {
-        TOOL_FOLDERS.iter().map(|it| PathBuf::from(it).join(self.0)).find(|it| it.is_file())
+        TOOL_FOLDERS
+            .iter()
+            .map(|it| PathBuf::from(it).join(self.0))
+            .find(|it| it.is_file())
     }
 }
 
@@ -127,7 +130,9 @@ impl Cmd {
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let args = self.args.iter().map(|it| it.to_string_lossy().into_owned());
-        std::iter::once(self.tool.0.to_owned()).chain(args).collect()
+        std::iter::once(self.tool.0.to_owned())
+            .chain(args)
+            .collect()
     }
 }
 

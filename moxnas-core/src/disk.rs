@@ -141,20 +141,36 @@ pub struct Signature {
 impl Signature {
     /// A signature without label.
     pub fn new(kind: &str, uuid: &str) -> Signature {
-        Signature { kind: kind.to_owned(), uuid: Some(uuid.to_owned()), label: None }
+        Signature {
+            kind: kind.to_owned(),
+            uuid: Some(uuid.to_owned()),
+            label: None,
+        }
     }
 
     /// Stands for whatever may be on a device at which udev has not looked.
     #[must_use]
     pub fn unknown() -> Signature {
-        Signature { kind: "unknown".to_owned(), uuid: None, label: None }
+        Signature {
+            kind: "unknown".to_owned(),
+            uuid: None,
+            label: None,
+        }
     }
 
     /// For people and for evidence: `ext4 "media" 1234-…`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let label = self.label.as_ref().map(|it| format!(" {it:?}")).unwrap_or_default();
-        let uuid = self.uuid.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        let label = self
+            .label
+            .as_ref()
+            .map(|it| format!(" {it:?}"))
+            .unwrap_or_default();
+        let uuid = self
+            .uuid
+            .as_ref()
+            .map(|it| format!(" {it}"))
+            .unwrap_or_default();
         format!("{}{label}{uuid}", self.kind)
     }
 }

@@ -29,3 +29,4 @@ pub mod plan;
 pub mod root;
 pub mod sim;
 pub mod units;
+pub mod watch;

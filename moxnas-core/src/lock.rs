@@ -28,7 +28,10 @@ pub enum LockError {
 impl MachineLock {
     /// Take the lock at once or say who has it; never waits.
     pub fn take(path: &Path) -> Result<MachineLock, LockError> {
-        let open = |cause| LockError::Open { path: path.display().to_string(), cause };
+        let open = |cause| LockError::Open {
+            path: path.display().to_string(),
+            cause,
+        };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(open)?;
         }

@@ -62,11 +62,6 @@ name_type! {
     ArrayName, 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
 }
 
-name_type! {
-    /// Name of a login.
-    LoginName, 32, |it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.')
-}
-
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {kind}: {why}")]
@@ -106,7 +101,13 @@ pub fn check(
     max: usize,
     valid: fn(char) -> bool,
 ) -> Result<(), BadName> {
-    let bad = |why| Err(BadName { kind, why, text: text.to_owned() });
+    let bad = |why| {
+        Err(BadName {
+            kind,
+            why,
+            text: text.to_owned(),
+        })
+    };
     if text.is_empty() {
         return bad(Why::Empty);
     }

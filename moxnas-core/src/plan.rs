@@ -38,8 +38,15 @@ impl fmt::Display for Danger {
             Danger::DestroysData { device, content } => {
                 write!(f, "all data on {device} is lost ({content})")
             }
-            Danger::LowersRedundancy { object, before, after } => {
-                write!(f, "{object} can lose {after} more members afterwards, {before} before")
+            Danger::LowersRedundancy {
+                object,
+                before,
+                after,
+            } => {
+                write!(
+                    f,
+                    "{object} can lose {after} more members afterwards, {before} before"
+                )
             }
             Danger::Stops { object } => write!(f, "{object} is not available until started again"),
         }
@@ -63,7 +70,12 @@ pub struct Plan<S> {
 
 impl<S> Default for Plan<S> {
     fn default() -> Plan<S> {
-        Plan { steps: Vec::new(), evidence: Vec::new(), dangers: Vec::new(), warnings: Vec::new() }
+        Plan {
+            steps: Vec::new(),
+            evidence: Vec::new(),
+            dangers: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -76,8 +88,18 @@ impl<S> Plan<S> {
 
     /// The same plan over another type of step.
     pub fn map<T>(self, step: impl FnMut(S) -> T) -> Plan<T> {
-        let Plan { steps, evidence, dangers, warnings } = self;
-        Plan { steps: steps.into_iter().map(step).collect(), evidence, dangers, warnings }
+        let Plan {
+            steps,
+            evidence,
+            dangers,
+            warnings,
+        } = self;
+        Plan {
+            steps: steps.into_iter().map(step).collect(),
+            evidence,
+            dangers,
+            warnings,
+        }
     }
 }
 
@@ -112,8 +134,14 @@ pub struct BadFingerprint;
 impl FromStr for Fingerprint {
     type Err = BadFingerprint;
     fn from_str(text: &str) -> Result<Fingerprint, BadFingerprint> {
-        let hexadecimal = text.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
-        if text.len() == 32 && hexadecimal { Ok(Fingerprint(text.to_owned())) } else { Err(BadFingerprint) }
+        let hexadecimal = text
+            .bytes()
+            .all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
+        if text.len() == 32 && hexadecimal {
+            Ok(Fingerprint(text.to_owned()))
+        } else {
+            Err(BadFingerprint)
+        }
     }
 }
 
@@ -132,7 +160,11 @@ pub struct Stopped<S, E> {
 
 impl<S: fmt::Display, E> fmt::Display for Stopped<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped after {} of {} steps, at: {}", self.done, self.of, self.step)
+        write!(
+            f,
+            "stopped after {} of {} steps, at: {}",
+            self.done, self.of, self.step
+        )
     }
 }
 
@@ -155,7 +187,12 @@ pub fn execute<S: Clone, E>(
 ) -> Result<(), Box<Stopped<S, E>>> {
     for (done, step) in steps.iter().enumerate() {
         apply(step).map_err(|cause| {
-            Box::new(Stopped { done, of: steps.len(), step: step.clone(), cause })
+            Box::new(Stopped {
+                done,
+                of: steps.len(),
+                step: step.clone(),
+                cause,
+            })
         })?;
     }
     Ok(())
@@ -204,13 +241,20 @@ mod tests {
         let mut done = Vec::new();
         let stopped = execute(
             &["a", "b", "c"],
-            fail_at(1, || NoPower, |it: &&str| {
-                done.push(*it);
-                Ok(())
-            }),
+            fail_at(
+                1,
+                || NoPower,
+                |it: &&str| {
+                    done.push(*it);
+                    Ok(())
+                },
+            ),
         )
         .unwrap_err();
-        assert_eq!(crate::chain::chain(&stopped), "stopped after 1 of 3 steps, at: b: no power");
+        assert_eq!(
+            crate::chain::chain(&stopped),
+            "stopped after 1 of 3 steps, at: b: no power"
+        );
         assert_eq!(done, ["a"]);
     }
 }

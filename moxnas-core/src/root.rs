@@ -60,14 +60,22 @@ impl Root {
             })),
             // ENODEV: the device left between opening and reading its file.
             Err(cause) if is_absent(&cause) => Ok(None),
-            Err(cause) => Err(FileError { verb: "read", path, cause }),
+            Err(cause) => Err(FileError {
+                verb: "read",
+                path,
+                cause,
+            }),
         }
     }
 
     /// The names in a folder, sorted; empty when there is no such folder.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, FileError> {
         let path = self.path(path);
-        let wrap = |cause| FileError { verb: "listed", path: path.clone(), cause };
+        let wrap = |cause| FileError {
+            verb: "listed",
+            path: path.clone(),
+            cause,
+        };
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(cause) if is_absent(&cause) => return Ok(Vec::new()),
@@ -75,7 +83,13 @@ impl Root {
         };
         let mut names = Vec::new();
         for entry in entries {
-            names.push(entry.map_err(wrap)?.file_name().to_string_lossy().into_owned());
+            names.push(
+                entry
+                    .map_err(wrap)?
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned(),
+            );
         }
         names.sort_unstable();
         Ok(names)
@@ -88,7 +102,10 @@ impl Root {
 
     /// The last part of what a symbolic link points to; `None` when it is no link.
     pub fn link_name(&self, path: impl AsRef<Path>) -> Option<String> {
-        self.link(path)?.file_name().and_then(OsStr::to_str).map(str::to_owned)
+        self.link(path)?
+            .file_name()
+            .and_then(OsStr::to_str)
+            .map(str::to_owned)
     }
 
     /// Whether something is there.
@@ -100,7 +117,11 @@ impl Root {
     /// one of the two is there. The folder is made if need be; an existing file keeps its mode.
     pub fn replace(&self, path: impl AsRef<Path>, text: &[u8], mode: u32) -> Result<(), FileError> {
         let path = self.path(path);
-        let wrap = |cause| FileError { verb: "written", path: path.clone(), cause };
+        let wrap = |cause| FileError {
+            verb: "written",
+            path: path.clone(),
+            cause,
+        };
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).map_err(wrap)?;
         let mode = fs::metadata(&path).map_or(mode, |it| it.permissions().mode() & 0o7777);
@@ -119,8 +140,15 @@ impl Root {
     /// Write to a file that is there, such as an attribute under `/sys`; never makes one.
     pub fn poke(&self, path: impl AsRef<Path>, text: &str) -> Result<(), FileError> {
         let path = self.path(path);
-        let wrap = |cause| FileError { verb: "written", path: path.clone(), cause };
-        let mut file = fs::OpenOptions::new().write(true).open(&path).map_err(wrap)?;
+        let wrap = |cause| FileError {
+            verb: "written",
+            path: path.clone(),
+            cause,
+        };
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .map_err(wrap)?;
         file.write_all(text.as_bytes()).map_err(wrap)
     }
 }
@@ -142,8 +170,10 @@ fn read_small(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn is_absent(cause: &io::Error) -> bool {
-    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || cause.raw_os_error() == Some(nix::libc::ENODEV)
+    matches!(
+        cause.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    ) || cause.raw_os_error() == Some(nix::libc::ENODEV)
 }
 
 fn write_synced(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
@@ -152,7 +182,11 @@ fn write_synced(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
         _ => (),
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(text)?;
     file.sync_all()
@@ -166,15 +200,23 @@ mod tests {
     fn replace_keeps_the_mode_and_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::fixture(dir.path());
-        root.replace("/etc/mdadm/mdadm.conf", b"one", 0o640).unwrap();
+        root.replace("/etc/mdadm/mdadm.conf", b"one", 0o640)
+            .unwrap();
         fs::set_permissions(
             root.path("/etc/mdadm/mdadm.conf"),
             fs::Permissions::from_mode(0o600),
         )
         .unwrap();
-        root.replace("/etc/mdadm/mdadm.conf", b"two", 0o644).unwrap();
-        assert_eq!(root.read("/etc/mdadm/mdadm.conf").unwrap().as_deref(), Some("two"));
-        let mode = fs::metadata(root.path("/etc/mdadm/mdadm.conf")).unwrap().permissions().mode();
+        root.replace("/etc/mdadm/mdadm.conf", b"two", 0o644)
+            .unwrap();
+        assert_eq!(
+            root.read("/etc/mdadm/mdadm.conf").unwrap().as_deref(),
+            Some("two")
+        );
+        let mode = fs::metadata(root.path("/etc/mdadm/mdadm.conf"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(root.list("/etc/mdadm").unwrap(), ["mdadm.conf"]);
     }
@@ -187,7 +229,13 @@ mod tests {
         assert_eq!(root.list("/sys/block").unwrap(), Vec::<String>::new());
         fs::create_dir_all(root.path("/sys/block")).unwrap();
         let err = root.read("/sys/block").unwrap_err();
-        assert!(err.to_string().ends_with("/sys/block could not be read"), "{err}");
-        assert!(root.poke("/sys/block/md0/md/sync_action", "idle").is_err(), "poke made a file");
+        assert!(
+            err.to_string().ends_with("/sys/block could not be read"),
+            "{err}"
+        );
+        assert!(
+            root.poke("/sys/block/md0/md/sync_action", "idle").is_err(),
+            "poke made a file"
+        );
     }
 }

@@ -73,7 +73,10 @@ impl SimMachine {
     }
 
     fn with_clock(seed: u64, clock: SimClock) -> Arc<SimMachine> {
-        Arc::new(SimMachine { clock, state: Mutex::new(SimState::new(seed)) })
+        Arc::new(SimMachine {
+            clock,
+            state: Mutex::new(SimState::new(seed)),
+        })
     }
 
     /// Everything in it. Held for a moment only: all backends of the machine wait for it.

@@ -54,9 +54,10 @@ impl BackendError {
     pub fn hint(&self) -> Option<String> {
         use moxnas_core::cmd::Cause;
         match self {
-            BackendError::Command(CmdError { cause: Cause::Missing(tool), .. }) => {
-                Some(format!("install it: apt-get install {}", package_of(tool)))
-            }
+            BackendError::Command(CmdError {
+                cause: Cause::Missing(tool),
+                ..
+            }) => Some(format!("install it: apt-get install {}", package_of(tool))),
             BackendError::Command(err) if chain::chain(err).contains("Permission denied") => {
                 Some("run MoxNAS as root".to_owned())
             }

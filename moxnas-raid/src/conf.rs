@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Where Debian keeps it.
 pub const CONF_PATH: &str = "/etc/mdadm/mdadm.conf";
 
-const BEGIN: &str = "# BEGIN MoxNAS: arrays made by MoxNAS. Edits between these two lines are lost.";
+const BEGIN: &str =
+    "# BEGIN MoxNAS: arrays made by MoxNAS. Edits between these two lines are lost.";
 const END: &str = "# END MoxNAS";
 
 /// The arrays that mdadm.conf names, by UUID.
@@ -39,8 +40,12 @@ impl Conf {
                 it if it == BEGIN => inside = true,
                 it if it == END => inside = false,
                 it => {
-                    if let Some((uuid, device)) = array_line(it) {
-                        let side = if inside { &mut conf.ours } else { &mut conf.others };
+                    if let Some((uuid, device)) = read_array_line(it) {
+                        let side = if inside {
+                            &mut conf.ours
+                        } else {
+                            &mut conf.others
+                        };
                         side.insert(uuid, device);
                     }
                 }
@@ -84,7 +89,7 @@ fn with_block(text: &str, ours: &BTreeMap<String, String>) -> String {
     let mut block = Vec::new();
     if !ours.is_empty() {
         block.push(BEGIN.to_owned());
-        block.extend(ours.iter().map(|(uuid, device)| format!("ARRAY {device} UUID={uuid}")));
+        block.extend(ours.iter().map(|(uuid, device)| array_line(uuid, device)));
         block.push(END.to_owned());
     }
     let at = at.unwrap_or(lines.len());
@@ -107,8 +112,14 @@ fn logical_lines(text: &str) -> Vec<String> {
     lines
 }
 
+/// The line that names an array.
+#[must_use]
+pub fn array_line(uuid: &str, device: &str) -> String {
+    format!("ARRAY {device} UUID={uuid}")
+}
+
 /// UUID and device of an `ARRAY` line. Words may stand in any order and any case.
-fn array_line(line: &str) -> Option<(String, String)> {
+fn read_array_line(line: &str) -> Option<(String, String)> {
     let line = line.split('#').next()?;
     let mut words = line.split_whitespace();
     // Keywords may be shortened to three letters.
@@ -119,9 +130,14 @@ fn array_line(line: &str) -> Option<(String, String)> {
     let words: Vec<&str> = words.collect();
     let uuid = words.iter().find_map(|it| {
         let (key, value) = it.split_once('=')?;
-        key.eq_ignore_ascii_case("uuid").then(|| value.to_ascii_lowercase())
+        key.eq_ignore_ascii_case("uuid")
+            .then(|| value.to_ascii_lowercase())
     })?;
-    let device = words.iter().find(|it| !it.contains('=')).copied().unwrap_or("<ignore>");
+    let device = words
+        .iter()
+        .find(|it| !it.contains('='))
+        .copied()
+        .unwrap_or("<ignore>");
     Some((uuid, device.to_owned()))
 }
 
@@ -143,7 +159,11 @@ mod tests {
         assert!(conf.names("c:1:2:3") && conf.names("aaaa:1:2:3"));
         let none = without_array(&without_array(&two, "b:1:2:3"), "c:1:2:3");
         assert_eq!(none, DEBIAN);
-        assert_eq!(without_array(DEBIAN, "aaaa:1:2:3"), DEBIAN, "a line of somebody else");
+        assert_eq!(
+            without_array(DEBIAN, "aaaa:1:2:3"),
+            DEBIAN,
+            "a line of somebody else"
+        );
     }
 
     #[test]

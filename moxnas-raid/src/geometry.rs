@@ -20,13 +20,19 @@ pub fn members_min(level: &Level) -> Option<u32> {
 /// Whether the level survives the loss of any member at all.
 #[must_use]
 pub fn is_redundant(level: &Level) -> bool {
-    matches!(level, Level::Raid1 | Level::Raid4 | Level::Raid5 | Level::Raid6 | Level::Raid10)
+    matches!(
+        level,
+        Level::Raid1 | Level::Raid4 | Level::Raid5 | Level::Raid6 | Level::Raid10
+    )
 }
 
 /// Whether the level spreads data in chunks.
 #[must_use]
 pub fn has_chunks(level: &Level) -> bool {
-    matches!(level, Level::Raid0 | Level::Raid4 | Level::Raid5 | Level::Raid6 | Level::Raid10)
+    matches!(
+        level,
+        Level::Raid0 | Level::Raid4 | Level::Raid5 | Level::Raid6 | Level::Raid10
+    )
 }
 
 /// The layout that mdadm(8) takes when none is named: left-symmetric parity, two near copies.
@@ -47,7 +53,9 @@ pub fn default_layout(level: &Level) -> u32 {
 pub fn can_lose(level: &Level, layout: u32, slots: u32, missing: &BTreeSet<u32>) -> Option<u32> {
     let lost = u32::try_from(missing.len()).unwrap_or(u32::MAX);
     match level {
-        Level::Linear | Level::Raid0 | Level::Container | Level::Other(_) => 0_u32.checked_sub(lost),
+        Level::Linear | Level::Raid0 | Level::Container | Level::Other(_) => {
+            0_u32.checked_sub(lost)
+        }
         Level::Raid1 => slots.checked_sub(lost)?.checked_sub(1),
         Level::Raid4 | Level::Raid5 => 1_u32.checked_sub(lost),
         Level::Raid6 => 2_u32.checked_sub(lost),
@@ -71,7 +79,9 @@ fn copies_of_chunks(layout: u32, slots: u32) -> Vec<BTreeSet<u32>> {
     let first = |chunk: u32| chunk * near % slots;
     let copies = |chunk: u32| {
         let at = move |copy: u32, distance: u32| (first(chunk) + copy + distance * near) % slots;
-        (0..near).flat_map(move |copy| (0..far).map(move |distance| at(copy, distance))).collect()
+        (0..near)
+            .flat_map(move |copy| (0..far).map(move |distance| at(copy, distance)))
+            .collect()
     };
     (0..slots).map(copies).collect()
 }
@@ -102,20 +112,23 @@ fn raid10_size(layout: u32, slots: u32, component: Bytes) -> Bytes {
 /// How much of a device of this size a new member with a 1.2 superblock gives to the array.
 ///
 /// As `validate_geometry1` in mdadm's super1.c chooses the data offset: room for the bitmap, and
-/// for later reshapes up to 128 MiB or a thousandth of the device.
+/// for later reshapes up to 128 MiB or a thousandth of the device, all of it in whole MiB.
 #[must_use]
 pub fn component_size(device: Bytes, chunk: Option<Bytes>) -> Bytes {
     const MIB: u64 = 2048;
     let sectors = device.sectors();
     let chunk = chunk.map_or(0, Bytes::sectors);
     let mut headroom = 128 * MIB;
-    while headroom << 10 > sectors && headroom >= (chunk * 2).max(1) {
+    while headroom << 10 > sectors && headroom >= (chunk * 4).max(1) {
         headroom >>= 1;
     }
-    let offset = 24 + bitmap_room(sectors) + headroom;
-    let offset = if offset > MIB { offset / MIB * MIB } else { offset };
+    let offset = (24 + bitmap_room(sectors) + headroom).next_multiple_of(MIB);
     let usable = sectors.saturating_sub(offset);
-    Bytes::from_sectors(usable.checked_div(chunk).map_or(usable & !1, |chunks| chunks * chunk))
+    Bytes::from_sectors(
+        usable
+            .checked_div(chunk)
+            .map_or(usable & !1, |chunks| chunks * chunk),
+    )
 }
 
 /// Sectors that mdadm reserves for the bitmap: `choose_bm_space` in super1.c.
@@ -170,6 +183,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Data offsets of real members: captured from mdadm 4.2 on disks of 128 MiB.
+    #[test]
+    fn members_give_what_mdadm_takes() {
+        let disk = Bytes(128 << 20);
+        let usable = |chunk: Option<u64>| component_size(disk, chunk.map(Bytes)).sectors();
+        assert_eq!(usable(None), 260_096);
+        assert_eq!(usable(Some(64 << 10)), 260_096);
+        assert_eq!(usable(Some(512 << 10)), 258_048);
     }
 
     #[test]

@@ -147,18 +147,32 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
     let mut reasons = reasons(array);
     if !array.state.is_started() {
         let is_container = array.level == Level::Container;
-        let health = if is_container { Health::Optimal { can_lose: 0 } } else { Health::Inactive };
+        let health = if is_container {
+            Health::Optimal { can_lose: 0 }
+        } else {
+            Health::Inactive
+        };
         if !is_container {
             reasons.insert(0, Reason::NotStarted);
         }
         return (health, reasons);
     }
     if let ArrayState::Other(state) = &array.state {
-        reasons.insert(0, Reason::UnknownState { state: state.clone() });
+        reasons.insert(
+            0,
+            Reason::UnknownState {
+                state: state.clone(),
+            },
+        );
         return (Health::Unknown, reasons);
     }
     if let Level::Other(level) = &array.level {
-        reasons.insert(0, Reason::UnknownLevel { level: level.clone() });
+        reasons.insert(
+            0,
+            Reason::UnknownLevel {
+                level: level.clone(),
+            },
+        );
         return (Health::Unknown, reasons);
     }
 
@@ -189,9 +203,13 @@ fn reasons(array: &Array) -> Vec<Reason> {
     }
     for member in &array.members {
         if let DeviceId::Gone(kernel_name) = &member.device {
-            reasons.push(Reason::MemberGone { kernel_name: kernel_name.clone() });
+            reasons.push(Reason::MemberGone {
+                kernel_name: kernel_name.clone(),
+            });
         } else if member.role == Role::Faulty {
-            reasons.push(Reason::MemberFaulty { device: member.device.clone() });
+            reasons.push(Reason::MemberFaulty {
+                device: member.device.clone(),
+            });
         }
     }
     if array.state.is_started() {
@@ -199,15 +217,27 @@ fn reasons(array: &Array) -> Vec<Reason> {
             let fills = |it: &&Member| it.role == Role::Recovering { slot };
             array.members.iter().find(fills).map(|it| it.device.clone())
         };
-        reasons.extend(array.missing_slots().into_iter().map(|slot| match filling(slot) {
-            Some(device) => Reason::SlotRecovering { slot, device },
-            None => Reason::SlotEmpty { slot },
-        }));
+        reasons.extend(
+            array
+                .missing_slots()
+                .into_iter()
+                .map(|slot| match filling(slot) {
+                    Some(device) => Reason::SlotRecovering { slot, device },
+                    None => Reason::SlotEmpty { slot },
+                }),
+        );
     }
     match &array.sync {
-        SyncState::Running { action: SyncAction::Resync, .. }
-        | SyncState::Pending { action: SyncAction::Resync }
-        | SyncState::Delayed { action: SyncAction::Resync } => reasons.push(Reason::NotInSync),
+        SyncState::Running {
+            action: SyncAction::Resync,
+            ..
+        }
+        | SyncState::Pending {
+            action: SyncAction::Resync,
+        }
+        | SyncState::Delayed {
+            action: SyncAction::Resync,
+        } => reasons.push(Reason::NotInSync),
         _ => (),
     }
     if let Some(bytes) = array.mismatch.filter(|it| it.0 > 0) {

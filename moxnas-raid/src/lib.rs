@@ -27,15 +27,15 @@
 //! What it deliberately does not do: it keeps no record of its own (the kernel and the members
 //! are the truth), it does not roll back (observe and plan again), and it never runs a shell.
 
-pub mod model;
+pub mod backend;
+pub mod conf;
+pub mod detail;
 pub mod geometry;
 pub mod health;
-pub mod conf;
-pub mod plan;
-pub mod backend;
-pub mod parsed;
 pub mod mdstat;
-pub mod detail;
+pub mod model;
+pub mod parsed;
+pub mod plan;
 pub mod real;
 pub mod sim;
 

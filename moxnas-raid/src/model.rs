@@ -30,7 +30,9 @@ impl Inventory {
     /// of these.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&Array> {
-        let name = text.strip_prefix("/dev/md/").or_else(|| text.strip_prefix("/dev/"));
+        let name = text
+            .strip_prefix("/dev/md/")
+            .or_else(|| text.strip_prefix("/dev/"));
         let name = name.unwrap_or(text);
         let by = |fits: &dyn Fn(&Array) -> bool| self.arrays.iter().find(|it| fits(it));
         by(&|it| it.name == name)
@@ -41,7 +43,9 @@ impl Inventory {
     /// The array with this UUID.
     #[must_use]
     pub fn by_uuid(&self, uuid: &str) -> Option<&Array> {
-        self.arrays.iter().find(|it| it.uuid.as_deref() == Some(uuid))
+        self.arrays
+            .iter()
+            .find(|it| it.uuid.as_deref() == Some(uuid))
     }
 }
 
@@ -424,16 +428,26 @@ impl Array {
             Role::Faulty => 5,
         };
         self.members.sort_by_key(|it| {
-            (it.slot().unwrap_or(u32::MAX), rank(it.role), it.kernel_name.clone())
+            (
+                it.slot().unwrap_or(u32::MAX),
+                rank(it.role),
+                it.kernel_name.clone(),
+            )
         });
     }
 
     /// The slots that no member fills completely.
     #[must_use]
     pub fn missing_slots(&self) -> BTreeSet<u32> {
-        let filled: BTreeSet<u32> =
-            self.members.iter().filter(|it| it.works()).filter_map(Member::slot).collect();
-        (0..self.slots).filter(|slot| !filled.contains(slot)).collect()
+        let filled: BTreeSet<u32> = self
+            .members
+            .iter()
+            .filter(|it| it.works())
+            .filter_map(Member::slot)
+            .collect();
+        (0..self.slots)
+            .filter(|slot| !filled.contains(slot))
+            .collect()
     }
 
     /// The member that a person means: an id, or a kernel name.

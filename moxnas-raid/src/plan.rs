@@ -19,6 +19,7 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use device::usable;
 pub use predict::predict;
 pub use refusal::Refusal;
 pub use step::{ArrayRef, Scrub, Step};
@@ -111,7 +112,13 @@ impl CreateArray {
     /// Without spares, with the usual chunk.
     #[must_use]
     pub fn new(name: ArrayName, level: Level, members: Vec<DeviceId>) -> CreateArray {
-        CreateArray { name, level, members, spares: Vec::new(), chunk: None }
+        CreateArray {
+            name,
+            level,
+            members,
+            spares: Vec::new(),
+            chunk: None,
+        }
     }
 }
 
@@ -125,9 +132,11 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Add { array, device } => members::plan_add(seen, changeable(seen, array)?, device),
         Change::Fail { array, device } => members::plan_fail(changeable(seen, array)?, device),
         Change::Remove { array, device } => members::plan_remove(changeable(seen, array)?, device),
-        Change::Replace { array, device, with } => {
-            members::plan_replace(seen, changeable(seen, array)?, device, with.as_ref())
-        }
+        Change::Replace {
+            array,
+            device,
+            with,
+        } => members::plan_replace(seen, changeable(seen, array)?, device, with.as_ref()),
         Change::Scrub { array, scrub } => scrub::plan_scrub(changeable(seen, array)?, *scrub),
         Change::Stop { array } => lifecycle::plan_stop(seen, changeable(seen, array)?),
         Change::Assemble { array } => lifecycle::plan_assemble(seen, array),
@@ -138,13 +147,20 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
 
 /// The array, if this program may change it.
 fn changeable<'a>(seen: &'a Inventory, text: &str) -> Result<&'a Array, Refusal> {
-    let array = seen.find(text).ok_or_else(|| Refusal::NoSuchArray(text.to_owned()))?;
+    let array = seen
+        .find(text)
+        .ok_or_else(|| Refusal::NoSuchArray(text.to_owned()))?;
     if array.uuid.is_none() {
-        return Err(Refusal::NoIdentity { array: array.name.clone() });
+        return Err(Refusal::NoIdentity {
+            array: array.name.clone(),
+        });
     }
     if array.level == Level::Container || array.metadata.starts_with("external") {
         let metadata = array.metadata.clone();
-        return Err(Refusal::ForeignMetadata { array: array.name.clone(), metadata });
+        return Err(Refusal::ForeignMetadata {
+            array: array.name.clone(),
+            metadata,
+        });
     }
     Ok(array)
 }
@@ -162,7 +178,8 @@ fn heal_conf(seen: &Inventory, change: &Change, mut plan: Plan<Step>) -> Plan<St
         && !seen.conf.names(uuid)
         && let Ok(name) = array.name.parse::<ArrayName>()
     {
-        plan.warnings.push(format!("mdadm.conf did not name {name}, the line is added"));
+        plan.warnings
+            .push(format!("mdadm.conf did not name {name}, the line is added"));
         plan.steps.push(Step::Record { name });
     }
     plan

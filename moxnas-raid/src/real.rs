@@ -65,7 +65,10 @@ impl Mdadm {
     fn record(&self, name: &str) -> Result<(), BackendError> {
         let gone = || BackendError::ArrayGone(name.to_owned());
         let seen = self.observe()?;
-        let uuid = seen.find(name).and_then(|it| it.uuid.clone()).ok_or_else(gone)?;
+        let uuid = seen
+            .find(name)
+            .and_then(|it| it.uuid.clone())
+            .ok_or_else(gone)?;
         self.edit_conf(|text| conf::with_array(text, &uuid, &format!("/dev/md/{name}")))
     }
 }
@@ -81,7 +84,12 @@ impl RaidBackend for Mdadm {
                 Conf::default()
             }
         };
-        Ok(Inventory { arrays, devices, conf, errors })
+        Ok(Inventory {
+            arrays,
+            devices,
+            conf,
+            errors,
+        })
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use moxnas_core::{
     clock::Clock,
-    disk::{DeviceId, Signature},
+    disk::{BlockDevices, DeviceId, Signature},
     sim::{Event, Fault, Node, SimMachine, SimState},
     units::Bytes,
 };
@@ -54,7 +54,11 @@ impl SimRaid {
         let mut kernel = self.kernel.lock().expect("no holder of this lock panics");
         let now = self.machine.now();
         let mut state = self.machine.state();
-        let news = state.events.get(kernel.cursor..).unwrap_or_default().to_vec();
+        let news = state
+            .events
+            .get(kernel.cursor..)
+            .unwrap_or_default()
+            .to_vec();
         kernel.cursor += news.len();
         for (at, event) in news {
             kernel.run_until(at, &mut state);
@@ -88,8 +92,16 @@ fn publish(kernel: &Kernel, state: &mut SimState) {
         let node = Node {
             id: array.id(),
             kind: moxnas_core::disk::BlockKind::Md,
-            size: if array.started { array.size() } else { Bytes(0) },
-            slaves: array.members.iter().map(|it| it.kernel_name.clone()).collect(),
+            size: if array.started {
+                array.size()
+            } else {
+                Bytes(0)
+            },
+            slaves: array
+                .members
+                .iter()
+                .map(|it| it.kernel_name.clone())
+                .collect(),
         };
         state.nodes.insert(name.clone(), node);
     }
@@ -99,11 +111,23 @@ impl RaidBackend for SimRaid {
     fn observe(&self) -> Result<Inventory, BackendError> {
         let kernel = self.settled();
         let state = self.machine.state();
-        let mut arrays: Vec<_> =
-            kernel.arrays.iter().map(|(name, it)| it.show(name, &state)).collect();
+        let mut arrays: Vec<_> = kernel
+            .arrays
+            .iter()
+            .map(|(name, it)| it.show(name, &state))
+            .collect();
         arrays.sort_by(|a, b| a.kernel_name.cmp(&b.kernel_name));
-        let conf = state.files.get(CONF_PATH).map(|it| Conf::parse(it)).unwrap_or_default();
-        Ok(Inventory { arrays, devices: state.block_devices(), conf, errors: Vec::new() })
+        let conf = state
+            .files
+            .get(CONF_PATH)
+            .map(|it| Conf::parse(it))
+            .unwrap_or_default();
+        Ok(Inventory {
+            arrays,
+            devices: state.block_devices(),
+            conf,
+            errors: Vec::new(),
+        })
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
@@ -127,11 +151,7 @@ fn busy(what: &str) -> BackendError {
     BackendError::Injected(format!("{what}: Device or resource busy"))
 }
 
-fn perform(
-    step: &Step,
-    kernel: &mut Kernel,
-    state: &mut SimState,
-) -> Result<(), BackendError> {
+fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(), BackendError> {
     match step {
         Step::WipeSignatures { device } => {
             let name = free_device(device, kernel, state)?;
@@ -142,14 +162,23 @@ fn perform(
             free_device(device, kernel, state)?;
             let contents = state.contents_mut(device);
             contents.superblock = None;
-            contents.signatures.retain(|it| it.kind != superblock::SIGNATURE);
+            contents
+                .signatures
+                .retain(|it| it.kind != superblock::SIGNATURE);
         }
-        Step::Create { name, level, members, spares, chunk, bitmap } => {
+        Step::Create {
+            name,
+            level,
+            members,
+            spares,
+            chunk,
+            bitmap,
+        } => {
+            let sizes = state.block_devices();
             let mut devices = Vec::new();
             for device in members.iter().chain(spares) {
-                devices.push((free_device(device, kernel, state)?, device.clone()));
+                devices.push((free_in(&sizes, device, kernel)?, device.clone()));
             }
-            let sizes = state.block_devices();
             let usable = |it: &(String, DeviceId)| {
                 let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
                 geometry::component_size(size, *chunk)
@@ -175,7 +204,8 @@ fn perform(
         Step::Add { array, device } => {
             let name = free_device(device, kernel, state)?;
             let live = kernel.find_mut(&array.uuid, &array.name)?;
-            live.members.push(LiveMember::new(name, device.clone(), Role::Spare));
+            live.members
+                .push(LiveMember::new(name, device.clone(), Role::Spare));
             live.consider_sync(state);
             live.write_superblocks(state);
         }
@@ -189,13 +219,21 @@ fn perform(
         Step::Remove { array, device } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
             let waits = |it: &LiveMember| matches!(it.role, Role::Faulty | Role::Spare);
-            if !live.members.iter().any(|it| it.device_now(state) == *device && waits(it)) {
+            if !live
+                .members
+                .iter()
+                .any(|it| it.device_now(state) == *device && waits(it))
+            {
                 return Err(busy("hot remove failed"));
             }
             live.members.retain(|it| it.device_now(state) != *device);
             live.write_superblocks(state);
         }
-        Step::Replace { array, device, with } => {
+        Step::Replace {
+            array,
+            device,
+            with,
+        } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
             live.start_replacement(device, with, state)?;
         }
@@ -224,12 +262,18 @@ fn perform(
                 ));
             }
         }
-        Step::Assemble { uuid, name, members } => kernel.assemble(uuid, name, members, state)?,
+        Step::Assemble {
+            uuid,
+            name,
+            members,
+        } => kernel.assemble(uuid, name, members, state)?,
         Step::Record { name } => {
             let live = kernel.arrays.values().find(|it| it.name == name.as_str());
             let gone = || BackendError::ArrayGone(name.to_string());
             let uuid = live.map(|it| it.superblock.uuid.clone()).ok_or_else(gone)?;
-            edit_conf(state, |it| conf::with_array(it, &uuid, &format!("/dev/md/{name}")));
+            edit_conf(state, |it| {
+                conf::with_array(it, &uuid, &format!("/dev/md/{name}"))
+            });
         }
         Step::Forget { uuid } => edit_conf(state, |it| conf::without_array(it, uuid)),
     }
@@ -247,11 +291,22 @@ fn free_device(
     kernel: &Kernel,
     state: &SimState,
 ) -> Result<String, BackendError> {
-    let devices = state.block_devices();
+    free_in(&state.block_devices(), device, kernel)
+}
+
+fn free_in(
+    devices: &BlockDevices,
+    device: &DeviceId,
+    kernel: &Kernel,
+) -> Result<String, BackendError> {
     let found = devices.by_id(device);
     let name = found.map(|it| it.name.clone());
     let name = name.ok_or_else(|| BackendError::DeviceGone(device.to_string()))?;
-    let is_member = kernel.arrays.values().flat_map(|it| &it.members).any(|it| it.kernel_name == name);
+    let is_member = kernel
+        .arrays
+        .values()
+        .flat_map(|it| &it.members)
+        .any(|it| it.kernel_name == name);
     match is_member || !devices.uses(&name).is_empty() {
         true => Err(busy(&format!("cannot open {device}"))),
         false => Ok(name),

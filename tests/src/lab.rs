@@ -81,7 +81,12 @@ impl Lab {
 
     #[must_use]
     pub fn new(image: Image, agent: &Path) -> Self {
-        Self { image, agent: agent.to_owned(), disks: Vec::new(), start: Start::Warm }
+        Self {
+            image,
+            agent: agent.to_owned(),
+            disks: Vec::new(),
+            start: Start::Warm,
+        }
     }
 
     #[must_use]

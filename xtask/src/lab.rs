@@ -73,7 +73,10 @@ fn template(suite: Suite) -> Result<Template> {
     let began = Instant::now();
     let template = Template::ensure(&image)?;
     if began.elapsed().as_secs() > 0 {
-        eprintln!("lab: saved the {suite} template in {:.1} s", began.elapsed().as_secs_f32());
+        eprintln!(
+            "lab: saved the {suite} template in {:.1} s",
+            began.elapsed().as_secs_f32()
+        );
     }
     Ok(template)
 }

@@ -1,6 +1,10 @@
 //! Chores of the MoxNAS workspace: `cargo xtask <chore>`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore talks to a terminal"
+)]
 
 mod lab;
 

@@ -12,7 +12,13 @@ impl ScriptedRunner {
     /// The next command must be shown as `cmd`, and writes `stdout`.
     #[must_use]
     pub fn expect(self, cmd: &str, stdout: &str) -> ScriptedRunner {
-        self.answer(cmd, Output { stdout: stdout.into(), ..Output::default() })
+        self.answer(
+            cmd,
+            Output {
+                stdout: stdout.into(),
+                ..Output::default()
+            },
+        )
     }
 
     /// The next command must be shown as `cmd`, and ends like this.
@@ -45,6 +51,9 @@ impl Runner for ScriptedRunner {
             stdout: output.text(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         };
-        Err(CmdError { cmd: Box::new(cmd.clone()), cause })
+        Err(CmdError {
+            cmd: Box::new(cmd.clone()),
+            cause,
+        })
     }
 }

@@ -31,8 +31,14 @@ impl SystemRunner {
 
 impl Runner for SystemRunner {
     fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
-        let fail = |cause| CmdError { cmd: Box::new(cmd.clone()), cause };
-        let program = cmd.tool.find().ok_or_else(|| fail(Cause::Missing(cmd.tool.name())))?;
+        let fail = |cause| CmdError {
+            cmd: Box::new(cmd.clone()),
+            cause,
+        };
+        let program = cmd
+            .tool
+            .find()
+            .ok_or_else(|| fail(Cause::Missing(cmd.tool.name())))?;
         #[expect(clippy::disallowed_methods, reason = "this is the runner")]
         let mut child = Command::new(program)
             .arg0(cmd.tool.name())
@@ -42,7 +48,11 @@ impl Runner for SystemRunner {
             .env("PATH", super::TOOL_FOLDERS.join(":"))
             .current_dir("/")
             .process_group(0)
-            .stdin(if cmd.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdin(if cmd.stdin.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -61,7 +71,11 @@ impl Runner for SystemRunner {
                 // The group may be gone by now; then there is nothing to kill.
                 let _ = killpg(group, Signal::SIGKILL);
                 let killed = ended.recv_timeout(SystemRunner::PATIENCE).is_ok();
-                let cause = if killed { Cause::TimedOut } else { Cause::Stuck };
+                let cause = if killed {
+                    Cause::TimedOut
+                } else {
+                    Cause::Stuck
+                };
                 return Err(fail(cause(cmd.limit)));
             }
         };
@@ -71,7 +85,11 @@ impl Runner for SystemRunner {
 
 fn judge(cmd: &Cmd, status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8>) -> Result<Output, Cause> {
     match status.code() {
-        Some(status) if cmd.accept.takes(status) => Ok(Output { status, stdout, stderr }),
+        Some(status) if cmd.accept.takes(status) => Ok(Output {
+            status,
+            stdout,
+            stderr,
+        }),
         Some(status) => Err(Cause::Exit {
             status,
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
@@ -138,21 +156,33 @@ mod tests {
 
     #[test]
     fn a_failure_carries_the_command_and_what_it_said() {
-        let err = SystemRunner.run(&Cmd::new(Tool::new("ls")).arg("/no/such file")).unwrap_err();
+        let err = SystemRunner
+            .run(&Cmd::new(Tool::new("ls")).arg("/no/such file"))
+            .unwrap_err();
         assert_eq!(
             chain(&err),
             "`ls \"/no/such file\"` failed: exit status 2: ls: cannot access '/no/such file': No such \
              file or directory"
         );
-        let err = SystemRunner.run(&Cmd::new(Tool::new("no-such-tool"))).unwrap_err();
-        assert_eq!(chain(&err), "`no-such-tool` failed: no-such-tool is not installed");
+        let err = SystemRunner
+            .run(&Cmd::new(Tool::new("no-such-tool")))
+            .unwrap_err();
+        assert_eq!(
+            chain(&err),
+            "`no-such-tool` failed: no-such-tool is not installed"
+        );
     }
 
     #[test]
     fn the_environment_is_cleared_and_stdin_is_fed() {
         let out = SystemRunner.run(&Cmd::new(Tool::new("env"))).unwrap();
-        assert_eq!(out.text(), "LC_ALL=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
-        let out = SystemRunner.run(&Cmd::new(Tool::new("cat")).stdin("secret")).unwrap();
+        assert_eq!(
+            out.text(),
+            "LC_ALL=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+        );
+        let out = SystemRunner
+            .run(&Cmd::new(Tool::new("cat")).stdin("secret"))
+            .unwrap();
         assert_eq!(out.text(), "secret");
     }
 
@@ -167,11 +197,18 @@ mod tests {
 
     #[test]
     fn output_is_capped_and_statuses_are_chosen() {
-        let out = SystemRunner.run(&sh("head -c 20000000 /dev/zero; exit 4")
-            .accept(Accept::BitsClear(0b11)));
+        let out = SystemRunner
+            .run(&sh("head -c 20000000 /dev/zero; exit 4").accept(Accept::BitsClear(0b11)));
         let out = out.unwrap();
-        assert_eq!((out.status, out.stdout.len()), (4, SystemRunner::OUTPUT_MAX));
-        assert!(SystemRunner.run(&sh("exit 4").accept(Accept::AnyOf(&[0, 1]))).is_err());
+        assert_eq!(
+            (out.status, out.stdout.len()),
+            (4, SystemRunner::OUTPUT_MAX)
+        );
+        assert!(
+            SystemRunner
+                .run(&sh("exit 4").accept(Accept::AnyOf(&[0, 1])))
+                .is_err()
+        );
         let err = SystemRunner.run(&sh("kill -9 $$")).unwrap_err();
         assert!(matches!(err.cause, Cause::Signal(9)));
     }

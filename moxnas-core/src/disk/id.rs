@@ -77,9 +77,7 @@ impl fmt::Display for DeviceId {
             DeviceId::Disk(disk) => f.pad(disk.as_str()),
             DeviceId::Partition(disk, number) => f.pad(&format!("{disk}-part{number}")),
             DeviceId::Md(uuid) => f.pad(&format!("md-uuid-{uuid}")),
-            DeviceId::MdPartition(uuid, number) => {
-                f.pad(&format!("md-uuid-{uuid}-part{number}"))
-            }
+            DeviceId::MdPartition(uuid, number) => f.pad(&format!("md-uuid-{uuid}-part{number}")),
             DeviceId::Dm(name) => f.pad(&format!("dm-name-{name}")),
             DeviceId::Kernel(name) => f.pad(&format!("kernel:{name}")),
             DeviceId::Gone(name) => f.pad(&format!("gone:{name}")),
@@ -103,7 +101,11 @@ impl FromStr for DiskId {
         let fits = is_link_name(text)
             && !other.iter().any(|it| text.starts_with(it))
             && partition_number(text).is_none();
-        if fits { Ok(DiskId(text.to_owned())) } else { Err(BadDeviceId(text.to_owned())) }
+        if fits {
+            Ok(DiskId(text.to_owned()))
+        } else {
+            Err(BadDeviceId(text.to_owned()))
+        }
     }
 }
 
@@ -119,7 +121,11 @@ impl FromStr for DeviceId {
         if !is_link_name(text) {
             return Err(BadDeviceId(text.to_owned()));
         }
-        let rest = |prefix| text.strip_prefix(prefix).filter(|it| !it.is_empty()).map(str::to_owned);
+        let rest = |prefix| {
+            text.strip_prefix(prefix)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+        };
         if let Some(uuid) = rest("md-uuid-") {
             return Ok(match partition_number(&uuid) {
                 Some((array, number)) => DeviceId::MdPartition(array.to_owned(), number),
@@ -189,9 +195,20 @@ mod tests {
             assert_eq!(text.parse::<DeviceId>().unwrap().to_string(), text);
         }
         let partition = "wwn-0x5-part1".parse::<DeviceId>().unwrap();
-        assert_eq!(partition, DeviceId::Partition(DiskId("wwn-0x5".to_owned()), 1));
-        for text in ["", "-x", "../../etc", "a b", "/dev/sda", "a\nb", "md-uuid-", "wwn-1-part1-part2"]
-        {
+        assert_eq!(
+            partition,
+            DeviceId::Partition(DiskId("wwn-0x5".to_owned()), 1)
+        );
+        for text in [
+            "",
+            "-x",
+            "../../etc",
+            "a b",
+            "/dev/sda",
+            "a\nb",
+            "md-uuid-",
+            "wwn-1-part1-part2",
+        ] {
             assert!(text.parse::<DeviceId>().is_err(), "{text:?}");
         }
     }

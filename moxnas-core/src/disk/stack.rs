@@ -35,7 +35,16 @@ impl Use {
     pub fn is_system(&self) -> bool {
         match self {
             Use::Mount { at, .. } => {
-                let folders = ["/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/etc", "/home"];
+                let folders = [
+                    "/",
+                    "/boot",
+                    "/boot/efi",
+                    "/efi",
+                    "/usr",
+                    "/var",
+                    "/etc",
+                    "/home",
+                ];
                 folders.contains(&at.as_str())
             }
             Use::Swap { .. } => true,
@@ -85,17 +94,16 @@ impl BlockDevices {
     }
 
     /// All devices that claim this id; more than one for clones and broken enclosures.
-    pub fn same_id<'a>(
-        &'a self,
-        id: &DeviceId,
-    ) -> impl Iterator<Item = &'a BlockDevice> + use<'a> {
+    pub fn same_id<'a>(&'a self, id: &DeviceId) -> impl Iterator<Item = &'a BlockDevice> + use<'a> {
         let id = id.clone();
         self.by_name.values().filter(move |it| it.id == id)
     }
 
     /// The whole disks.
     pub fn disks(&self) -> impl Iterator<Item = &BlockDevice> {
-        self.by_name.values().filter(|it| matches!(it.kind, BlockKind::Disk(_)))
+        self.by_name
+            .values()
+            .filter(|it| matches!(it.kind, BlockKind::Disk(_)))
     }
 
     /// The device a person means: an id, another name under `/dev/disk/by-id`, a serial number, a
@@ -126,7 +134,9 @@ impl BlockDevices {
 
     /// The devices directly on top of this one: partitions, arrays, volumes.
     pub fn holders<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a BlockDevice> {
-        self.by_name.values().filter(move |it| it.slaves.iter().any(|slave| slave == name))
+        self.by_name
+            .values()
+            .filter(move |it| it.slaves.iter().any(|slave| slave == name))
     }
 
     /// The device and everything on top of it, however far up.
@@ -137,7 +147,10 @@ impl BlockDevices {
         let mut next = 0;
         while let Some(device) = all.get(next) {
             if seen.insert(device.name.clone()) {
-                all.extend(self.holders(&device.name).filter(|it| !seen.contains(&it.name)));
+                all.extend(
+                    self.holders(&device.name)
+                        .filter(|it| !seen.contains(&it.name)),
+                );
             }
             next += 1;
         }
@@ -153,7 +166,10 @@ impl BlockDevices {
         for device in self.tower(name) {
             let named = || device.name.clone();
             let mounts = device.mounts.iter();
-            uses.extend(mounts.map(|at| Use::Mount { device: named(), at: at.clone() }));
+            uses.extend(mounts.map(|at| Use::Mount {
+                device: named(),
+                at: at.clone(),
+            }));
             if device.swap {
                 uses.push(Use::Swap { device: named() });
             }
@@ -177,7 +193,9 @@ impl BlockDevice {
     }
 
     fn is_mapped_as(&self, path: &str) -> bool {
-        let BlockKind::Dm { name, .. } = &self.kind else { return false };
+        let BlockKind::Dm { name, .. } = &self.kind else {
+            return false;
+        };
         path.strip_prefix("/dev/mapper/") == Some(name)
     }
 
@@ -187,7 +205,11 @@ impl BlockDevice {
         if self.signatures.is_empty() {
             return "no signature".to_owned();
         }
-        let all: Vec<String> = self.signatures.iter().map(super::Signature::describe).collect();
+        let all: Vec<String> = self
+            .signatures
+            .iter()
+            .map(super::Signature::describe)
+            .collect();
         all.join(", ")
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::{Bus, Disk, Signature},
+    disk::{Bus, Disk, DiskId, Signature},
     units::Bytes,
 };
 
@@ -35,9 +35,11 @@ pub struct DiskSpec {
 impl DiskSpec {
     fn new(serial: &str, size: u64, bus: Bus, model: &str, rotational: bool) -> DiskSpec {
         // FNV-1a: the name must be the same on every run, and differ from disk to disk.
-        let hash = serial.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = serial
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         let tail = hash & 0x000f_ffff_ffff;
         let wwn = match bus {
             Bus::Nvme => format!("eui.002538{tail:010x}"),
@@ -99,7 +101,11 @@ impl DiskSpec {
             Bus::Scsi | Bus::Unknown => "scsi",
         };
         if let Some(wwn) = &self.wwn {
-            links.push(if self.bus == Bus::Nvme { format!("nvme-{wwn}") } else { format!("wwn-{wwn}") });
+            links.push(if self.bus == Bus::Nvme {
+                format!("nvme-{wwn}")
+            } else {
+                format!("wwn-{wwn}")
+            });
         }
         if !self.serial.is_empty() {
             let model = self.model.replace(' ', "_");
@@ -133,6 +139,8 @@ pub struct SimDisk {
     pub spec: DiskSpec,
     /// What the kernel calls it; `None` while it is out.
     pub kernel_name: Option<String>,
+    /// The link under `/dev/disk/by-id` that udev would make first, if any.
+    pub id: Option<DiskId>,
 }
 
 /// What is on a device. Survives a power cut.

@@ -1,6 +1,9 @@
 //! Everything in a simulated machine.
 
-use std::{collections::{BTreeMap, BTreeSet}, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk};
 use crate::{
@@ -42,6 +45,8 @@ pub struct SimState {
     /// What will go wrong.
     pub faults: Vec<Fault>,
     random: u64,
+    /// Keys of `disks` by kernel name.
+    names: BTreeMap<String, String>,
 }
 
 impl SimState {
@@ -56,6 +61,7 @@ impl SimState {
             events: Vec::new(),
             faults: Vec::new(),
             random: seed,
+            names: BTreeMap::new(),
         }
     }
 
@@ -74,70 +80,115 @@ impl SimState {
             serial => serial.to_owned(),
         };
         let name = self.free_name(spec.bus);
-        self.disks.insert(key, SimDisk { spec, kernel_name: Some(name.clone()) });
+        let id = spec.link().and_then(|it| it.parse().ok());
+        self.names.insert(name.clone(), key.clone());
+        let disk = SimDisk {
+            spec,
+            kernel_name: Some(name.clone()),
+            id,
+        };
+        self.disks.insert(key, disk);
         self.events.push((now, Event::Plugged(name.clone())));
         name
     }
 
     pub(super) fn pull(&mut self, serial: &str, now: SystemTime) -> Result<(), NoSuchDisk> {
-        let disk = self.disk_mut(serial)?;
-        let name = disk.kernel_name.take().ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
+        let name = self.take_out(serial)?;
         self.events.push((now, Event::Pulled(name)));
         Ok(())
     }
 
-    pub(super) fn plug_back(&mut self, serial: &str, now: SystemTime) -> Result<String, NoSuchDisk> {
+    /// Take a disk out without the kernel noticing: for what happens while the machine is off.
+    pub fn take_out(&mut self, serial: &str) -> Result<String, NoSuchDisk> {
+        let disk = self.disk_mut(serial)?;
+        let name = disk.kernel_name.take();
+        let name = name.ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
+        self.names.remove(&name);
+        Ok(name)
+    }
+
+    pub(super) fn plug_back(
+        &mut self,
+        serial: &str,
+        now: SystemTime,
+    ) -> Result<String, NoSuchDisk> {
         let disk = self.disk_mut(serial)?;
         if disk.kernel_name.is_some() {
             return Err(NoSuchDisk::Plugged(serial.to_owned()));
         }
-        let bus = disk.spec.bus;
-        let name = self.free_name(bus);
-        self.disk_mut(serial)?.kernel_name = Some(name.clone());
+        let name = self.give_name(serial);
         self.events.push((now, Event::Plugged(name.clone())));
         Ok(name)
+    }
+
+    /// Let the kernel find the disk under its next free name.
+    fn give_name(&mut self, serial: &str) -> String {
+        let name = self.free_name(self.disks[serial].spec.bus);
+        self.names.insert(name.clone(), serial.to_owned());
+        if let Some(disk) = self.disks.get_mut(serial) {
+            disk.kernel_name = Some(name.clone());
+        }
+        name
     }
 
     pub(super) fn restart(&mut self, clean: bool, now: SystemTime) {
         self.events.push((now, Event::Down { clean }));
         self.nodes.clear();
         // The kernel counts from the start again, in the order of the slots.
-        let present: Vec<String> = self.present().map(|(serial, ..)| serial.to_owned()).collect();
+        let present: Vec<String> = self
+            .present()
+            .map(|(serial, ..)| serial.to_owned())
+            .collect();
+        self.names.clear();
         for disk in self.disks.values_mut() {
             disk.kernel_name = None;
         }
         for serial in present {
-            let bus = self.disks[&serial].spec.bus;
-            let name = self.free_name(bus);
-            if let Some(disk) = self.disks.get_mut(&serial) {
-                disk.kernel_name = Some(name);
-            }
+            self.give_name(&serial);
         }
         self.events.push((now, Event::Up));
     }
 
     fn disk_mut(&mut self, serial: &str) -> Result<&mut SimDisk, NoSuchDisk> {
-        self.disks.get_mut(serial).ok_or_else(|| NoSuchDisk::Unknown(serial.to_owned()))
+        self.disks
+            .get_mut(serial)
+            .ok_or_else(|| NoSuchDisk::Unknown(serial.to_owned()))
     }
 
-    fn present(&self) -> impl Iterator<Item = (&str, &DiskSpec, &str)> {
+    fn present(&self) -> impl Iterator<Item = (&str, &SimDisk, &str)> {
         self.disks.iter().filter_map(|(serial, disk)| {
-            disk.kernel_name.as_deref().map(|name| (serial.as_str(), &disk.spec, name))
+            disk.kernel_name
+                .as_deref()
+                .map(|name| (serial.as_str(), disk, name))
         })
+    }
+
+    /// The disk of this kernel name, or the one that the partition of this name is on.
+    #[must_use]
+    pub fn disk_named(&self, name: &str) -> Option<&SimDisk> {
+        let serial = self.names.get(name).or_else(|| {
+            let disk = name.trim_end_matches(|it: char| it.is_ascii_digit());
+            let disk = disk.strip_suffix('p').unwrap_or(disk);
+            self.names.get(disk)
+        });
+        self.disks.get(serial?)
     }
 
     /// The name the kernel gives to the next disk: the first that neither a disk has nor an array
     /// still lists for a disk that left.
     fn free_name(&self, bus: Bus) -> String {
-        let held = self.nodes.values().flat_map(|node| node.slaves.iter().map(String::as_str));
-        let taken: BTreeSet<&str> = self.present().map(|(.., name)| name).chain(held).collect();
+        let held = self.nodes.values().flat_map(|node| &node.slaves);
+        let held: BTreeSet<&String> = held.collect();
         let name = |number: usize| match bus {
             Bus::Nvme => format!("nvme{number}n1"),
             Bus::Virtio => format!("vd{}", letters(number)),
             Bus::Mmc => format!("mmcblk{number}"),
             Bus::Ata | Bus::Scsi | Bus::Usb | Bus::Unknown => format!("sd{}", letters(number)),
         };
-        (0..).map(name).find(|it| !taken.contains(it.as_str())).expect("numbers do not end")
+        (0..)
+            .map(name)
+            .find(|it| !self.names.contains_key(it) && !held.contains(it))
+            .expect("numbers do not end")
     }
 
     /// The stable id of the device with this kernel name.
@@ -146,14 +197,15 @@ impl SimState {
         if let Some(node) = self.nodes.get(name) {
             return Some(node.id.clone());
         }
-        self.present().find_map(|(_, spec, disk)| {
-            let id = disk_id(spec, disk);
-            if disk == name {
-                return Some(id);
-            }
-            let number = part_number(disk, name)?;
-            (number as usize <= spec.partitions.len()).then(|| partition_id(&id, name, number))
-        })
+        let disk = self.disk_named(name)?;
+        let disk_name = disk.kernel_name.as_deref()?;
+        let id = disk.device_id(disk_name);
+        if disk_name == name {
+            return Some(id);
+        }
+        let number = part_number(disk_name, name)?;
+        let is_there = number as usize <= disk.spec.partitions.len();
+        is_there.then(|| partition_id(&id, name, number))
     }
 
     /// What is on a device, to be changed.
@@ -164,20 +216,24 @@ impl SimState {
     /// What is on a device.
     #[must_use]
     pub fn contents_of(&self, id: &DeviceId) -> Contents {
-        self.contents.get(&id.to_string()).cloned().unwrap_or_default()
+        self.contents
+            .get(&id.to_string())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Whether the disk below this kernel name has media errors.
     #[must_use]
     pub fn is_failing(&self, name: &str) -> bool {
-        self.present().any(|(_, spec, disk)| {
-            spec.failing && (disk == name || part_number(disk, name).is_some())
-        })
+        self.disk_named(name).is_some_and(|it| it.spec.failing)
     }
 
     /// The fault that strikes a step of this text, which is then used up.
     pub fn take_fault(&mut self, step: &str) -> Option<Fault> {
-        let at = self.faults.iter().position(|it| step.contains(it.matching()))?;
+        let at = self
+            .faults
+            .iter()
+            .position(|it| step.contains(it.matching()))?;
         Some(self.faults.remove(at))
     }
 
@@ -185,8 +241,9 @@ impl SimState {
     #[must_use]
     pub fn block_devices(&self) -> BlockDevices {
         let mut by_name = BTreeMap::new();
-        for (place, (_, spec, name)) in (0_u32..).zip(self.present()) {
-            let id = disk_id(spec, name);
+        for (place, (_, disk, name)) in (0_u32..).zip(self.present()) {
+            let spec = &disk.spec;
+            let id = disk.device_id(name);
             let kind = BlockKind::Disk(spec.facts());
             let number = (8, place * 16);
             let mut disk = self.device(name, id.clone(), kind, spec.size, number);
@@ -205,10 +262,14 @@ impl SimState {
             let number = (9, name.trim_start_matches("md").parse().unwrap_or(place));
             let mut it = self.device(name, node.id.clone(), node.kind.clone(), node.size, number);
             it.slaves.clone_from(&node.slaves);
-            it.slaves.retain(|slave| by_name.contains_key(slave) || self.nodes.contains_key(slave));
+            it.slaves
+                .retain(|slave| by_name.contains_key(slave) || self.nodes.contains_key(slave));
             by_name.insert(name.clone(), it);
         }
-        BlockDevices { by_name, errors: Vec::new() }
+        BlockDevices {
+            by_name,
+            errors: Vec::new(),
+        }
     }
 
     fn device(
@@ -258,13 +319,19 @@ fn part_name(disk: &str, number: u32) -> String {
 }
 
 fn part_number(disk: &str, name: &str) -> Option<u32> {
-    let number = name.strip_prefix(disk)?.trim_start_matches('p').parse().ok()?;
+    let number = name
+        .strip_prefix(disk)?
+        .trim_start_matches('p')
+        .parse()
+        .ok()?;
     (part_name(disk, number) == name).then_some(number)
 }
 
-fn disk_id(spec: &DiskSpec, name: &str) -> DeviceId {
-    let id = spec.link().and_then(|it| it.parse().ok());
-    id.map_or_else(|| DeviceId::Kernel(name.to_owned()), DeviceId::Disk)
+impl SimDisk {
+    fn device_id(&self, name: &str) -> DeviceId {
+        let unnamed = || DeviceId::Kernel(name.to_owned());
+        self.id.clone().map_or_else(unnamed, DeviceId::Disk)
+    }
 }
 
 fn partition_id(disk: &DeviceId, name: &str, number: u32) -> DeviceId {
@@ -282,22 +349,37 @@ mod tests {
 
     #[test]
     fn disks_are_named_as_the_kernel_would() {
-        assert_eq!(["a", "z", "aa", "az", "ba", "zz", "aaa"], [0, 25, 26, 51, 52, 701, 702].map(letters).each_ref().map(String::as_str));
+        assert_eq!(
+            ["a", "z", "aa", "az", "ba", "zz", "aaa"],
+            [0, 25, 26, 51, 52, 701, 702]
+                .map(letters)
+                .each_ref()
+                .map(String::as_str)
+        );
         let mut state = SimState::new(1);
         let now = SystemTime::UNIX_EPOCH;
         assert_eq!(state.plug_new(DiskSpec::hdd("A", 1 << 30), now), "sda");
         assert_eq!(state.plug_new(DiskSpec::nvme("N", 1 << 30), now), "nvme0n1");
         assert_eq!(state.plug_new(DiskSpec::ssd("B", 1 << 30), now), "sdb");
         state.pull("A", now).unwrap();
-        assert_eq!(state.pull("A", now), Err(NoSuchDisk::NotPlugged("A".to_owned())));
+        assert_eq!(
+            state.pull("A", now),
+            Err(NoSuchDisk::NotPlugged("A".to_owned()))
+        );
         assert_eq!(state.plug_back("A", now).unwrap(), "sda");
-        assert_eq!(state.plug_back("X", now), Err(NoSuchDisk::Unknown("X".to_owned())));
+        assert_eq!(
+            state.plug_back("X", now),
+            Err(NoSuchDisk::Unknown("X".to_owned()))
+        );
     }
 
     #[test]
     fn partitions_and_what_is_on_them_are_found() {
         let mut state = SimState::new(1);
-        let spec = DiskSpec { partitions: vec![Bytes(512), Bytes(1024)], ..DiskSpec::nvme("N", 4096) };
+        let spec = DiskSpec {
+            partitions: vec![Bytes(512), Bytes(1024)],
+            ..DiskSpec::nvme("N", 4096)
+        };
         state.plug_new(spec, SystemTime::UNIX_EPOCH);
         let id = state.id_of("nvme0n1p2").unwrap();
         assert_eq!(state.id_of("nvme0n1p3"), None);

@@ -1,4 +1,7 @@
 //! Tests of moxnas-core from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod captured;
 mod disk;
 mod tree;

@@ -43,6 +43,8 @@ pub struct ScanArray {
     pub bitmap: Option<String>,
     /// `devices=`, with `--verbose`: nodes of its members.
     pub devices: Vec<String>,
+    /// How many members have no node under `/dev` (any more): mdadm prints a bare `missing` for each.
+    pub missing: u32,
     /// Other words `key=value`, verbatim.
     pub other: Vec<(String, String)>,
 }
@@ -96,6 +98,10 @@ fn read<'a>(
     for word in words {
         let result = match word.split_once('=') {
             Some((key, value)) => field(array, key, value),
+            None if word == "missing" => {
+                array.missing = array.missing.saturating_add(1);
+                Ok(())
+            }
             None => Err(Reason::UnknownWord(word.to_owned())),
         };
         log.keep(line, result);

@@ -425,7 +425,7 @@ fn export_has_its_members() {
 
 #[test]
 fn scan_has_quotes_and_continuation() {
-    let text = "ARRAY /dev/md/tank  level=raid1 metadata=1.2 num-devices=2 UUID=01234567:89abcdef:01234567:89abcdef name='nas:my tank'\n   spares=1   devices=/dev/sda,/dev/sdb\nINACTIVE-ARRAY /dev/md1 metadata=1.2\nmdadm: cannot open /dev/md2\n   lost=1\n";
+    let text = "ARRAY /dev/md/tank  level=raid1 metadata=1.2 num-devices=2 UUID=01234567:89abcdef:01234567:89abcdef name='nas:my tank'\n   spares=1   devices=/dev/sda,/dev/sdb\nINACTIVE-ARRAY /dev/md1 metadata=1.2   missing   missing\nmdadm: cannot open /dev/md2\n   lost=1\n";
     let parsed = parse_scan(text);
     let [tank, inactive] = parsed.value.arrays.as_slice() else {
         panic!()
@@ -434,6 +434,7 @@ fn scan_has_quotes_and_continuation() {
     assert_eq!(tank.devices, ["/dev/sda", "/dev/sdb"]);
     assert_eq!(tank.spares, Some(1));
     assert!(inactive.inactive && !tank.inactive);
+    assert_eq!((inactive.missing, tank.missing), (2, 0));
     assert_eq!(parsed.value.messages.len(), 1);
     assert_eq!(
         parsed

@@ -22,7 +22,10 @@ pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<S
     if let Some(array) = seen.find(want.name.as_str()) {
         return unfinished(seen, want, array);
     }
-    if stopped_arrays(seen).iter().any(|it| it.name == want.name.as_str() && !it.is_within(want)) {
+    if stopped_arrays(seen)
+        .iter()
+        .any(|it| it.name == want.name.as_str() && !it.is_within(want))
+    {
         return Err(Refusal::NameTaken(want.name.clone()));
     }
 
@@ -47,7 +50,9 @@ pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<S
         chunk,
         bitmap: geometry::is_redundant(&want.level),
     });
-    plan.steps.push(Step::Record { name: want.name.clone() });
+    plan.steps.push(Step::Record {
+        name: want.name.clone(),
+    });
     Ok(plan)
 }
 
@@ -62,7 +67,11 @@ fn check_shape(want: &CreateArray) -> Result<Option<Bytes>, Refusal> {
     let need = need.ok_or_else(|| Refusal::LevelNotMade(level.clone()))?;
     if want.members.len() < need as usize {
         let got = want.members.len();
-        return Err(Refusal::TooFewMembers { level: level.clone(), need, got });
+        return Err(Refusal::TooFewMembers {
+            level: level.clone(),
+            need,
+            got,
+        });
     }
     if !want.spares.is_empty() && !geometry::is_redundant(level) {
         return Err(Refusal::SparesUseless(level.clone()));
@@ -72,7 +81,10 @@ fn check_shape(want: &CreateArray) -> Result<Option<Bytes>, Refusal> {
         Some(it) if geometry::has_chunks(level) && it.0 >= 4096 && it.0.is_power_of_two() => {
             Ok(Some(it))
         }
-        Some(chunk) => Err(Refusal::BadChunk { chunk, level: level.clone() }),
+        Some(chunk) => Err(Refusal::BadChunk {
+            chunk,
+            level: level.clone(),
+        }),
     }
 }
 
@@ -90,9 +102,14 @@ fn unfinished(seen: &Inventory, want: &CreateArray, array: &Array) -> Result<Pla
         return Err(Refusal::NameTaken(want.name.clone()));
     }
     Ok(Plan {
-        steps: vec![Step::Record { name: want.name.clone() }],
+        steps: vec![Step::Record {
+            name: want.name.clone(),
+        }],
         evidence: vec![super::array_evidence(array)],
-        warnings: vec![format!("{} is there already, only mdadm.conf has to be written", want.name)],
+        warnings: vec![format!(
+            "{} is there already, only mdadm.conf has to be written",
+            want.name
+        )],
         ..Plan::default()
     })
 }
@@ -102,7 +119,11 @@ fn check_size(device: &BlockDevice, chunk: Option<Bytes>) -> Result<(), Refusal>
     let need = Bytes(16 << 20);
     let usable = geometry::component_size(device.size, chunk);
     if device.size < need || usable.0 == 0 {
-        return Err(Refusal::TooSmall { device: device.id.clone(), has: device.size, need });
+        return Err(Refusal::TooSmall {
+            device: device.id.clone(),
+            has: device.size,
+            need,
+        });
     }
     Ok(())
 }

@@ -24,7 +24,9 @@ pub(super) struct StoppedArray {
 impl StoppedArray {
     /// Whether creating an array of this wish wipes all its members anyway.
     pub(super) fn is_within(&self, want: &CreateArray) -> bool {
-        self.members.iter().all(|it| want.members.contains(it) || want.spares.contains(it))
+        self.members
+            .iter()
+            .all(|it| want.members.contains(it) || want.spares.contains(it))
     }
 }
 
@@ -33,19 +35,33 @@ pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
     let mut found: BTreeMap<String, StoppedArray> = BTreeMap::new();
     for device in seen.devices.by_name.values() {
         let signature = device.signatures.iter().find(|it| it.kind == MEMBER);
-        let Some(Signature { uuid: Some(uuid), label, .. }) = signature else { continue };
-        let is_listed =
-            seen.arrays.iter().flat_map(|it| &it.members).any(|it| it.kernel_name == device.name);
+        let Some(Signature {
+            uuid: Some(uuid),
+            label,
+            ..
+        }) = signature
+        else {
+            continue;
+        };
+        let uuid = colon_form(uuid);
+        let is_listed = seen
+            .arrays
+            .iter()
+            .flat_map(|it| &it.members)
+            .any(|it| it.kernel_name == device.name);
         if is_listed || !device.id.is_stable() {
             continue;
         }
-        let label = label.as_deref().unwrap_or(uuid);
-        let name = label.rsplit_once(':').map_or(label, |(_, name)| name);
+        let label = label.as_deref().unwrap_or(&uuid);
+        let name = label
+            .rsplit_once(':')
+            .map_or(label, |(_, name)| name)
+            .to_owned();
         found
             .entry(uuid.clone())
             .or_insert_with(|| StoppedArray {
-                uuid: uuid.clone(),
-                name: name.to_owned(),
+                uuid,
+                name,
                 members: Vec::new(),
             })
             .members
@@ -54,12 +70,23 @@ pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
     found.into_values().collect()
 }
 
+/// libblkid writes the UUID of an array with dashes, mdadm the same digits in four groups.
+fn colon_form(uuid: &str) -> String {
+    let digits: Vec<char> = uuid.chars().filter(char::is_ascii_hexdigit).collect();
+    let groups = digits.chunks(8).map(|it| it.iter().collect::<String>());
+    groups.collect::<Vec<_>>().join(":")
+}
+
 pub(super) fn plan_stop(seen: &Inventory, array: &Array) -> Result<Plan<Step>, Refusal> {
     check_unused(seen, array)?;
     Ok(Plan {
-        steps: vec![Step::Stop { array: ArrayRef::of(array) }],
+        steps: vec![Step::Stop {
+            array: ArrayRef::of(array),
+        }],
         evidence: vec![array_evidence(array)],
-        dangers: vec![Danger::Stops { object: format!("array {}", array.name) }],
+        dangers: vec![Danger::Stops {
+            object: format!("array {}", array.name),
+        }],
         warnings: Vec::new(),
     })
 }
@@ -70,7 +97,9 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
             return Err(Refusal::AlreadyStarted(array.name.clone()));
         }
         return Ok(Plan {
-            steps: vec![Step::Start { array: ArrayRef::of(array) }],
+            steps: vec![Step::Start {
+                array: ArrayRef::of(array),
+            }],
             evidence: vec![array_evidence(array)],
             warnings: vec![format!(
                 "{} is started with the members it has, which may leave it degraded",
@@ -87,7 +116,9 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
     };
     let members = array.members.iter().filter_map(|it| seen.devices.by_id(it));
     Ok(Plan {
-        evidence: members.map(|it| device_evidence(&seen.devices, it)).collect(),
+        evidence: members
+            .map(|it| device_evidence(&seen.devices, it))
+            .collect(),
         steps: vec![Step::Assemble {
             uuid: array.uuid,
             name: array.name,
@@ -99,7 +130,10 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
 
 pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>, Refusal> {
     check_unused(seen, array)?;
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
     let content = seen.devices.get(&array.kernel_name).map(|it| {
         plan.evidence.push(device_evidence(&seen.devices, it));
         it.content()
@@ -108,10 +142,14 @@ pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>,
         device: format!("array {}", array.name),
         content: content.unwrap_or_else(|| "unknown".to_owned()),
     });
-    plan.steps.push(Step::Stop { array: ArrayRef::of(array) });
+    plan.steps.push(Step::Stop {
+        array: ArrayRef::of(array),
+    });
     for member in &array.members {
         if member.device.is_stable() {
-            plan.steps.push(Step::ZeroSuperblock { device: member.device.clone() });
+            plan.steps.push(Step::ZeroSuperblock {
+                device: member.device.clone(),
+            });
         } else {
             plan.warnings.push(format!(
                 "{} keeps its superblock, the array would show up again in part with it",
@@ -134,7 +172,10 @@ pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>,
 
 fn check_unused(seen: &Inventory, array: &Array) -> Result<(), Refusal> {
     match seen.devices.uses(&array.kernel_name).into_iter().next() {
-        Some(of) => Err(Refusal::ArrayInUse { array: array.name.clone(), of }),
+        Some(of) => Err(Refusal::ArrayInUse {
+            array: array.name.clone(),
+            of,
+        }),
         None => Ok(()),
     }
 }

@@ -25,9 +25,15 @@ pub(super) fn plan_add(
     check_takes_devices(array)?;
     let device = usable(seen, id)?;
     check_fits(array, device)?;
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
     give_up(&seen.devices, device, &mut plan);
-    plan.steps.push(Step::Add { array: ArrayRef::of(array), device: id.clone() });
+    plan.steps.push(Step::Add {
+        array: ArrayRef::of(array),
+        device: id.clone(),
+    });
     Ok(plan)
 }
 
@@ -35,33 +41,58 @@ pub(super) fn plan_fail(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refu
     check_takes_devices(array)?;
     let member = member(array, id)?;
     if member.role == Role::Faulty {
-        return Err(Refusal::AlreadyFaulty { array: array.name.clone(), device: id.clone() });
+        return Err(Refusal::AlreadyFaulty {
+            array: array.name.clone(),
+            device: id.clone(),
+        });
     }
     let after = without(array, id);
     let complete = |array: &Array| health(array).0.can_lose().is_some();
     if complete(array) && !complete(&after) {
-        return Err(Refusal::WouldLoseData { array: array.name.clone(), device: id.clone() });
+        return Err(Refusal::WouldLoseData {
+            array: array.name.clone(),
+            device: id.clone(),
+        });
     }
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
     plan.dangers.extend(lowered_redundancy(array, &after));
-    plan.steps.push(Step::Fail { array: ArrayRef::of(array), device: id.clone() });
+    plan.steps.push(Step::Fail {
+        array: ArrayRef::of(array),
+        device: id.clone(),
+    });
     Ok(plan)
 }
 
 pub(super) fn plan_remove(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refusal> {
     let member = member(array, id)?;
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
     match member.role {
         Role::Faulty => (),
         Role::Spare if array.spares().count() == 1 => {
-            plan.warnings.push(format!("{} has no spare afterwards", array.name));
+            plan.warnings
+                .push(format!("{} has no spare afterwards", array.name));
         }
         Role::Spare => (),
-        Role::Active { .. } | Role::Recovering { .. } | Role::Replacement { .. } | Role::Journal => {
-            return Err(Refusal::MemberActive { array: array.name.clone(), device: id.clone() });
+        Role::Active { .. }
+        | Role::Recovering { .. }
+        | Role::Replacement { .. }
+        | Role::Journal => {
+            return Err(Refusal::MemberActive {
+                array: array.name.clone(),
+                device: id.clone(),
+            });
         }
     }
-    plan.steps.push(Step::Remove { array: ArrayRef::of(array), device: id.clone() });
+    plan.steps.push(Step::Remove {
+        array: ArrayRef::of(array),
+        device: id.clone(),
+    });
     Ok(plan)
 }
 
@@ -75,10 +106,18 @@ pub(super) fn plan_replace(
     let member = member(array, id)?;
     let name = array.name.clone();
     let target = ArrayRef::of(array);
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
 
     let spare = match with {
-        None => Some(array.spares().next().ok_or(Refusal::NoSpare(name.clone()))?),
+        None => Some(
+            array
+                .spares()
+                .next()
+                .ok_or(Refusal::NoSpare(name.clone()))?,
+        ),
         Some(with) => array.spares().find(|it| it.device == *with),
     };
     let with = spare.map_or(with, |it| Some(&it.device)).cloned();
@@ -90,7 +129,10 @@ pub(super) fn plan_replace(
     }
     let add = |plan: &mut Plan<Step>| {
         if spare.is_none() {
-            plan.steps.push(Step::Add { array: target.clone(), device: with.clone() });
+            plan.steps.push(Step::Add {
+                array: target.clone(),
+                device: with.clone(),
+            });
         }
     };
 
@@ -100,30 +142,51 @@ pub(super) fn plan_replace(
             if missing > 0 {
                 // The kernel would give the new device to the empty slot instead.
                 let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-                return Err(Refusal::Degraded { array: name, missing });
+                return Err(Refusal::Degraded {
+                    array: name,
+                    missing,
+                });
             }
             add(&mut plan);
-            plan.steps.push(Step::Replace { array: target, device: id.clone(), with });
+            plan.steps.push(Step::Replace {
+                array: target,
+                device: id.clone(),
+                with,
+            });
         }
         Role::Active { .. } | Role::Faulty => {
-            plan.steps.push(Step::Remove { array: target.clone(), device: id.clone() });
+            plan.steps.push(Step::Remove {
+                array: target.clone(),
+                device: id.clone(),
+            });
             add(&mut plan);
             if matches!(health(array).0, Health::Failed { .. }) {
-                plan.warnings.push(format!("{name} has failed: a new member brings nothing back"));
+                plan.warnings.push(format!(
+                    "{name} has failed: a new member brings nothing back"
+                ));
             }
         }
         Role::Recovering { .. } | Role::Replacement { .. } => {
-            return Err(Refusal::Busy { array: name, action: SyncAction::Recover });
+            return Err(Refusal::Busy {
+                array: name,
+                action: SyncAction::Recover,
+            });
         }
         Role::Spare | Role::Journal => {
-            return Err(Refusal::MemberActive { array: name, device: id.clone() });
+            return Err(Refusal::MemberActive {
+                array: name,
+                device: id.clone(),
+            });
         }
     }
     Ok(plan)
 }
 
 fn member<'a>(array: &'a Array, id: &DeviceId) -> Result<&'a Member, Refusal> {
-    let unknown = || Refusal::NoSuchMember { array: array.name.clone(), device: id.clone() };
+    let unknown = || Refusal::NoSuchMember {
+        array: array.name.clone(),
+        device: id.clone(),
+    };
     array.member(id).ok_or_else(unknown)
 }
 
@@ -134,12 +197,16 @@ fn check_takes_devices(array: &Array) -> Result<(), Refusal> {
     }
     if !geometry::is_redundant(&array.level) {
         let level = array.level.clone();
-        return Err(Refusal::NotRedundant { array: array.name.clone(), level });
+        return Err(Refusal::NotRedundant {
+            array: array.name.clone(),
+            level,
+        });
     }
     match array.sync.action() {
-        Some(action @ SyncAction::Reshape) => {
-            Err(Refusal::Busy { array: array.name.clone(), action })
-        }
+        Some(action @ SyncAction::Reshape) => Err(Refusal::Busy {
+            array: array.name.clone(),
+            action,
+        }),
         _ => Ok(()),
     }
 }
@@ -148,7 +215,11 @@ fn check_fits(array: &Array, device: &BlockDevice) -> Result<(), Refusal> {
     // 4 KiB for the superblock; where the data begins, mdadm adapts to the array.
     let need = Bytes(array.component_size.0 + 4096);
     if device.size < need {
-        return Err(Refusal::TooSmall { device: device.id.clone(), has: device.size, need });
+        return Err(Refusal::TooSmall {
+            device: device.id.clone(),
+            has: device.size,
+            need,
+        });
     }
     Ok(())
 }
@@ -159,10 +230,14 @@ pub(super) fn without(array: &Array, id: &DeviceId) -> Array {
     for member in after.members.iter_mut().filter(|it| it.device == *id) {
         member.role = Role::Faulty;
     }
-    after.degraded = after.degraded.map(|_| {
-        u32::try_from(after.missing_slots().len()).unwrap_or(u32::MAX)
-    });
-    if let SyncState::Running { action: SyncAction::Check | SyncAction::Repair, .. } = after.sync {
+    after.degraded = after
+        .degraded
+        .map(|_| u32::try_from(after.missing_slots().len()).unwrap_or(u32::MAX));
+    if let SyncState::Running {
+        action: SyncAction::Check | SyncAction::Repair,
+        ..
+    } = after.sync
+    {
         after.sync = SyncState::Idle;
     }
     after

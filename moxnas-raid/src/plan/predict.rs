@@ -16,7 +16,14 @@ use crate::{
 pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
     let mut after = seen.clone();
     match step {
-        Step::Create { name, level, members, spares, chunk, .. } => {
+        Step::Create {
+            name,
+            level,
+            members,
+            spares,
+            chunk,
+            ..
+        } => {
             let array = new_array(seen, name.as_str(), level, members, spares, *chunk);
             after.arrays.push(array);
         }
@@ -32,7 +39,11 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             array.members.retain(|it| it.device != *device);
             fill(array);
         }),
-        Step::Replace { array, device, with } => change(&mut after, &array.uuid, |array| {
+        Step::Replace {
+            array,
+            device,
+            with,
+        } => change(&mut after, &array.uuid, |array| {
             let slot = array.member(device).and_then(Member::slot);
             for member in &mut array.members {
                 match slot {
@@ -43,7 +54,9 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             }
         }),
         Step::Stop { array } => {
-            after.arrays.retain(|it| it.uuid.as_deref() != Some(array.uuid.as_str()));
+            after
+                .arrays
+                .retain(|it| it.uuid.as_deref() != Some(array.uuid.as_str()));
         }
         Step::Start { array } => change(&mut after, &array.uuid, |array| {
             array.state = ArrayState::Clean;
@@ -62,7 +75,11 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
 }
 
 fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
-    if let Some(array) = seen.arrays.iter_mut().find(|it| it.uuid.as_deref() == Some(uuid)) {
+    if let Some(array) = seen
+        .arrays
+        .iter_mut()
+        .find(|it| it.uuid.as_deref() == Some(uuid))
+    {
         how(array);
     }
 }
@@ -100,7 +117,9 @@ fn new_array(
     chunk: Option<Bytes>,
 ) -> Array {
     let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    let active = (0..).zip(members).map(|(slot, it)| member(it, Role::Active { slot }));
+    let active = (0..)
+        .zip(members)
+        .map(|(slot, it)| member(it, Role::Active { slot }));
     let waiting = spares.iter().map(|it| member(it, Role::Spare));
     let size_of = |id: &DeviceId| seen.devices.by_id(id).map_or(Bytes(0), |it| it.size);
     let usable = |id: &DeviceId| geometry::component_size(size_of(id), chunk);

@@ -137,7 +137,9 @@ pub enum Refusal {
         device: DeviceId,
     },
     /// The data would not be complete any more.
-    #[error("array {array} would lose redundancy it does not have: without {device} its data is lost")]
+    #[error(
+        "array {array} would lose redundancy it does not have: without {device} its data is lost"
+    )]
     WouldLoseData {
         /// The array.
         array: String,
@@ -236,11 +238,14 @@ impl Refusal {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Refusal::NameTaken(_) => "choose another name, or delete that array first".to_owned(),
-            Refusal::LevelNotMade(_) => "raid0, raid1, raid4, raid5, raid6 and raid10 can".to_owned(),
+            Refusal::LevelNotMade(_) => {
+                "raid0, raid1, raid4, raid5, raid6 and raid10 can".to_owned()
+            }
             Refusal::TooFewMembers { got, .. } => {
-                let fits = [Level::Raid1, Level::Raid5, Level::Raid6].into_iter().rev().find(|it| {
-                    geometry::members_min(it).is_some_and(|need| need as usize <= *got)
-                });
+                let fits = [Level::Raid1, Level::Raid5, Level::Raid6]
+                    .into_iter()
+                    .rev()
+                    .find(|it| geometry::members_min(it).is_some_and(|need| need as usize <= *got));
                 format!("name more devices, or choose {}", fits?)
             }
             Refusal::Twice(_) => "name every device once".to_owned(),
@@ -248,25 +253,48 @@ impl Refusal {
                 "use a power of two from 4 KiB up, with a striped level".to_owned()
             }
             Refusal::NoSuchDevice(_) => "`moxnas disk list` shows the devices".to_owned(),
-            Refusal::NotUnique { .. } => "take one of them out: md cannot tell them apart".to_owned(),
+            Refusal::NotUnique { .. } => {
+                "take one of them out: md cannot tell them apart".to_owned()
+            }
             Refusal::Unidentified(_) => {
-                "attach it so that it tells its serial number, without a bridge that hides it".to_owned()
+                "attach it so that it tells its serial number, without a bridge that hides it"
+                    .to_owned()
             }
             Refusal::SystemDisk { .. } => "choose a disk that the system is not on".to_owned(),
-            Refusal::InUse { of: Use::Mount { at, .. }, .. }
-            | Refusal::ArrayInUse { of: Use::Mount { at, .. }, .. } => format!("unmount {at} first"),
-            Refusal::InUse { of: Use::Swap { device }, .. }
-            | Refusal::ArrayInUse { of: Use::Swap { device }, .. } => {
+            Refusal::InUse {
+                of: Use::Mount { at, .. },
+                ..
+            }
+            | Refusal::ArrayInUse {
+                of: Use::Mount { at, .. },
+                ..
+            } => format!("unmount {at} first"),
+            Refusal::InUse {
+                of: Use::Swap { device },
+                ..
+            }
+            | Refusal::ArrayInUse {
+                of: Use::Swap { device },
+                ..
+            } => {
                 format!("swapoff /dev/{device} first")
             }
-            Refusal::InUse { of: Use::Holder { device }, .. }
-            | Refusal::ArrayInUse { of: Use::Holder { device }, .. } => {
+            Refusal::InUse {
+                of: Use::Holder { device },
+                ..
+            }
+            | Refusal::ArrayInUse {
+                of: Use::Holder { device },
+                ..
+            } => {
                 format!("take {device} down first")
             }
             Refusal::MemberOf { array, .. } => format!("remove it from {array} first"),
             Refusal::NoSuchArray(_) => "`moxnas array list` shows the arrays".to_owned(),
             Refusal::ForeignMetadata { .. } => "use the firmware's own tool".to_owned(),
-            Refusal::NoSuchMember { array, .. } => format!("`moxnas array show {array}` shows its members"),
+            Refusal::NoSuchMember { array, .. } => {
+                format!("`moxnas array show {array}` shows its members")
+            }
             Refusal::MemberActive { array, device } => {
                 format!("`moxnas array replace {array} {device}` keeps redundancy meanwhile")
             }
@@ -277,7 +305,10 @@ impl Refusal {
                 format!("add a device to {array} and wait until it is filled")
             }
             Refusal::NotStarted(array) => format!("`moxnas array assemble {array}` starts it"),
-            Refusal::Busy { action: SyncAction::Check | SyncAction::Repair, array } => {
+            Refusal::Busy {
+                action: SyncAction::Check | SyncAction::Repair,
+                array,
+            } => {
                 format!("`moxnas array scrub {array} --action idle` ends it")
             }
             Refusal::Busy { .. } => "wait until it is done".to_owned(),

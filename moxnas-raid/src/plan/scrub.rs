@@ -15,27 +15,49 @@ pub(super) fn plan_scrub(array: &Array, scrub: Scrub) -> Result<Plan<Step>, Refu
         return Err(Refusal::NotStarted(name()));
     }
     if !geometry::is_redundant(&array.level) {
-        return Err(Refusal::NotRedundant { array: name(), level: array.level.clone() });
+        return Err(Refusal::NotRedundant {
+            array: name(),
+            level: array.level.clone(),
+        });
     }
     let running = array.sync.action();
     match (scrub, running) {
         (Scrub::Idle, Some(SyncAction::Check | SyncAction::Repair)) => (),
-        (Scrub::Idle, Some(action)) => return Err(Refusal::Busy { array: name(), action }),
+        (Scrub::Idle, Some(action)) => {
+            return Err(Refusal::Busy {
+                array: name(),
+                action,
+            });
+        }
         (Scrub::Idle, None) => return Err(Refusal::NoScrub(name())),
-        (_, Some(action)) => return Err(Refusal::Busy { array: name(), action }),
+        (_, Some(action)) => {
+            return Err(Refusal::Busy {
+                array: name(),
+                action,
+            });
+        }
         (_, None) => {
             if let Health::Degraded { missing, .. } | Health::Failed { missing } = health(array).0 {
-                return Err(Refusal::Degraded { array: name(), missing });
+                return Err(Refusal::Degraded {
+                    array: name(),
+                    missing,
+                });
             }
         }
     }
-    let mut plan = Plan { evidence: vec![array_evidence(array)], ..Plan::default() };
+    let mut plan = Plan {
+        evidence: vec![array_evidence(array)],
+        ..Plan::default()
+    };
     if scrub == Scrub::Repair {
         plan.warnings.push(
             "where copies differ, repair makes them equal, it cannot know which one is right"
                 .to_owned(),
         );
     }
-    plan.steps.push(Step::Scrub { array: ArrayRef::of(array), scrub });
+    plan.steps.push(Step::Scrub {
+        array: ArrayRef::of(array),
+        scrub,
+    });
     Ok(plan)
 }

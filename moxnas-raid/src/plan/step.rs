@@ -155,7 +155,9 @@ impl Step {
         match self {
             Step::WipeSignatures { device } | Step::ZeroSuperblock { device } => vec![device],
             Step::Add { device, .. } => vec![device],
-            Step::Create { members, spares, .. } => members.iter().chain(spares).collect(),
+            Step::Create {
+                members, spares, ..
+            } => members.iter().chain(spares).collect(),
             Step::Fail { .. }
             | Step::Remove { .. }
             | Step::Replace { .. }
@@ -178,7 +180,9 @@ impl Step {
             | Step::Fail { device, .. }
             | Step::Remove { device, .. } => vec![device],
             Step::Replace { device, with, .. } => vec![device, with],
-            Step::Create { members, spares, .. } => members.iter().chain(spares).collect(),
+            Step::Create {
+                members, spares, ..
+            } => members.iter().chain(spares).collect(),
             Step::Assemble { members, .. } => members.iter().collect(),
             Step::Scrub { .. }
             | Step::Stop { .. }
@@ -200,17 +204,38 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
-            Step::Create { name, level, members, spares, .. } => {
-                write!(f, "create {level} array {name} of {} devices", members.len())?;
-                if spares.is_empty() { Ok(()) } else { write!(f, " and {} spares", spares.len()) }
+            Step::Create {
+                name,
+                level,
+                members,
+                spares,
+                ..
+            } => {
+                write!(
+                    f,
+                    "create {level} array {name} of {} devices",
+                    members.len()
+                )?;
+                if spares.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " and {} spares", spares.len())
+                }
             }
             Step::Add { array, device } => write!(f, "add {device} to {}", array.name),
             Step::Fail { array, device } => write!(f, "mark {device} as faulty in {}", array.name),
             Step::Remove { array, device } => write!(f, "remove {device} from {}", array.name),
-            Step::Replace { array, device, with } => {
+            Step::Replace {
+                array,
+                device,
+                with,
+            } => {
                 write!(f, "replace {device} in {} with {with}", array.name)
             }
-            Step::Scrub { array, scrub: Scrub::Idle } => write!(f, "end the scrub of {}", array.name),
+            Step::Scrub {
+                array,
+                scrub: Scrub::Idle,
+            } => write!(f, "end the scrub of {}", array.name),
             Step::Scrub { array, scrub } => write!(f, "start a {scrub} of {}", array.name),
             Step::Stop { array } => write!(f, "stop {}", array.name),
             Step::Start { array } => write!(f, "start {} with the members it has", array.name),

@@ -30,7 +30,10 @@ fn six_disks() -> SimRaid {
 
 fn ids(raid: &SimRaid, serials: &[&str]) -> Vec<DeviceId> {
     let seen = raid.observe().unwrap();
-    serials.iter().map(|it| seen.devices.resolve(it).unwrap().id.clone()).collect()
+    serials
+        .iter()
+        .map(|it| seen.devices.resolve(it).unwrap().id.clone())
+        .collect()
 }
 
 fn id(raid: &SimRaid, serial: &str) -> DeviceId {
@@ -38,7 +41,11 @@ fn id(raid: &SimRaid, serial: &str) -> DeviceId {
 }
 
 fn create(raid: &SimRaid, level: Level, serials: &[&str]) -> Change {
-    Change::Create(CreateArray::new("tank".parse().unwrap(), level, ids(raid, serials)))
+    Change::Create(CreateArray::new(
+        "tank".parse().unwrap(),
+        level,
+        ids(raid, serials),
+    ))
 }
 
 fn run(raid: &SimRaid, change: &Change) {
@@ -47,7 +54,9 @@ fn run(raid: &SimRaid, change: &Change) {
 }
 
 fn refusal(raid: &SimRaid, change: &Change) -> String {
-    plan(&raid.observe().unwrap(), change).unwrap_err().to_string()
+    plan(&raid.observe().unwrap(), change)
+        .unwrap_err()
+        .to_string()
 }
 
 fn done(raid: &SimRaid) {
@@ -74,8 +83,15 @@ fn on(array: &str) -> String {
 fn create_wipes_what_is_there_makes_the_array_and_names_it() {
     let raid = six_disks();
     let a = id(&raid, "A");
-    raid.machine().state().contents_mut(&a).signatures.push(Signature::new("ext4", "1234"));
-    let plan = plan(&raid.observe().unwrap(), &create(&raid, Level::Raid6, &["A", "B", "C", "D"]));
+    raid.machine()
+        .state()
+        .contents_mut(&a)
+        .signatures
+        .push(Signature::new("ext4", "1234"));
+    let plan = plan(
+        &raid.observe().unwrap(),
+        &create(&raid, Level::Raid6, &["A", "B", "C", "D"]),
+    );
     let plan = plan.unwrap();
     let text: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -87,18 +103,30 @@ fn create_wipes_what_is_there_makes_the_array_and_names_it() {
         ]
     );
     assert_eq!(plan.dangers.len(), 4);
-    assert!(plan.dangers[0].to_string().contains("ext4 1234"), "{}", plan.dangers[0]);
+    assert!(
+        plan.dangers[0].to_string().contains("ext4 1234"),
+        "{}",
+        plan.dangers[0]
+    );
 }
 
 #[test]
 fn new_data_on_a_disk_is_another_plan() {
     let raid = six_disks();
     let change = create(&raid, Level::Raid1, &["A", "B"]);
-    let fingerprint = || plan(&raid.observe().unwrap(), &change).unwrap().fingerprint();
+    let fingerprint = || {
+        plan(&raid.observe().unwrap(), &change)
+            .unwrap()
+            .fingerprint()
+    };
     let before = fingerprint();
     assert_eq!(before, fingerprint());
     let a = id(&raid, "A");
-    raid.machine().state().contents_mut(&a).signatures.push(Signature::new("xfs", "1"));
+    raid.machine()
+        .state()
+        .contents_mut(&a)
+        .signatures
+        .push(Signature::new("xfs", "1"));
     let marked = fingerprint();
     assert_ne!(before, marked);
     raid.machine().state().contents_mut(&a).signatures[0].uuid = Some("2".to_owned());
@@ -108,31 +136,63 @@ fn new_data_on_a_disk_is_another_plan() {
 #[test]
 fn a_device_in_use_is_refused_and_says_by_whom() {
     let machine = SimMachine::new(7);
-    machine.plug(DiskSpec { partitions: vec![Bytes(TB), Bytes(TB)], ..DiskSpec::nvme("SYS", 2 * TB) });
-    machine.plug(DiskSpec { partitions: vec![Bytes(TB)], ..DiskSpec::hdd("DATA", 2 * TB) });
+    machine.plug(DiskSpec {
+        partitions: vec![Bytes(TB), Bytes(TB)],
+        ..DiskSpec::nvme("SYS", 2 * TB)
+    });
+    machine.plug(DiskSpec {
+        partitions: vec![Bytes(TB)],
+        ..DiskSpec::hdd("DATA", 2 * TB)
+    });
     machine.plug(DiskSpec::hdd("FREE", 2 * TB));
-    machine.plug(DiskSpec { serial: String::new(), wwn: None, ..DiskSpec::hdd("", 2 * TB) });
+    machine.plug(DiskSpec {
+        serial: String::new(),
+        wwn: None,
+        ..DiskSpec::hdd("", 2 * TB)
+    });
     machine.plug(DiskSpec::hdd("SMALL", 1 << 20));
     let raid = SimRaid::new(Arc::clone(&machine));
     let seen = raid.observe().unwrap();
     let part = |name: &str| seen.devices.get(name).unwrap().id.to_string();
-    machine.state().mounts.push((part("nvme0n1p2"), "/".to_owned()));
-    machine.state().mounts.push((part("sda1"), "/srv/data".to_owned()));
+    machine
+        .state()
+        .mounts
+        .push((part("nvme0n1p2"), "/".to_owned()));
+    machine
+        .state()
+        .mounts
+        .push((part("sda1"), "/srv/data".to_owned()));
     let nameless = DeviceId::Kernel("sdc".to_owned());
     let with = |device: DeviceId| {
         let members = vec![id(&raid, "FREE"), device];
-        refusal(&raid, &Change::Create(CreateArray::new("tank".parse().unwrap(), Level::Raid1, members)))
+        refusal(
+            &raid,
+            &Change::Create(CreateArray::new(
+                "tank".parse().unwrap(),
+                Level::Raid1,
+                members,
+            )),
+        )
     };
     for (device, expected) in [
-        (id(&raid, "SYS"), "carries the running system: nvme0n1p2 is mounted at /"),
+        (
+            id(&raid, "SYS"),
+            "carries the running system: nvme0n1p2 is mounted at /",
+        ),
         (id(&raid, "DATA"), "is in use: sda1 is mounted at /srv/data"),
         (id(&raid, "FREE"), "is named more than once"),
-        (id(&raid, "SMALL"), "holds 1.0 MB, at least 16.8 MB are needed"),
+        (
+            id(&raid, "SMALL"),
+            "holds 1.0 MB, at least 16.8 MB are needed",
+        ),
         (nameless, "tells neither WWN nor serial number"),
         ("wwn-0x1".parse().unwrap(), "there is no device wwn-0x1"),
     ] {
         let text = with(device);
-        assert!(text.contains(expected), "{text:?} does not say {expected:?}");
+        assert!(
+            text.contains(expected),
+            "{text:?} does not say {expected:?}"
+        );
     }
     // A free partition of a disk whose other partition is in use may be given away.
     let free = seen.devices.get("nvme0n1p1").unwrap().id.clone();
@@ -145,24 +205,39 @@ fn a_device_in_use_is_refused_and_says_by_whom() {
 fn refusals_of_shape() {
     let raid = six_disks();
     let all = |level, serials: &[&str], change: &dyn Fn(&mut CreateArray)| {
-        let Change::Create(mut want) = create(&raid, level, serials) else { unreachable!() };
+        let Change::Create(mut want) = create(&raid, level, serials) else {
+            unreachable!()
+        };
         change(&mut want);
         refusal(&raid, &Change::Create(want))
     };
     let as_is = |_: &mut CreateArray| ();
-    assert_eq!(all(Level::Raid6, &["A", "B", "C"], &as_is), "raid6 needs at least 4 members, got 3");
-    assert_eq!(all(Level::Linear, &["A", "B"], &as_is), "arrays of level linear cannot be made");
     assert_eq!(
-        all(Level::Raid0, &["A", "B"], &|it| it.spares = ids(&raid, &["C"])),
+        all(Level::Raid6, &["A", "B", "C"], &as_is),
+        "raid6 needs at least 4 members, got 3"
+    );
+    assert_eq!(
+        all(Level::Linear, &["A", "B"], &as_is),
+        "arrays of level linear cannot be made"
+    );
+    assert_eq!(
+        all(Level::Raid0, &["A", "B"], &|it| it.spares =
+            ids(&raid, &["C"])),
         "raid0 has no redundancy and cannot use spares"
     );
     assert_eq!(
-        all(Level::Raid1, &["A", "B"], &|it| it.chunk = Some(Bytes(65536))),
+        all(Level::Raid1, &["A", "B"], &|it| it.chunk =
+            Some(Bytes(65536))),
         "a chunk of 65.5 kB cannot be used with raid1"
     );
     run(&raid, &create(&raid, Level::Raid1, &["A", "B"]));
-    assert_eq!(refusal(&raid, &create(&raid, Level::Raid1, &["C", "D"])), "an array named tank exists already");
-    let Change::Create(mut want) = create(&raid, Level::Raid1, &["B", "C"]) else { unreachable!() };
+    assert_eq!(
+        refusal(&raid, &create(&raid, Level::Raid1, &["C", "D"])),
+        "an array named tank exists already"
+    );
+    let Change::Create(mut want) = create(&raid, Level::Raid1, &["B", "C"]) else {
+        unreachable!()
+    };
     want.name = "other".parse().unwrap();
     assert!(refusal(&raid, &Change::Create(want)).ends_with("is a member of array tank"));
 }
@@ -170,80 +245,155 @@ fn refusals_of_shape() {
 #[test]
 fn a_failed_member_is_replaced_by_the_spare_and_removed() {
     let raid = raid5();
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Optimal { can_lose: 1 });
-    run(&raid, &Change::Add { array: on("tank"), device: id(&raid, "D") });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Optimal { can_lose: 1 }
+    );
+    run(
+        &raid,
+        &Change::Add {
+            array: on("tank"),
+            device: id(&raid, "D"),
+        },
+    );
     assert_eq!(tank(&raid).spares().count(), 1);
 
-    let fail = Change::Fail { array: on("tank"), device: id(&raid, "B") };
+    let fail = Change::Fail {
+        array: on("tank"),
+        device: id(&raid, "B"),
+    };
     let fail_plan = plan(&raid.observe().unwrap(), &fail).unwrap();
     assert_eq!(
         fail_plan.dangers[0].to_string(),
         "tank can lose 0 more members afterwards, 1 before"
     );
     run(&raid, &fail);
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Degraded { missing: 1, can_lose: 0 });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Degraded {
+            missing: 1,
+            can_lose: 0
+        }
+    );
     assert!(matches!(tank(&raid).sync, SyncState::Running { .. }));
-    let lose = Change::Fail { array: on("tank"), device: id(&raid, "A") };
+    let lose = Change::Fail {
+        array: on("tank"),
+        device: id(&raid, "A"),
+    };
     assert!(refusal(&raid, &lose).contains("would lose redundancy it does not have"));
 
     done(&raid);
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Optimal { can_lose: 1 });
-    run(&raid, &Change::Remove { array: on("tank"), device: id(&raid, "B") });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Optimal { can_lose: 1 }
+    );
+    run(
+        &raid,
+        &Change::Remove {
+            array: on("tank"),
+            device: id(&raid, "B"),
+        },
+    );
     assert_eq!(tank(&raid).members.len(), 3);
-    let active = Change::Remove { array: on("tank"), device: id(&raid, "A") };
+    let active = Change::Remove {
+        array: on("tank"),
+        device: id(&raid, "A"),
+    };
     assert!(refusal(&raid, &active).ends_with("is an active member of array tank"));
 }
 
 #[test]
 fn replace_keeps_redundancy_while_it_runs() {
     let raid = raid5();
-    let change =
-        Change::Replace { array: on("tank"), device: id(&raid, "B"), with: Some(id(&raid, "E")) };
+    let change = Change::Replace {
+        array: on("tank"),
+        device: id(&raid, "B"),
+        with: Some(id(&raid, "E")),
+    };
     run(&raid, &change);
     raid.machine().advance(Duration::from_secs(60));
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Optimal { can_lose: 1 });
-    assert!(tank(&raid).members.iter().any(|it| it.role == Role::Replacement { slot: 1 }));
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Optimal { can_lose: 1 }
+    );
+    assert!(
+        tank(&raid)
+            .members
+            .iter()
+            .any(|it| it.role == Role::Replacement { slot: 1 })
+    );
     done(&raid);
     let after = tank(&raid);
-    assert_eq!(after.member(&id(&raid, "E")).unwrap().role, Role::Active { slot: 1 });
+    assert_eq!(
+        after.member(&id(&raid, "E")).unwrap().role,
+        Role::Active { slot: 1 }
+    );
     assert_eq!(after.member(&id(&raid, "B")).unwrap().role, Role::Faulty);
-    let none = Change::Replace { array: on("tank"), device: id(&raid, "A"), with: None };
+    let none = Change::Replace {
+        array: on("tank"),
+        device: id(&raid, "A"),
+        with: None,
+    };
     assert_eq!(refusal(&raid, &none), "array tank has no spare");
 }
 
 #[test]
 fn scrub_needs_something_to_compare_and_nothing_else_running() {
     let raid = raid5();
-    let scrub = |scrub| Change::Scrub { array: on("tank"), scrub };
-    assert_eq!(refusal(&raid, &scrub(Scrub::Idle)), "no check or repair runs on array tank");
+    let scrub = |scrub| Change::Scrub {
+        array: on("tank"),
+        scrub,
+    };
+    assert_eq!(
+        refusal(&raid, &scrub(Scrub::Idle)),
+        "no check or repair runs on array tank"
+    );
     run(&raid, &scrub(Scrub::Check));
-    assert_eq!(refusal(&raid, &scrub(Scrub::Repair)), "array tank is busy with a check");
+    assert_eq!(
+        refusal(&raid, &scrub(Scrub::Repair)),
+        "array tank is busy with a check"
+    );
     run(&raid, &scrub(Scrub::Idle));
     assert_eq!(tank(&raid).sync, SyncState::Idle);
     raid.machine().pull("A").unwrap();
-    assert_eq!(refusal(&raid, &scrub(Scrub::Check)), "array tank has 1 members missing");
+    assert_eq!(
+        refusal(&raid, &scrub(Scrub::Check)),
+        "array tank has 1 members missing"
+    );
 }
 
 #[test]
 fn stop_assemble_and_delete() {
     let raid = raid5();
     let uuid = tank(&raid).uuid.unwrap();
-    raid.machine().state().mounts.push((format!("md-uuid-{uuid}"), "/srv".to_owned()));
+    raid.machine()
+        .state()
+        .mounts
+        .push((format!("md-uuid-{uuid}"), "/srv".to_owned()));
     let delete = Change::Delete { array: on("tank") };
-    assert_eq!(refusal(&raid, &delete), "array tank is in use: md127 is mounted at /srv");
+    assert_eq!(
+        refusal(&raid, &delete),
+        "array tank is in use: md127 is mounted at /srv"
+    );
     raid.machine().state().mounts.clear();
 
     run(&raid, &Change::Stop { array: on("tank") });
     assert_eq!(raid.observe().unwrap().arrays.len(), 0);
     assert!(refusal(&raid, &create(&raid, Level::Raid1, &["E", "F"])).contains("exists already"));
     run(&raid, &Change::Assemble { array: on("tank") });
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Optimal { can_lose: 1 });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Optimal { can_lose: 1 }
+    );
     assert!(raid.observe().unwrap().conf.ours.contains_key(&uuid));
 
     run(&raid, &delete);
     let seen = raid.observe().unwrap();
     assert!(seen.arrays.is_empty() && seen.conf.ours.is_empty());
-    assert!(seen.devices.disks().all(|it| it.signatures.is_empty()), "a superblock is left");
+    assert!(
+        seen.devices.disks().all(|it| it.signatures.is_empty()),
+        "a superblock is left"
+    );
 }
 
 /// Whichever step fails, trying again from what is there then ends where the first try would have.
@@ -252,7 +402,11 @@ fn create_can_be_retried_after_a_failure_at_any_step() {
     let prepare = || {
         let raid = six_disks();
         let b = id(&raid, "B");
-        raid.machine().state().contents_mut(&b).signatures.push(Signature::new("ext4", "1"));
+        raid.machine()
+            .state()
+            .contents_mut(&b)
+            .signatures
+            .push(Signature::new("ext4", "1"));
         raid
     };
     let steps = {
@@ -270,7 +424,10 @@ fn create_can_be_retried_after_a_failure_at_any_step() {
         let seen = raid.observe().unwrap();
         let tank = seen.find("tank").unwrap();
         assert_eq!(tank.members.len(), 3);
-        assert!(seen.conf.names(tank.uuid.as_ref().unwrap()), "not in mdadm.conf after step {at}");
+        assert!(
+            seen.conf.names(tank.uuid.as_ref().unwrap()),
+            "not in mdadm.conf after step {at}"
+        );
         let d = seen.devices.resolve("D").unwrap();
         assert!(d.signatures.is_empty(), "a device nobody named was touched");
     }
@@ -279,11 +436,16 @@ fn create_can_be_retried_after_a_failure_at_any_step() {
 #[test]
 fn delete_can_be_retried_after_a_power_cut_at_any_step() {
     let delete = Change::Delete { array: on("tank") };
-    let count = plan(&raid5().observe().unwrap(), &delete).unwrap().steps.len();
+    let count = plan(&raid5().observe().unwrap(), &delete)
+        .unwrap()
+        .steps
+        .len();
     for at in 0..count {
         let raid = raid5();
         let steps = plan(&raid.observe().unwrap(), &delete).unwrap().steps;
-        raid.machine().inject(Fault::PowerCut { matching: steps[at].to_string() });
+        raid.machine().inject(Fault::PowerCut {
+            matching: steps[at].to_string(),
+        });
         assert_eq!(crate::execute(&raid, &steps).unwrap_err().done, at);
         // What is left of the array comes up again in part, or not at all.
         while let Some(left) = raid.observe().unwrap().arrays.first() {
@@ -291,7 +453,10 @@ fn delete_can_be_retried_after_a_power_cut_at_any_step() {
             run(&raid, &Change::Delete { array });
         }
         let seen = raid.observe().unwrap();
-        assert!(seen.devices.disks().all(|it| it.signatures.is_empty()), "after step {at}");
+        assert!(
+            seen.devices.disks().all(|it| it.signatures.is_empty()),
+            "after step {at}"
+        );
     }
 }
 
@@ -315,7 +480,11 @@ fn prediction_and_observation_agree() {
         assert_eq!(expected.size, found.size);
         assert_eq!(crate::health(expected).0, crate::health(&found).0);
         let roles = |array: &Array| -> Vec<_> {
-            array.members.iter().map(|it| (it.device.clone(), it.role)).collect()
+            array
+                .members
+                .iter()
+                .map(|it| (it.device.clone(), it.role))
+                .collect()
         };
         assert_eq!(roles(expected), roles(&found));
     }
@@ -325,18 +494,33 @@ fn prediction_and_observation_agree() {
 fn a_reboot_with_a_member_missing_starts_degraded_after_the_timer() {
     let raid = raid5();
     raid.machine().reboot();
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Optimal { can_lose: 1 });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Optimal { can_lose: 1 }
+    );
     raid.machine().pull("C").unwrap();
     raid.machine().reboot();
     // It was pulled while running, so that the others know it is not needed.
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Degraded { missing: 1, can_lose: 0 });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Degraded {
+            missing: 1,
+            can_lose: 0
+        }
+    );
     let raid = raid5();
     {
         let machine = raid.machine();
-        machine.state().disks.get_mut("C").unwrap().kernel_name = None;
+        machine.state().take_out("C").unwrap();
         machine.reboot();
     }
     assert_eq!(crate::health(&tank(&raid)).0, Health::Inactive);
     raid.machine().advance(Duration::from_secs(31));
-    assert_eq!(crate::health(&tank(&raid)).0, Health::Degraded { missing: 1, can_lose: 0 });
+    assert_eq!(
+        crate::health(&tank(&raid)).0,
+        Health::Degraded {
+            missing: 1,
+            can_lose: 0
+        }
+    );
 }

@@ -31,10 +31,18 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     let mdadm = || Cmd::new(MDADM).limit(LIMIT);
     let manage = |array: &ArrayRef| mdadm().arg("--manage").arg(node(array));
     Ok(vec![match step {
-        Step::WipeSignatures { device } => {
-            Cmd::new(WIPEFS).limit(LIMIT).arg("--all").arg(path(device)?)
-        }
-        Step::Create { name, level, members, spares, chunk, bitmap } => {
+        Step::WipeSignatures { device } => Cmd::new(WIPEFS)
+            .limit(LIMIT)
+            .arg("--all")
+            .arg(path(device)?),
+        Step::Create {
+            name,
+            level,
+            members,
+            spares,
+            chunk,
+            bitmap,
+        } => {
             let mut cmd = mdadm()
                 .arg("--create")
                 .arg(format!("/dev/md/{name}"))
@@ -50,20 +58,33 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
                 cmd = cmd.arg(format!("--chunk={}K", chunk.kib()));
             }
             if geometry::is_redundant(level) {
-                cmd = cmd.arg(format!("--bitmap={}", if *bitmap { "internal" } else { "none" }));
+                cmd = cmd.arg(format!(
+                    "--bitmap={}",
+                    if *bitmap { "internal" } else { "none" }
+                ));
             }
             cmd.args(paths(members.iter().chain(spares))?)
         }
         Step::Add { array, device } => manage(array).arg("--add").arg(path(device)?),
         Step::Fail { array, device } => manage(array).arg("--fail").arg(listed(device)?),
         Step::Remove { array, device } => manage(array).arg("--remove").arg(listed(device)?),
-        Step::Replace { array, device, with } => {
-            manage(array).arg("--replace").arg(path(device)?).arg("--with").arg(path(with)?)
-        }
+        Step::Replace {
+            array,
+            device,
+            with,
+        } => manage(array)
+            .arg("--replace")
+            .arg(path(device)?)
+            .arg("--with")
+            .arg(path(with)?),
         Step::Scrub { array, scrub } => mdadm().arg(format!("--action={scrub}")).arg(node(array)),
         Step::Stop { array } => mdadm().arg("--stop").arg(node(array)),
         Step::Start { array } => mdadm().arg("--run").arg(node(array)),
-        Step::Assemble { uuid, name, members } => mdadm()
+        Step::Assemble {
+            uuid,
+            name,
+            members,
+        } => mdadm()
             .arg("--assemble")
             .arg(format!("/dev/md/{name}"))
             .arg(format!("--uuid={uuid}"))
@@ -98,7 +119,9 @@ fn node(array: &ArrayRef) -> String {
 }
 
 fn path(device: &DeviceId) -> Result<String, BackendError> {
-    device.path().ok_or_else(|| BackendError::DeviceGone(device.to_string()))
+    device
+        .path()
+        .ok_or_else(|| BackendError::DeviceGone(device.to_string()))
 }
 
 fn paths<'a>(devices: impl Iterator<Item = &'a DeviceId>) -> Result<Vec<String>, BackendError> {

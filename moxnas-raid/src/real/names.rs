@@ -21,14 +21,23 @@ pub(super) fn from_map(root: &Root) -> BTreeMap<String, String> {
 
 /// The name that udev made a link for, from its record of the device.
 pub(super) fn from_udev(root: &Root, number: (u32, u32)) -> Option<String> {
-    let text = root.read(format!("/run/udev/data/b{}:{}", number.0, number.1)).ok()??;
+    let text = root
+        .read(format!("/run/udev/data/b{}:{}", number.0, number.1))
+        .ok()??;
     let value = |key: &str| {
-        let line = text.lines().find_map(|it| it.strip_prefix("E:")?.strip_prefix(key))?;
-        line.strip_prefix('=').filter(|it| !it.is_empty()).map(str::to_owned)
+        let line = text
+            .lines()
+            .find_map(|it| it.strip_prefix("E:")?.strip_prefix(key))?;
+        line.strip_prefix('=')
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
     };
     value("MD_DEVNAME").or_else(|| {
         let name = value("MD_NAME")?;
-        Some(name.rsplit_once(':').map_or(name.clone(), |(_, name)| name.to_owned()))
+        Some(
+            name.rsplit_once(':')
+                .map_or(name.clone(), |(_, name)| name.to_owned()),
+        )
     })
 }
 

@@ -9,9 +9,7 @@ use moxnas_core::{
 };
 
 use super::names;
-use crate::model::{
-    Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState,
-};
+use crate::model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState};
 
 /// All arrays, in the order of their kernel names, and what could not be read of them. An array
 /// that is damaged never hides the others.
@@ -79,22 +77,40 @@ impl Folder<'_> {
     }
 
     fn must(&self, file: &str) -> Result<String, SysfsError> {
-        self.text(file)?.ok_or_else(|| SysfsError::Missing(file.to_owned()))
+        self.text(file)?
+            .ok_or_else(|| SysfsError::Missing(file.to_owned()))
     }
 
     /// The first number: while an array is reshaped, some files say `4 (3)`.
     fn number(&self, file: &str) -> Result<Option<u64>, SysfsError> {
-        let Some(text) = self.text(file)? else { return Ok(None) };
+        let Some(text) = self.text(file)? else {
+            return Ok(None);
+        };
         let number = text.split_whitespace().next().map(str::parse);
         match number {
             Some(Ok(number)) => Ok(Some(number)),
             _ => Err(not_understood(file, &text, "a number")),
         }
     }
+
+    /// RAID 0 says -1 while the kernel has not chosen one of its two layouts.
+    fn layout(&self) -> Result<u32, SysfsError> {
+        let text = self.text("layout")?.unwrap_or_default();
+        match text.split_whitespace().next() {
+            None | Some("-1") => Ok(0),
+            Some(word) => word
+                .parse()
+                .map_err(|_| not_understood("layout", &text, "a number")),
+        }
+    }
 }
 
 fn not_understood(file: &str, text: &str, expected: &'static str) -> SysfsError {
-    SysfsError::NotUnderstood { file: file.to_owned(), text: text.to_owned(), expected }
+    SysfsError::NotUnderstood {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        expected,
+    }
 }
 
 /// `None` for a node without an array in it: `clear` and without a level.
@@ -124,10 +140,12 @@ fn read_array(
         sync: read_sync(folder, &state)?,
         slots: u32::try_from(slots)
             .map_err(|_| not_understood("raid_disks", &slots.to_string(), "a number of slots"))?,
-        degraded: folder.number("degraded")?.map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
+        degraded: folder
+            .number("degraded")?
+            .map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
         size: Bytes::from_sectors(folder.number("../size")?.unwrap_or(0)),
         component_size: Bytes::from_kib(folder.number("component_size")?.unwrap_or(0)),
-        layout: u32::try_from(folder.number("layout")?.unwrap_or(0)).unwrap_or(0),
+        layout: folder.layout()?,
         members: read_members(folder, devices)?,
         consistency: folder.text("consistency_policy")?.unwrap_or_default(),
         mismatch: folder.number("mismatch_cnt")?.map(Bytes::from_sectors),
@@ -153,14 +171,17 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
     let wants_resync = !matches!(resync_start.as_str(), "" | "none");
     match word.as_str() {
         "" | "idle" if is_waiting && wants_resync => {
-            return Ok(SyncState::Pending { action: SyncAction::Resync });
+            return Ok(SyncState::Pending {
+                action: SyncAction::Resync,
+            });
         }
         "" | "idle" => return Ok(SyncState::Idle),
         "frozen" => return Ok(SyncState::Frozen),
         _ => (),
     }
-    let action: SyncAction =
-        word.parse().map_err(|_| not_understood("sync_action", &word, "an action"))?;
+    let action: SyncAction = word
+        .parse()
+        .map_err(|_| not_understood("sync_action", &word, "an action"))?;
     if is_waiting {
         return Ok(SyncState::Pending { action });
     }
@@ -173,20 +194,29 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
         (sectors(done), sectors(of))
     });
     let (done, of) = progress.unwrap_or_default();
-    let speed = folder.text("sync_speed")?.and_then(|it| it.parse().ok()).map(Bytes::from_kib);
-    Ok(SyncState::Running { action, done, of, speed })
+    let speed = folder
+        .text("sync_speed")?
+        .and_then(|it| it.parse().ok())
+        .map(Bytes::from_kib);
+    Ok(SyncState::Running {
+        action,
+        done,
+        of,
+        speed,
+    })
 }
 
-fn read_members(
-    folder: &Folder<'_>,
-    devices: &BlockDevices,
-) -> Result<Vec<Member>, SysfsError> {
+fn read_members(folder: &Folder<'_>, devices: &BlockDevices) -> Result<Vec<Member>, SysfsError> {
     let mut members = Vec::new();
     for entry in folder.root.list(&folder.dir)? {
-        let Some(name) = entry.strip_prefix("dev-") else { continue };
+        let Some(name) = entry.strip_prefix("dev-") else {
+            continue;
+        };
         // A slash in a kernel name is shown as `!` in sysfs.
         let kernel_name = name.replace('!', "/");
-        let Some(state) = folder.text(&format!("{entry}/state"))? else { continue };
+        let Some(state) = folder.text(&format!("{entry}/state"))? else {
+            continue;
+        };
         let slot = folder.text(&format!("{entry}/slot"))?.unwrap_or_default();
         let errors = folder.number(&format!("{entry}/errors"))?.unwrap_or(0);
         let device = devices.get(&kernel_name).map(|it| it.id.clone());

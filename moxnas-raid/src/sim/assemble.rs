@@ -28,7 +28,10 @@ impl Kernel {
     pub(super) fn come_up(&mut self, state: &mut SimState, now: SystemTime) {
         let mut by_array: BTreeMap<String, Vec<Found>> = BTreeMap::new();
         for found in self.unheld(state) {
-            by_array.entry(found.superblock.uuid.clone()).or_default().push(found);
+            by_array
+                .entry(found.superblock.uuid.clone())
+                .or_default()
+                .push(found);
         }
         for found in by_array.into_values() {
             self.put_together(found, state, now);
@@ -38,10 +41,17 @@ impl Kernel {
     /// A disk appeared: a member of an array that waits for it joins; of a stopped one, the array
     /// begins to wait for the others. A running array does not take an old member back by itself.
     pub(super) fn device_came(&mut self, name: &str, state: &mut SimState, now: SystemTime) {
-        let found: Vec<Found> = self.unheld(state).into_iter().filter(|it| it.kernel_name == name).collect();
+        let found: Vec<Found> = self
+            .unheld(state)
+            .into_iter()
+            .filter(|it| it.kernel_name == name)
+            .collect();
         for it in found {
             let uuid = it.superblock.uuid.clone();
-            let same = self.arrays.iter().find(|(_, live)| live.superblock.uuid == uuid);
+            let same = self
+                .arrays
+                .iter()
+                .find(|(_, live)| live.superblock.uuid == uuid);
             match same.map(|(name, live)| (name.clone(), live.started)) {
                 Some((_, true)) => continue,
                 Some((waiting, false)) => {
@@ -49,7 +59,10 @@ impl Kernel {
                 }
                 None => (),
             }
-            let all = self.unheld(state).into_iter().filter(|it| it.superblock.uuid == uuid);
+            let all = self
+                .unheld(state)
+                .into_iter()
+                .filter(|it| it.superblock.uuid == uuid);
             self.put_together(all.collect(), state, now);
         }
     }
@@ -78,12 +91,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn put_together(
-        &mut self,
-        found: Vec<Found>,
-        state: &mut SimState,
-        now: SystemTime,
-    ) {
+    fn put_together(&mut self, found: Vec<Found>, state: &mut SimState, now: SystemTime) {
         if found.is_empty() {
             return;
         }
@@ -102,7 +110,10 @@ impl Kernel {
             .flat_map(|it| it.members.iter().map(|it| it.kernel_name.as_str()))
             .collect();
         let devices = state.block_devices();
-        let found = devices.by_name.values().filter(|it| !held.contains(it.name.as_str()));
+        let found = devices
+            .by_name
+            .values()
+            .filter(|it| !held.contains(it.name.as_str()));
         found
             .filter_map(|it| {
                 let superblock = state.contents_of(&it.id).superblock?;
@@ -119,7 +130,11 @@ impl Kernel {
 /// The array as its freshest member has it. Members that missed something wait as spares that
 /// nobody takes: they are left out.
 fn joined(found: Vec<Found>) -> Live {
-    let newest = found.iter().map(|it| it.superblock.events).max().unwrap_or(0);
+    let newest = found
+        .iter()
+        .map(|it| it.superblock.events)
+        .max()
+        .unwrap_or(0);
     let template = found.iter().find(|it| it.superblock.events == newest);
     let superblock = template.expect("found is not empty").superblock.clone();
     let mut members = Vec::new();

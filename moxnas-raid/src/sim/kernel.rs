@@ -65,13 +65,22 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) fn new(action: SyncAction, of: Bytes) -> Sync {
-        Sync { action, done: Bytes(0), of }
+        Sync {
+            action,
+            done: Bytes(0),
+            of,
+        }
     }
 }
 
 impl LiveMember {
     pub(super) fn new(kernel_name: String, device: DeviceId, role: Role) -> LiveMember {
-        LiveMember { kernel_name, device, role, want_replacement: false }
+        LiveMember {
+            kernel_name,
+            device,
+            role,
+            want_replacement: false,
+        }
     }
 
     fn is_there(&self, state: &SimState) -> bool {
@@ -89,23 +98,38 @@ impl LiveMember {
 
 impl Kernel {
     pub(super) fn new(at: SystemTime) -> Kernel {
-        Kernel { cursor: 0, at, arrays: BTreeMap::new() }
+        Kernel {
+            cursor: 0,
+            at,
+            arrays: BTreeMap::new(),
+        }
     }
 
     pub(super) fn name_of(&self, uuid: &str, name: &str) -> Result<String, BackendError> {
-        let found = self.arrays.iter().find(|(_, it)| it.superblock.uuid == uuid);
-        found.map(|(it, _)| it.clone()).ok_or_else(|| BackendError::ArrayGone(name.to_owned()))
+        let found = self
+            .arrays
+            .iter()
+            .find(|(_, it)| it.superblock.uuid == uuid);
+        found
+            .map(|(it, _)| it.clone())
+            .ok_or_else(|| BackendError::ArrayGone(name.to_owned()))
     }
 
     pub(super) fn find_mut(&mut self, uuid: &str, name: &str) -> Result<&mut Live, BackendError> {
-        let found = self.arrays.values_mut().find(|it| it.superblock.uuid == uuid);
+        let found = self
+            .arrays
+            .values_mut()
+            .find(|it| it.superblock.uuid == uuid);
         found.ok_or_else(|| BackendError::ArrayGone(name.to_owned()))
     }
 
     /// The kernel counts names down from md127.
     pub(super) fn free_name(&self) -> String {
         let names = (0..=127).rev().chain(128..).map(|it| format!("md{it}"));
-        names.into_iter().find(|it| !self.arrays.contains_key(it)).expect("numbers do not end")
+        names
+            .into_iter()
+            .find(|it| !self.arrays.contains_key(it))
+            .expect("numbers do not end")
     }
 
     /// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill their last member, the
@@ -126,9 +150,9 @@ impl Kernel {
             it if fills_last && it == slots - 1 => Role::Spare,
             slot => Role::Active { slot },
         };
-        let members = (0..).zip(devices).map(|(place, (name, id))| {
-            LiveMember::new(name.clone(), id.clone(), role(place))
-        });
+        let members = (0..)
+            .zip(devices)
+            .map(|(place, (name, id))| LiveMember::new(name.clone(), id.clone(), role(place)));
         let mut live = Live::new(superblock, members.collect());
         live.started = true;
         live.consider_sync(state);
@@ -141,8 +165,14 @@ impl Kernel {
         let mut left = now.duration_since(self.at).unwrap_or(Duration::ZERO);
         while !left.is_zero() {
             // From one thing that happens to the next, so that what comes after it is right too.
-            let next = self.arrays.values().filter_map(|it| it.next_change(self.at, state)).min();
-            let step = next.map_or(left, |it| it.min(left)).max(Duration::from_nanos(1));
+            let next = self
+                .arrays
+                .values()
+                .filter_map(|it| it.next_change(self.at, state))
+                .min();
+            let step = next
+                .map_or(left, |it| it.min(left))
+                .max(Duration::from_nanos(1));
             self.at += step;
             left = left.saturating_sub(step);
             for array in self.arrays.values_mut() {
@@ -154,21 +184,40 @@ impl Kernel {
 
     /// A disk left: udev tells md, which throws it out if the array can do without it.
     pub(super) fn member_left(&mut self, name: &str, state: &mut SimState) {
-        let holds = |it: &Live| it.members.iter().any(|it| it.kernel_name == name || is_part(&it.kernel_name, name));
-        let held: Vec<String> =
-            self.arrays.iter().filter(|(_, it)| holds(it)).map(|(it, _)| it.clone()).collect();
+        let holds = |it: &Live| {
+            it.members
+                .iter()
+                .any(|it| it.kernel_name == name || is_part(&it.kernel_name, name))
+        };
+        let held: Vec<String> = self
+            .arrays
+            .iter()
+            .filter(|(_, it)| holds(it))
+            .map(|(it, _)| it.clone())
+            .collect();
         for array in held {
             let is_used = is_mounted(&self.arrays[&array], state);
-            let Some(live) = self.arrays.get_mut(&array) else { continue };
-            let leaving: Vec<LiveMember> = live.members.iter().filter(|it| it.kernel_name == name || is_part(&it.kernel_name, name)).cloned().collect();
+            let Some(live) = self.arrays.get_mut(&array) else {
+                continue;
+            };
+            let leaving: Vec<LiveMember> = live
+                .members
+                .iter()
+                .filter(|it| it.kernel_name == name || is_part(&it.kernel_name, name))
+                .cloned()
+                .collect();
             for member in leaving {
                 match member.role {
-                    _ if !live.started => live.members.retain(|it| it.kernel_name != member.kernel_name),
-                    Role::Spare => live.members.retain(|it| it.kernel_name != member.kernel_name),
+                    _ if !live.started => live
+                        .members
+                        .retain(|it| it.kernel_name != member.kernel_name),
+                    Role::Spare => live
+                        .members
+                        .retain(|it| it.kernel_name != member.kernel_name),
                     _ if live.survives_without(&member.device) => {
                         live.fail_member(&member.device, state);
                     }
-                    _ => live.broken = true,
+                    _ => live.lose(&member.kernel_name),
                 }
             }
             // An idle array that has lost too much is stopped by udev's rule.
@@ -227,8 +276,14 @@ impl Live {
     }
 
     fn missing(&self) -> BTreeSet<u32> {
-        let filled: BTreeSet<u32> = self.members.iter().filter_map(LiveMember::complete_slot).collect();
-        (0..self.superblock.slots).filter(|it| !filled.contains(it)).collect()
+        let filled: BTreeSet<u32> = self
+            .members
+            .iter()
+            .filter_map(LiveMember::complete_slot)
+            .collect();
+        (0..self.superblock.slots)
+            .filter(|it| !filled.contains(it))
+            .collect()
     }
 
     fn is_complete_without(&self, missing: &BTreeSet<u32>) -> bool {
@@ -244,6 +299,21 @@ impl Live {
         self.is_complete_without(&missing)
     }
 
+    /// A member that cannot be spared has left. Levels without redundancy never mark one as faulty.
+    fn lose(&mut self, kernel_name: &str) {
+        self.broken = true;
+        self.sync = None;
+        if geometry::is_redundant(&self.superblock.level) {
+            for member in self
+                .members
+                .iter_mut()
+                .filter(|it| it.kernel_name == kernel_name)
+            {
+                member.role = Role::Faulty;
+            }
+        }
+    }
+
     /// Mark a member as faulty; a spare takes its place if there is one.
     pub(super) fn fail_member(&mut self, device: &DeviceId, state: &mut SimState) {
         for member in self.members.iter_mut().filter(|it| it.device == *device) {
@@ -253,7 +323,10 @@ impl Live {
         if self.sync.is_some_and(|it| it.action != SyncAction::Resync) {
             self.sync = None;
             for member in &mut self.members {
-                if matches!(member.role, Role::Recovering { .. } | Role::Replacement { .. }) {
+                if matches!(
+                    member.role,
+                    Role::Recovering { .. } | Role::Replacement { .. }
+                ) {
                     member.role = Role::Spare;
                 }
             }
@@ -290,7 +363,11 @@ impl Live {
         }
         if let Some(from) = self.superblock.resync_from {
             let of = self.superblock.component;
-            self.sync = Some(Sync { action: SyncAction::Resync, done: from, of });
+            self.sync = Some(Sync {
+                action: SyncAction::Resync,
+                done: from,
+                of,
+            });
             return;
         }
         if !geometry::is_redundant(&self.superblock.level) {
@@ -315,14 +392,15 @@ impl Live {
     }
 
     fn speed(&self, state: &SimState) -> u64 {
-        let names = self.members.iter().map(|it| it.kernel_name.as_str());
-        let spins = |name: &str| {
-            state.disks.values().any(|disk| {
-                let disk_name = disk.kernel_name.as_deref().unwrap_or_default();
-                disk.spec.rotational && (disk_name == name || is_part(name, disk_name))
-            })
+        let spins = |it: &LiveMember| {
+            state
+                .disk_named(&it.kernel_name)
+                .is_some_and(|it| it.spec.rotational)
         };
-        if names.into_iter().any(spins) { SPEED_HDD } else { SPEED_MAX }
+        match self.members.iter().any(spins) {
+            true => SPEED_HDD,
+            false => SPEED_MAX,
+        }
     }
 
     /// The member that will be thrown out before the end of what runs.
@@ -336,8 +414,14 @@ impl Live {
     /// How far what runs will come.
     fn goal(&self, sync: &Sync, state: &SimState) -> Bytes {
         let breaks_at = Bytes(sync.of.0 / 100 * FAILING_AT);
-        let breaks = self.failing_member(state).is_some_and(|it| self.survives_without(&it));
-        if breaks && sync.done < breaks_at { breaks_at } else { sync.of }
+        let breaks = self
+            .failing_member(state)
+            .is_some_and(|it| self.survives_without(&it));
+        if breaks && sync.done < breaks_at {
+            breaks_at
+        } else {
+            sync.of
+        }
     }
 
     fn next_change(&self, now: SystemTime, state: &SimState) -> Option<Duration> {
@@ -385,14 +469,20 @@ impl Live {
         match action {
             SyncAction::Resync => self.superblock.resync_from = None,
             SyncAction::Recover => {
-                let replaced: Vec<u32> = self.members.iter().filter_map(|it| match it.role {
-                    Role::Replacement { slot } => Some(slot),
-                    _ => None,
-                }).collect();
+                let replaced: Vec<u32> = self
+                    .members
+                    .iter()
+                    .filter_map(|it| match it.role {
+                        Role::Replacement { slot } => Some(slot),
+                        _ => None,
+                    })
+                    .collect();
                 for member in &mut self.members {
                     member.role = match member.role {
                         Role::Active { slot } if replaced.contains(&slot) => Role::Faulty,
-                        Role::Recovering { slot } | Role::Replacement { slot } => Role::Active { slot },
+                        Role::Recovering { slot } | Role::Replacement { slot } => {
+                            Role::Active { slot }
+                        }
                         other => other,
                     };
                     member.want_replacement = false;
@@ -423,7 +513,12 @@ impl Live {
 
     /// Stop in good order: resync goes on where it was.
     pub(super) fn stop(&mut self, state: &mut SimState) {
-        if let Some(Sync { action: SyncAction::Resync, done, .. }) = self.sync {
+        if let Some(Sync {
+            action: SyncAction::Resync,
+            done,
+            ..
+        }) = self.sync
+        {
             self.superblock.resync_from = Some(done);
         }
         self.sync = None;
@@ -436,18 +531,27 @@ impl Live {
     /// Tell the members that are there what the array is now.
     pub(super) fn write_superblocks(&mut self, state: &mut SimState) {
         self.superblock.events += 1;
-        self.superblock.in_sync = self.members.iter().filter_map(LiveMember::complete_slot).collect();
+        self.superblock.in_sync = self
+            .members
+            .iter()
+            .filter_map(LiveMember::complete_slot)
+            .collect();
         for member in &self.members {
             let role = match member.role {
                 Role::Active { slot } => SuperRole::Active(slot),
-                Role::Recovering { slot } | Role::Replacement { slot } => SuperRole::Recovering(slot),
+                Role::Recovering { slot } | Role::Replacement { slot } => {
+                    SuperRole::Recovering(slot)
+                }
                 Role::Spare | Role::Journal => SuperRole::Spare,
                 Role::Faulty => continue,
             };
             if !member.is_there(state) {
                 continue;
             }
-            let superblock = Superblock { role, ..self.superblock.clone() };
+            let superblock = Superblock {
+                role,
+                ..self.superblock.clone()
+            };
             let signature = member_signature(&superblock);
             let contents = state.contents_mut(&member.device);
             contents.signatures = vec![signature];
@@ -470,7 +574,11 @@ impl Live {
             slots: it.slots,
             degraded: (self.started && counts_missing(&it.level)).then_some(missing),
             size: if self.started { self.size() } else { Bytes(0) },
-            component_size: if geometry::is_redundant(&it.level) { it.component } else { Bytes(0) },
+            component_size: if geometry::is_redundant(&it.level) {
+                it.component
+            } else {
+                Bytes(0)
+            },
             chunk: it.chunk,
             layout: it.layout,
             members: self.members.iter().map(|it| it.show(state)).collect(),
@@ -488,16 +596,17 @@ impl Live {
     }
 
     fn array_state(&self) -> ArrayState {
-        match (self.started, self.broken, self.superblock.resync_from) {
-            (false, ..) => ArrayState::Inactive,
-            (true, true, _) => ArrayState::Broken,
-            (true, false, Some(_)) => ArrayState::Active,
-            (true, false, None) => ArrayState::Clean,
+        match (self.started, self.broken) {
+            (false, _) => ArrayState::Inactive,
+            (true, true) => ArrayState::Broken,
+            (true, false) => ArrayState::Clean,
         }
     }
 
     fn sync_state(&self, state: &SimState) -> SyncState {
-        let Some(sync) = self.sync else { return SyncState::Idle };
+        let Some(sync) = self.sync else {
+            return SyncState::Idle;
+        };
         SyncState::Running {
             action: sync.action,
             done: Some(sync.done),

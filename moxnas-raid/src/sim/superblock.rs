@@ -47,6 +47,10 @@ pub(super) enum SuperRole {
 impl Superblock {
     /// The name as the superblock has it, with the machine before it.
     pub(super) fn full_name(&self) -> String {
-        if self.name.contains(':') { self.name.clone() } else { format!("moxnas-sim:{}", self.name) }
+        if self.name.contains(':') {
+            self.name.clone()
+        } else {
+            format!("moxnas-sim:{}", self.name)
+        }
     }
 }

@@ -28,12 +28,14 @@ fn files(root: &Path, ending: &str) -> Vec<(String, PathBuf)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|it| panic!("{}: {it}", folder.display()))
         {
-            let path = entry.expect("the folder can be read").path();
+            let entry = entry.expect("the folder can be read");
+            let path = entry.path();
             let below = path
                 .strip_prefix(root)
                 .expect("it was found below the root");
             let name = below.to_string_lossy().into_owned();
-            if path.is_dir() {
+            // A link is not followed: captured parts of sysfs have loops.
+            if entry.file_type().expect("it has just been listed").is_dir() {
                 folders.push(path);
             } else if name.ends_with(ending) {
                 found.push((name, path));

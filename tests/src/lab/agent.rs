@@ -27,7 +27,9 @@ pub fn serve() -> Result<()> {
     guard::require_lab()?;
     let listener = TcpListener::bind(("0.0.0.0", AGENT_PORT))?;
     let mut out = std::io::stdout();
-    writeln!(out, "listening").and_then(|()| out.flush()).context("nobody waits for the agent")?;
+    writeln!(out, "listening")
+        .and_then(|()| out.flush())
+        .context("nobody waits for the agent")?;
     for stream in listener.incoming().flatten() {
         thread::spawn(move || {
             // The host went away: nobody is left to tell.
@@ -41,7 +43,10 @@ pub fn serve() -> Result<()> {
 fn converse(stream: &TcpStream) -> Result<()> {
     let mut writer = stream;
     for line in BufReader::new(stream).lines() {
-        let reply = match serde_json::from_str(&line?).map_err(Into::into).and_then(answer) {
+        let reply = match serde_json::from_str(&line?)
+            .map_err(Into::into)
+            .and_then(answer)
+        {
             Ok(value) => Reply::Ok(value),
             Err(err) => Reply::Error(format!("{err:#}")),
         };
@@ -60,7 +65,11 @@ fn answer(request: Request) -> Result<Value> {
         Request::Status { pid } => json(spawned::status(pid)?),
         Request::Kill { pid, signal } => json(spawned::kill(pid, signal)?),
         Request::ReadFile { path } => json(read_text(&path)?),
-        Request::WriteFile { path, content, mode } => json(write_file(&path, &content, mode)?),
+        Request::WriteFile {
+            path,
+            content,
+            mode,
+        } => json(write_file(&path, &content, mode)?),
         Request::Disks => json(guard::disks_by_serial()?),
         Request::WatchMd(watch) => json(watch_md::follow(&watch)?),
         Request::Gather { patterns } => json(gather::gather(&patterns)),

@@ -33,7 +33,9 @@ impl AgentClient {
         request: &Request,
         patience: Duration,
     ) -> Result<T, Failure> {
-        let reply = self.converse(request, patience).map_err(Failure::Unreachable)?;
+        let reply = self
+            .converse(request, patience)
+            .map_err(Failure::Unreachable)?;
         match reply {
             Reply::Ok(value) => {
                 serde_json::from_value(value).map_err(|err| Failure::Unreachable(err.into()))

@@ -50,7 +50,14 @@ pub struct Disk {
 impl Disk {
     #[must_use]
     pub fn new(bus: Bus, size: u64) -> Self {
-        Self { bus, size, serial: None, rpm: None, bad_sectors: None, file: None }
+        Self {
+            bus,
+            size,
+            serial: None,
+            rpm: None,
+            bad_sectors: None,
+            file: None,
+        }
     }
 
     #[must_use]
@@ -125,8 +132,17 @@ impl Owned {
     pub(super) fn new(disk: Disk, number: usize, folder: &Path) -> Self {
         let made_up = || format!("LAB{}{number:02}", disk.bus.label());
         let serial = disk.serial.clone().unwrap_or_else(made_up);
-        let file = disk.file.clone().unwrap_or_else(|| folder.join(format!("disk{number:02}.img")));
-        Self { disk, number, serial, file, place: Place::In(None) }
+        let file = disk
+            .file
+            .clone()
+            .unwrap_or_else(|| folder.join(format!("disk{number:02}.img")));
+        Self {
+            disk,
+            number,
+            serial,
+            file,
+            place: Place::In(None),
+        }
     }
 
     /// Its name among QEMU's devices.
@@ -142,9 +158,7 @@ impl Owned {
     pub(super) fn blockdev(&self) -> Value {
         let mut file = json!({"driver": "file", "filename": self.file, "aio": "threads"});
         if let Some((first, count)) = self.disk.bad_sectors {
-            let error = |sector| {
-                json!({"event": "none", "iotype": "read", "errno": 5, "sector": sector, "once": false})
-            };
+            let error = |sector| json!({"event": "none", "iotype": "read", "errno": 5, "sector": sector, "once": false});
             let errors: Vec<Value> = (first..first + count).map(error).collect();
             file = json!({"driver": "blkdebug", "image": file, "inject-error": errors});
         }
@@ -169,7 +183,11 @@ impl Owned {
         device["drive"] = self.node_name().into();
         device["serial"] = self.serial.clone().into();
         if let Some(port) = port {
-            let bus = if self.disk.bus == Bus::Sata { "ide." } else { "port" };
+            let bus = if self.disk.bus == Bus::Sata {
+                "ide."
+            } else {
+                "port"
+            };
             device["bus"] = format!("{bus}{port}").into();
         }
         if let (Some(rpm), Bus::Scsi | Bus::Sata) = (self.disk.rpm, self.disk.bus) {

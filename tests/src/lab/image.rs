@@ -57,16 +57,26 @@ impl Image {
     /// The suite's place in the workspace, whether an image is there or not.
     #[must_use]
     pub fn of(suite: Suite) -> Self {
-        let base = env::var_os(FOLDER_VARIABLE).map_or_else(|| workspace().join(".lab"), Into::into);
-        Self { folder: base.join(suite.to_string()) }
+        let base =
+            env::var_os(FOLDER_VARIABLE).map_or_else(|| workspace().join(".lab"), Into::into);
+        Self {
+            folder: base.join(suite.to_string()),
+        }
     }
 
     /// The image the environment names; `None` where no lab was asked for.
     pub fn from_env() -> Result<Option<Self>> {
-        let Some(folder) = env::var_os(IMAGE_VARIABLE) else { return Ok(None) };
-        let image = Self { folder: folder.into() };
+        let Some(folder) = env::var_os(IMAGE_VARIABLE) else {
+            return Ok(None);
+        };
+        let image = Self {
+            folder: folder.into(),
+        };
         if !image.stamp().exists() {
-            bail!("{IMAGE_VARIABLE} names {}, where no image is", image.folder.display());
+            bail!(
+                "{IMAGE_VARIABLE} names {}, where no image is",
+                image.folder.display()
+            );
         }
         Ok(Some(image))
     }

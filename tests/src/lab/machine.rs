@@ -25,9 +25,7 @@ use super::{
     image::Image,
     qemu::{self, Files, PCI_PORTS, Qemu},
     qmp::Qmp,
-    template::{
-        BOOT_PATIENCE, Memory, Template, ignore_shared_memory, memory_argument,
-    },
+    template::{BOOT_PATIENCE, Memory, Template, ignore_shared_memory, memory_argument},
     wire::AGENT_PORT,
 };
 
@@ -71,13 +69,23 @@ impl Machine {
             Start::Cold => None,
         };
         let folder = Folder::new()?;
-        let files = Files { folder: folder.path().to_owned() };
+        let files = Files {
+            folder: folder.path().to_owned(),
+        };
         fs::create_dir(files.share())?;
         fs::copy(&lab.agent, files.share().join(AGENT_FILE))
             .with_context(|| format!("cannot share the agent {}", lab.agent.display()))?;
         let disks = lab.disks.into_iter().enumerate();
-        let disks = disks.map(|(number, disk)| Owned::new(disk, number, &files.folder)).collect();
-        let mut machine = Self { image: lab.image, disks, power: None, files, _folder: folder };
+        let disks = disks
+            .map(|(number, disk)| Owned::new(disk, number, &files.folder))
+            .collect();
+        let mut machine = Self {
+            image: lab.image,
+            disks,
+            power: None,
+            files,
+            _folder: folder,
+        };
         machine.disks.iter().try_for_each(disks::create_file)?;
         match template {
             Some(template) => machine.restore(&template)?,
@@ -98,7 +106,8 @@ impl Machine {
 
     /// Asks the system to shut down and waits until the power is off.
     pub fn power_off(&mut self) -> Result<()> {
-        self.exec(["systemctl", "--no-block", "poweroff"])?.success()?;
+        // Not run to its end: the agent is among the first to be stopped.
+        self.spawn(["systemctl", "poweroff"])?;
         let mut power = self.power.take().context("the machine is off already")?;
         let ended = power.qemu.wait(SHUTDOWN_PATIENCE);
         ended.map_err(|err| err.context(self.files.last_words()))
@@ -113,7 +122,8 @@ impl Machine {
     /// Boots a machine that is off: the same root disk and the same disks, except those taken out.
     pub fn boot_again(&mut self) -> Result<()> {
         ensure!(self.power.is_none(), "the machine is on");
-        self.try_boot().map_err(|err| self.with_last_words(err, "the machine does not boot"))
+        self.try_boot()
+            .map_err(|err| self.with_last_words(err, "the machine does not boot"))
     }
 
     /// `http://127.0.0.1:PORT`, forwarded to a port of the guest.
@@ -127,7 +137,9 @@ impl Machine {
         if let Some(&port) = power.forwarded.get(&guest_port) {
             return Ok(port);
         }
-        let said = power.qmp.human(&format!("hostfwd_add network tcp:127.0.0.1:0-:{guest_port}"))?;
+        let said = power.qmp.human(&format!(
+            "hostfwd_add network tcp:127.0.0.1:0-:{guest_port}"
+        ))?;
         ensure!(said.trim().is_empty(), "QEMU forwards no port: {said}");
         let port = host_port(&power.qmp.human("info usernet")?, guest_port)?;
         power.forwarded.insert(guest_port, port);
@@ -168,7 +180,10 @@ impl Machine {
         qmp.call("migrate-incoming", json!({"uri": address}))?;
         let began = Instant::now();
         while qmp.call("query-status", json!({}))?["status"] == "inmigrate" {
-            ensure!(began.elapsed() < BOOT_PATIENCE, "QEMU does not finish restoring");
+            ensure!(
+                began.elapsed() < BOOT_PATIENCE,
+                "QEMU does not finish restoring"
+            );
             thread::sleep(Duration::from_millis(5));
         }
         qmp.call("cont", json!({}))?;
@@ -194,9 +209,11 @@ impl Machine {
         let mut pci_ports = FIRST_DISK_PORT..PCI_PORTS;
         for disk in self.disks.iter_mut().filter(|it| it.place != Place::Out) {
             let port = match disk.disk.bus {
-                Bus::Nvme | Bus::Virtio => {
-                    Some(pci_ports.next().context("the machine has no free PCI port")?)
-                }
+                Bus::Nvme | Bus::Virtio => Some(
+                    pci_ports
+                        .next()
+                        .context("the machine has no free PCI port")?,
+                ),
                 Bus::Sata => sata_ports.next(),
                 Bus::Scsi | Bus::Usb => None,
             };
@@ -215,7 +232,10 @@ impl Machine {
         let share = self.files.share();
         arguments.extend([
             "-fsdev".to_owned(),
-            format!("local,id=share,path={},security_model=none,multidevs=remap", share.display()),
+            format!(
+                "local,id=share,path={},security_model=none,multidevs=remap",
+                share.display()
+            ),
             "-netdev".to_owned(),
             // Nothing leaves the machine: only the host can reach in.
             format!("user,id=network,restrict=on,hostfwd=tcp:127.0.0.1:0-:{AGENT_PORT}"),
@@ -229,8 +249,13 @@ impl Machine {
         let mut lines = BufReader::new(control);
         let mut hear = |wanted: &str| -> Result<()> {
             let mut line = String::new();
-            lines.read_line(&mut line).with_context(|| format!("the guest is not {wanted}"))?;
-            ensure!(line.trim() == wanted, "the guest said {line:?} instead of {wanted:?}");
+            lines
+                .read_line(&mut line)
+                .with_context(|| format!("the guest is not {wanted}"))?;
+            ensure!(
+                line.trim() == wanted,
+                "the guest said {line:?} instead of {wanted:?}"
+            );
             Ok(())
         };
         if greeting == Greeting::Due {
@@ -238,7 +263,7 @@ impl Machine {
         }
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let mut writer = control;
-        writeln!(writer, "go {seconds}")?;
+        writer.write_all(format!("go {seconds}\n").as_bytes())?;
         hear("listening")?;
         self.wait_for_disks()
     }
@@ -267,7 +292,12 @@ impl Power {
         let mut qemu = Qemu::start(arguments, files)?;
         let mut qmp = Qmp::new(qemu.connect(&files.monitor(), BOOT_PATIENCE)?)?;
         let port = host_port(&qmp.human("info usernet")?, AGENT_PORT)?;
-        Ok(Self { qemu, qmp, agent: AgentClient { port }, forwarded: BTreeMap::new() })
+        Ok(Self {
+            qemu,
+            qmp,
+            agent: AgentClient { port },
+            forwarded: BTreeMap::new(),
+        })
     }
 }
 

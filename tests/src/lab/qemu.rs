@@ -50,9 +50,19 @@ impl Accelerator {
             _ => {}
         }
         let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let virtualizes = flags.split_whitespace().any(|it| it == "vmx" || it == "svm");
-        let opens = OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
-        if virtualizes && opens { Self::Kvm } else { Self::Tcg }
+        let virtualizes = flags
+            .split_whitespace()
+            .any(|it| it == "vmx" || it == "svm");
+        let opens = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm")
+            .is_ok();
+        if virtualizes && opens {
+            Self::Kvm
+        } else {
+            Self::Tcg
+        }
     }
 
     fn arguments(self) -> [&'static str; 4] {
@@ -69,7 +79,10 @@ fn program() -> OsString {
 
 /// The first line of `--version`.
 pub fn version() -> Result<String> {
-    let output = Command::new(program()).arg("--version").output().context("cannot start QEMU")?;
+    let output = Command::new(program())
+        .arg("--version")
+        .output()
+        .context("cannot start QEMU")?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
@@ -126,27 +139,58 @@ pub(super) fn common_arguments(image: &Image, files: &Files) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut add = |arguments: &[&str]| all.extend(arguments.iter().map(|&it| it.to_owned()));
 
-    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    add(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+    ]);
     add(&["-machine", "q35,usb=off,vmport=off,memory-backend=memory"]);
     add(&Accelerator::of_this_machine().arguments());
-    add(&["-smp", &PROCESSORS.to_string(), "-m", &format!("{MEMORY_MIB}M")]);
-    add(&["-kernel", &path(image.kernel()), "-initrd", &path(image.initrd())]);
+    add(&[
+        "-smp",
+        &PROCESSORS.to_string(),
+        "-m",
+        &format!("{MEMORY_MIB}M"),
+    ]);
+    add(&[
+        "-kernel",
+        &path(image.kernel()),
+        "-initrd",
+        &path(image.initrd()),
+    ]);
     add(&["-append", KERNEL_ARGUMENTS]);
 
-    add(&["-chardev", &format!("file,id=console,append=on,path={}", path(files.console()))]);
+    add(&[
+        "-chardev",
+        &format!("file,id=console,append=on,path={}", path(files.console())),
+    ]);
     add(&["-serial", "chardev:console"]);
-    add(&["-qmp", &format!("unix:{},server=on,wait=off", path(files.monitor()))]);
+    add(&[
+        "-qmp",
+        &format!("unix:{},server=on,wait=off", path(files.monitor())),
+    ]);
     let root = json!({
         "node-name": "root", "driver": "qcow2",
         "file": {"driver": "file", "filename": path(files.root_disk())},
     });
     add(&["-blockdev", &root.to_string()]);
-    add(&["-device", "virtio-blk-pci,drive=root,serial=labroot,addr=0x2"]);
+    add(&[
+        "-device",
+        "virtio-blk-pci,drive=root,serial=labroot,addr=0x2",
+    ]);
     add(&["-device", "virtio-scsi-pci,id=scsi0,addr=0x3"]);
     add(&["-device", "virtio-serial-pci,id=serial0,addr=0x4"]);
     let control = path(files.control());
-    add(&["-chardev", &format!("socket,id=control,path={control},server=on,wait=off")]);
-    add(&["-device", "virtserialport,bus=serial0.0,chardev=control,name=lab.ctl"]);
+    add(&[
+        "-chardev",
+        &format!("socket,id=control,path={control},server=on,wait=off"),
+    ]);
+    add(&[
+        "-device",
+        "virtserialport,bus=serial0.0,chardev=control,name=lab.ctl",
+    ]);
     add(&["-device", "qemu-xhci,id=xhci,addr=0x5"]);
     // Else every machine restored from a template would hand out the same random numbers.
     add(&["-device", "vmgenid,guid=auto"]);
@@ -168,7 +212,11 @@ pub(super) fn create_overlay(backing: &Path, format: &str, path: &Path) -> Resul
         .args([backing, path])
         .output()
         .context("cannot start qemu-img")?;
-    ensure!(output.status.success(), "qemu-img: {}", String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(
+        output.status.success(),
+        "qemu-img: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }
 
@@ -193,18 +241,32 @@ impl Qemu {
     /// `setpriv` makes the kernel kill QEMU when its parent thread ends, however this process ends.
     /// So the thread must outlive the machine, which a thread of a test might not.
     pub(super) fn start(arguments: &[String], files: &Files) -> Result<Self> {
-        let errors = File::options().create(true).append(true).open(files.errors())?;
+        let errors = File::options()
+            .create(true)
+            .append(true)
+            .open(files.errors())?;
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(program()).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        command
+            .args(["--pdeathsig", "KILL"])
+            .arg(program())
+            .args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors);
         let (parent, until_dropped) = channel();
         let (give, taken) = channel();
         thread::spawn(move || {
             let _ = give.send(command.spawn());
             let _ = until_dropped.recv();
         });
-        let child = taken.recv()?.context("cannot start QEMU (through setpriv)")?;
-        Ok(Self { child, _parent: parent })
+        let child = taken
+            .recv()?
+            .context("cannot start QEMU (through setpriv)")?;
+        Ok(Self {
+            child,
+            _parent: parent,
+        })
     }
 
     /// Connects to one of its sockets, as soon as that is there.
@@ -229,7 +291,11 @@ impl Qemu {
     pub(super) fn wait(&mut self, patience: Duration) -> Result<()> {
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {
-            ensure!(began.elapsed() < patience, "QEMU still runs after {} s", patience.as_secs());
+            ensure!(
+                began.elapsed() < patience,
+                "QEMU still runs after {} s",
+                patience.as_secs()
+            );
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())

@@ -25,7 +25,11 @@ impl Qmp {
     pub(super) fn new(stream: UnixStream) -> Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let lines = BufReader::new(stream.try_clone()?);
-        let mut qmp = Self { stream, lines, events: Vec::new() };
+        let mut qmp = Self {
+            stream,
+            lines,
+            events: Vec::new(),
+        };
         qmp.read().context("QEMU does not greet")?;
         qmp.call("qmp_capabilities", json!({}))?;
         Ok(qmp)
@@ -33,13 +37,21 @@ impl Qmp {
 
     pub(super) fn call(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let request = json!({"execute": command, "arguments": arguments});
-        writeln!(self.stream, "{request}").with_context(|| format!("cannot send {command}"))?;
+        // In one piece: QEMU acts on the last brace, and after `quit` nobody takes a line's end.
+        let line = format!("{request}\n");
+        let sent = self.stream.write_all(line.as_bytes());
+        sent.with_context(|| format!("cannot send {command}"))?;
         loop {
-            let mut answer = self.read().with_context(|| format!("QEMU owes {command} an answer"))?;
+            let mut answer = self
+                .read()
+                .with_context(|| format!("QEMU owes {command} an answer"))?;
             if answer.get("event").is_some() {
                 self.events.push(answer);
             } else if let Some(error) = answer.get("error") {
-                bail!("QEMU refuses {command}: {}", error["desc"].as_str().unwrap_or("no reason"));
+                bail!(
+                    "QEMU refuses {command}: {}",
+                    error["desc"].as_str().unwrap_or("no reason")
+                );
             } else {
                 return Ok(answer["return"].take());
             }
@@ -61,7 +73,9 @@ impl Qmp {
                 self.events.remove(at);
                 return Ok(());
             }
-            let said = self.read().with_context(|| format!("no {event} of {device}"))?;
+            let said = self
+                .read()
+                .with_context(|| format!("no {event} of {device}"))?;
             self.events.push(said);
         }
         bail!("no {event} of {device} within {} s", PATIENCE.as_secs())

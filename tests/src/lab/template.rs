@@ -35,17 +35,24 @@ impl Template {
     pub fn ensure(image: &Image) -> Result<Self> {
         let folder = image.folder.join(format!("template-{}", key(image)?));
         if folder.is_dir() {
-            return Ok(Self { folder, image: image.clone() });
+            return Ok(Self {
+                folder,
+                image: image.clone(),
+            });
         }
         let lock = File::create(image.folder.join("template.lock"))?;
-        lock.lock().context("cannot wait for another maker of the template")?;
+        lock.lock()
+            .context("cannot wait for another maker of the template")?;
         if !folder.is_dir() {
             remove_outdated(image)?;
             let unfinished = folder.with_extension("new");
             make(image, &unfinished).context("cannot make the lab's template")?;
             fs::rename(&unfinished, &folder)?;
         }
-        Ok(Self { folder, image: image.clone() })
+        Ok(Self {
+            folder,
+            image: image.clone(),
+        })
     }
 
     #[must_use]
@@ -82,12 +89,19 @@ pub(super) fn memory_argument(file: &Path, memory: Memory) -> String {
 
 /// Changes with everything that a saved machine must agree on with the one that restores it.
 fn key(image: &Image) -> Result<String> {
-    let nowhere = Files { folder: PathBuf::from("/") };
+    let nowhere = Files {
+        folder: PathBuf::from("/"),
+    };
     let mut hash = Sha256::new();
     hash.update(fs::read(image.stamp()).context("there is no image: run `cargo xtask lab build`")?);
     hash.update(qemu::version()?);
     hash.update(qemu::common_arguments(image, &nowhere).join(" "));
-    Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// A machine that still runs from an old template keeps its files open.
@@ -95,7 +109,8 @@ fn remove_outdated(image: &Image) -> Result<()> {
     for entry in fs::read_dir(&image.folder)?.flatten() {
         let path = entry.path();
         if path.is_dir() && entry.file_name().to_string_lossy().starts_with("template-") {
-            fs::remove_dir_all(&path).with_context(|| format!("cannot delete {}", path.display()))?;
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot delete {}", path.display()))?;
         }
     }
     Ok(())
@@ -103,7 +118,9 @@ fn remove_outdated(image: &Image) -> Result<()> {
 
 fn make(image: &Image, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    let files = Files { folder: folder.to_owned() };
+    let files = Files {
+        folder: folder.to_owned(),
+    };
     boot_and_save(image, &files).map_err(|err| err.context(files.last_words()))?;
     for leftover in [files.monitor(), files.control(), files.console()] {
         let _ = fs::remove_file(leftover);
@@ -112,10 +129,16 @@ fn make(image: &Image, folder: &Path) -> Result<()> {
 }
 
 fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
-    let template = Template { folder: files.folder.clone(), image: image.clone() };
+    let template = Template {
+        folder: files.folder.clone(),
+        image: image.clone(),
+    };
     qemu::create_overlay(&image.root_disk(), "raw", &template.root_disk())?;
     let mut arguments = qemu::common_arguments(image, files);
-    arguments.extend(["-object".to_owned(), memory_argument(&template.memory(), Memory::Kept)]);
+    arguments.extend([
+        "-object".to_owned(),
+        memory_argument(&template.memory(), Memory::Kept),
+    ]);
     let mut qemu = Qemu::start(&arguments, files)?;
     let mut qmp = Qmp::new(qemu.connect(&files.monitor(), BOOT_PATIENCE)?)?;
 
@@ -123,8 +146,13 @@ fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
     control.set_read_timeout(Some(BOOT_PATIENCE))?;
     let mut line = String::new();
     // The connection stays open until the state is saved: the guest waits only while it is.
-    BufReader::new(&control).read_line(&mut line).context("the guest does not get ready")?;
-    ensure!(line.trim() == "ready", "the guest said {line:?} instead of \"ready\"");
+    BufReader::new(&control)
+        .read_line(&mut line)
+        .context("the guest does not get ready")?;
+    ensure!(
+        line.trim() == "ready",
+        "the guest said {line:?} instead of \"ready\""
+    );
     thread::sleep(SETTLE);
 
     qmp.call("stop", json!({}))?;
@@ -147,5 +175,9 @@ fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
 /// The state then holds only the devices; the memory is in its file already.
 pub(super) fn ignore_shared_memory(qmp: &mut Qmp) -> Result<()> {
     let capability = json!({"capability": "x-ignore-shared", "state": true});
-    qmp.call("migrate-set-capabilities", json!({"capabilities": [capability]})).map(drop)
+    qmp.call(
+        "migrate-set-capabilities",
+        json!({"capabilities": [capability]}),
+    )
+    .map(drop)
 }

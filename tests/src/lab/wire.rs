@@ -19,7 +19,10 @@ pub enum Request {
     /// Runs a command to its end. Answers an [`Output`].
     Exec(Exec),
     /// Starts a command and leaves it running. Answers a [`Spawned`].
-    Spawn { argv: Vec<String>, env: BTreeMap<String, String> },
+    Spawn {
+        argv: Vec<String>,
+        env: BTreeMap<String, String>,
+    },
     /// How a spawned command ended. Answers its status, or `null` while it runs.
     Status { pid: u32 },
     /// Sends a signal by number. Answers `null`.
@@ -27,7 +30,11 @@ pub enum Request {
     /// Answers the file's text.
     ReadFile { path: String },
     /// Writes a whole file, with its folders. Answers `null`.
-    WriteFile { path: String, content: String, mode: u32 },
+    WriteFile {
+        path: String,
+        content: String,
+        mode: u32,
+    },
     /// Answers kernel names by serial, of whole disks that have one.
     Disks,
     /// Follows an array. Answers a list of [`MdSample`].
@@ -69,7 +76,13 @@ pub struct Output {
 impl Output {
     /// What it printed, if it succeeded.
     pub fn success(self) -> Result<String> {
-        ensure!(self.status == 0, "status {}\n{}{}", self.status, self.stdout, self.stderr);
+        ensure!(
+            self.status == 0,
+            "status {}\n{}{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
         Ok(self.stdout)
     }
 }
@@ -107,7 +120,10 @@ impl WatchMd {
     pub fn until(array: &str, values: &[(&str, &str)]) -> Self {
         Self {
             array: array.to_owned(),
-            until: values.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            until: values
+                .iter()
+                .map(|&(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
             from: WatchFrom::Start,
             timeout_ms: 120_000,
             interval_ms: 5,

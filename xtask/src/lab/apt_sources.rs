@@ -20,12 +20,19 @@ impl Mirrors {
     pub(super) fn of_this_machine() -> Result<Self> {
         let folder = Path::new("/etc/apt");
         let mut texts = vec![fs::read_to_string(folder.join("sources.list")).unwrap_or_default()];
-        for entry in fs::read_dir(folder.join("sources.list.d")).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(folder.join("sources.list.d"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             texts.push(fs::read_to_string(entry.path()).unwrap_or_default());
         }
         let mut mirrors = Self::parse(&texts);
         if let Ok(main) = env::var(MIRROR_VARIABLE) {
-            mirrors = Self { main, security: None };
+            mirrors = Self {
+                main,
+                security: None,
+            };
         }
         if mirrors.main.is_empty() {
             bail!("no Debian mirror in /etc/apt: set {MIRROR_VARIABLE} to one");

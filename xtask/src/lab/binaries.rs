@@ -21,7 +21,10 @@ pub(super) enum Agent {
 pub(super) fn build_agent(agent: Agent) -> Result<PathBuf> {
     let arguments = ["-p", "moxnas-tests", "--bin", "lab-agent"];
     match agent {
-        Agent::Plain => build("lab-agent", &[&arguments[..], &["--no-default-features"]].concat()),
+        Agent::Plain => build(
+            "lab-agent",
+            &[&arguments[..], &["--no-default-features"]].concat(),
+        ),
         Agent::WithProduct => build("lab-agent", &arguments),
     }
 }
@@ -40,7 +43,11 @@ pub(super) fn cargo() -> Command {
 /// Builds and returns the path of the executable, which cargo tells in a line of JSON.
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let output = cargo()
-        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ])
         .args(arguments)
         .stderr(Stdio::inherit())
         .output()

@@ -45,23 +45,36 @@ pub(super) fn build(suite: Suite) -> Result<Image> {
     let image = Image::of(suite);
     fs::create_dir_all(&image.folder)?;
     let lock = File::create(image.folder.join("build.lock"))?;
-    lock.lock().context("cannot wait for another build of the image")?;
+    lock.lock()
+        .context("cannot wait for another build of the image")?;
 
     let digest = digest(suite);
     if fs::read_to_string(image.stamp()).is_ok_and(|it| it == digest) {
         return Ok(image);
     }
-    ensure!(is_root(), "building an image needs root: mmdebstrap and chroot write a system");
+    ensure!(
+        is_root(),
+        "building an image needs root: mmdebstrap and chroot write a system"
+    );
     let began = Instant::now();
     eprintln!("lab: building the {suite} image");
     let work = image.folder.join("work");
     remove_tree(&work)?;
     let _ = fs::remove_file(image.stamp());
     fs::create_dir_all(&work)?;
-    Builder { suite, image: &image, root: work.join("root"), work: work.clone() }.build()?;
+    Builder {
+        suite,
+        image: &image,
+        root: work.join("root"),
+        work: work.clone(),
+    }
+    .build()?;
     remove_tree(&work)?;
     fs::write(image.stamp(), digest)?;
-    eprintln!("lab: built the {suite} image in {:.1} s", began.elapsed().as_secs_f32());
+    eprintln!(
+        "lab: built the {suite} image in {:.1} s",
+        began.elapsed().as_secs_f32()
+    );
     Ok(image)
 }
 
@@ -74,7 +87,8 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn build(&self) -> Result<()> {
-        self.install_packages().context("cannot install the guest's packages")?;
+        self.install_packages()
+            .context("cannot install the guest's packages")?;
         let release = kernel::install(
             &self.kernel_package()?,
             &self.work,
@@ -82,18 +96,28 @@ impl Builder<'_> {
             &self.image.kernel(),
         )
         .context("cannot prepare the guest's kernel")?;
-        fs::write(self.image.folder.join("kernel-release"), format!("{release}\n"))?;
+        fs::write(
+            self.image.folder.join("kernel-release"),
+            format!("{release}\n"),
+        )?;
         self.configure().context("cannot configure the guest")?;
-        self.pack_initrd(&release).context("cannot make the initial ramdisk")?;
+        self.pack_initrd(&release)
+            .context("cannot make the initial ramdisk")?;
         self.pack_root().context("cannot make the root disk")
     }
 
     fn install_packages(&self) -> Result<()> {
         let mirrors = Mirrors::of_this_machine()?;
         let (suite, main) = (self.suite, &mirrors.main);
-        let mut sources =
-            vec![format!("deb {main} {suite} main"), format!("deb {main} {suite}-updates main")];
-        sources.extend(mirrors.security.map(|it| format!("deb {it} {suite}-security main")));
+        let mut sources = vec![
+            format!("deb {main} {suite} main"),
+            format!("deb {main} {suite}-updates main"),
+        ];
+        sources.extend(
+            mirrors
+                .security
+                .map(|it| format!("deb {it} {suite}-security main")),
+        );
         // Installed, the kernel would build a big initial ramdisk; only its files are wanted.
         let fetch_kernel = "chroot \"$1\" sh -ec 'cd /var/tmp && apt-get download \
              -o APT::Sandbox::User=root $(apt-cache depends linux-image-amd64 \
@@ -104,9 +128,10 @@ impl Builder<'_> {
             .arg("--aptopt=APT::Install-Recommends \"false\"")
             .arg("--aptopt=Acquire::Languages \"none\"")
             .arg("--aptopt=Acquire::Retries \"3\"")
-            .args(["man", "doc", "locale", "info", "i18n", "lintian"].map(|it| {
-                format!("--dpkgopt=path-exclude=/usr/share/{it}/*")
-            }))
+            .args(
+                ["man", "doc", "locale", "info", "i18n", "lintian"]
+                    .map(|it| format!("--dpkgopt=path-exclude=/usr/share/{it}/*")),
+            )
             .arg(format!("--customize-hook={fetch_kernel}"))
             .arg(suite.to_string())
             .arg(&self.root)
@@ -149,8 +174,15 @@ impl Builder<'_> {
         for unit in MASKED_UNITS {
             self.link(&format!("etc/systemd/system/{unit}"), "/dev/null")?;
         }
-        run(Command::new("chroot").arg(&self.root).args(["passwd", "-d", "root"]))?;
-        for leftover in ["var/lib/apt/lists", "var/cache/apt", "usr/share/doc", "boot"] {
+        run(Command::new("chroot")
+            .arg(&self.root)
+            .args(["passwd", "-d", "root"]))?;
+        for leftover in [
+            "var/lib/apt/lists",
+            "var/cache/apt",
+            "usr/share/doc",
+            "boot",
+        ] {
             remove_tree(&self.root.join(leftover))?;
         }
         Ok(())
@@ -159,7 +191,10 @@ impl Builder<'_> {
     fn pack_initrd(&self, release: &str) -> Result<()> {
         let (source, init) = (self.work.join("init.c"), self.work.join("init"));
         fs::write(&source, INIT_SOURCE)?;
-        run(Command::new("gcc").args(["-O2", "-Wall", "-static", "-s", "-o"]).arg(&init).arg(&source))?;
+        run(Command::new("gcc")
+            .args(["-O2", "-Wall", "-static", "-s", "-o"])
+            .arg(&init)
+            .arg(&source))?;
         let mut archive = Archive::default();
         for folder in ["dev", "proc", "sys", "root", "modules"] {
             archive.folder(folder);
@@ -177,8 +212,24 @@ impl Builder<'_> {
         let path = self.image.root_disk();
         File::create(&path)?.set_len(ROOT_SIZE)?;
         run(Command::new("mke2fs")
-            .args(["-q", "-t", "ext4", "-O", "has_journal,^metadata_csum", "-J", "size=16"])
-            .args(["-m", "0", "-L", "labroot", "-E", "lazy_itable_init=0,nodiscard", "-d"])
+            .args([
+                "-q",
+                "-t",
+                "ext4",
+                "-O",
+                "has_journal,^metadata_csum",
+                "-J",
+                "size=16",
+            ])
+            .args([
+                "-m",
+                "0",
+                "-L",
+                "labroot",
+                "-E",
+                "lazy_itable_init=0,nodiscard",
+                "-d",
+            ])
             .arg(&self.root)
             .arg(&path))
         .map(drop)
@@ -202,13 +253,22 @@ impl Builder<'_> {
 fn digest(suite: Suite) -> String {
     let mut hash = Sha256::new();
     hash.update(suite.to_string());
-    for list in [PACKAGES, MODULES, MODULE_FOLDERS, INITRD_MODULES, MASKED_UNITS] {
+    for list in [
+        PACKAGES,
+        MODULES,
+        MODULE_FOLDERS,
+        INITRD_MODULES,
+        MASKED_UNITS,
+    ] {
         hash.update(list.join(" "));
     }
     for input in INPUTS {
         hash.update(input);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn is_root() -> bool {

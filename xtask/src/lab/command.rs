@@ -18,9 +18,16 @@ pub(super) fn run(command: &mut Command) -> Result<Vec<u8>> {
 
 /// Runs a filter: bytes in, bytes out.
 pub(super) fn filter(command: &mut Command, input: Vec<u8>) -> Result<Vec<u8>> {
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = child.with_context(|| format!("cannot start {}", shown(command)))?;
-    let writer = child.stdin.take().map(|mut it| thread::spawn(move || it.write_all(&input)));
+    let writer = child
+        .stdin
+        .take()
+        .map(|mut it| thread::spawn(move || it.write_all(&input)));
     let output = child.wait_with_output()?;
     if let Some(Ok(Err(err))) = writer.map(thread::JoinHandle::join)
         && output.status.success()

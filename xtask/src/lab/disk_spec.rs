@@ -7,7 +7,9 @@ use moxnas_tests::lab::{Bus, Disk};
 
 /// Parses one `--disk`.
 pub(super) fn parse(text: &str) -> Result<Disk> {
-    let (bus, rest) = text.split_once(':').with_context(|| format!("{text}: not BUS:SIZE"))?;
+    let (bus, rest) = text
+        .split_once(':')
+        .with_context(|| format!("{text}: not BUS:SIZE"))?;
     let bus = match bus {
         "nvme" => Bus::Nvme,
         "scsi" => Bus::Scsi,
@@ -19,7 +21,9 @@ pub(super) fn parse(text: &str) -> Result<Disk> {
     let mut options = rest.split(',');
     let disk = Disk::new(bus, size(options.next().unwrap_or_default())?);
     options.try_fold(disk, |disk, option| {
-        let (name, value) = option.split_once('=').with_context(|| format!("{option}: no value"))?;
+        let (name, value) = option
+            .split_once('=')
+            .with_context(|| format!("{option}: no value"))?;
         Ok(match name {
             "serial" => disk.serial(value),
             "rpm" => disk.rpm(value.parse()?),
@@ -40,7 +44,9 @@ fn size(text: &str) -> Result<u64> {
         Some(b'G') => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1),
     };
-    let number: u64 = number.parse().with_context(|| format!("{text} is no size"))?;
+    let number: u64 = number
+        .parse()
+        .with_context(|| format!("{text} is no size"))?;
     Ok(number * unit)
 }
 
@@ -51,7 +57,10 @@ mod tests {
     #[test]
     fn disks_are_read() {
         let disk = parse("scsi:128M,serial=LABX,rpm=7200,bad=2048+8").unwrap();
-        assert_eq!((disk.bus, disk.size, disk.rpm), (Bus::Scsi, 128 << 20, Some(7200)));
+        assert_eq!(
+            (disk.bus, disk.size, disk.rpm),
+            (Bus::Scsi, 128 << 20, Some(7200))
+        );
         assert_eq!(disk.serial.as_deref(), Some("LABX"));
         assert_eq!(disk.bad_sectors, Some((2048, 8)));
         assert!(parse("floppy:1M").is_err());

@@ -34,7 +34,9 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.install {
-            let status = Command::new("sh").arg(workspace().join(HOST_PACKAGES)).status();
+            let status = Command::new("sh")
+                .arg(workspace().join(HOST_PACKAGES))
+                .status();
             let status = status.context("cannot start sh")?;
             println!("{HOST_PACKAGES}: {status}");
         }
@@ -42,7 +44,10 @@ impl Doctor {
         if let Ok(version) = qemu_version() {
             println!("qemu: {version}");
         }
-        let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !installed(program)).collect();
+        let missing: Vec<_> = PROGRAMS
+            .iter()
+            .filter(|(program, _)| !installed(program))
+            .collect();
         for (program, package) in &missing {
             println!("missing: {program} (package {package})");
         }
@@ -60,7 +65,10 @@ fn accelerator() -> &'static str {
         return "kvm";
     }
     let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    if !flags.split_whitespace().any(|it| it == "vmx" || it == "svm") {
+    if !flags
+        .split_whitespace()
+        .any(|it| it == "vmx" || it == "svm")
+    {
         return "tcg (the processor offers neither vmx nor svm, so a /dev/kvm would be no help)";
     }
     "tcg (/dev/kvm is not there, or cannot be opened, or MOXNAS_LAB_ACCEL says so)"

@@ -24,17 +24,29 @@ pub(super) fn install(deb: &Path, work: &Path, root: &Path, vmlinux: &Path) -> R
     let unpacked = work.join("kernel");
     run(Command::new("dpkg-deb").arg("-x").arg(deb).arg(&unpacked))?;
     let modules = [unpacked.join(MODULES_FOLDER), unpacked.join("lib/modules")];
-    let modules = modules.iter().find(|it| it.is_dir()).context("the package holds no modules")?;
+    let modules = modules
+        .iter()
+        .find(|it| it.is_dir())
+        .context("the package holds no modules")?;
     let mut releases = fs::read_dir(modules)?;
-    let release = releases.next().context("the package holds no modules")??.file_name();
-    let release = release.into_string().ok().context("the kernel's release is no text")?;
+    let release = releases
+        .next()
+        .context("the package holds no modules")??
+        .file_name();
+    let release = release
+        .into_string()
+        .ok()
+        .context("the kernel's release is no text")?;
 
     let bz_image = fs::read(unpacked.join(format!("boot/vmlinuz-{release}")))?;
     fs::write(vmlinux, unpack_kernel(bz_image)?)?;
 
     let target = root.join(MODULES_FOLDER).join(&release);
     fs::create_dir_all(root.join(MODULES_FOLDER))?;
-    run(Command::new("cp").arg("-a").arg(modules.join(&release)).arg(&target))?;
+    run(Command::new("cp")
+        .arg("-a")
+        .arg(modules.join(&release))
+        .arg(&target))?;
     depmod(root, &release)?;
     thin(&target)?;
     depmod(root, &release)?;
@@ -50,7 +62,8 @@ pub(super) fn initrd_modules(root: &Path, release: &str) -> Result<Vec<(String, 
         .iter()
         .enumerate()
         .map(|(number, path)| {
-            let bytes = fs::read(folder.join(path)).with_context(|| format!("cannot read {path}"))?;
+            let bytes =
+                fs::read(folder.join(path)).with_context(|| format!("cannot read {path}"))?;
             let bytes = if path.ends_with(".xz") {
                 filter(Command::new("xz").arg("-dc"), bytes)?
             } else {
@@ -69,13 +82,20 @@ fn depmod(root: &Path, release: &str) -> Result<()> {
 /// <https://docs.kernel.org/arch/x86/boot.html>.
 fn unpack_kernel(bz_image: Vec<u8>) -> Result<Vec<u8>> {
     let word = |at: usize| -> Result<usize> {
-        let bytes = bz_image.get(at..at + 4).context("the kernel is cut short")?;
+        let bytes = bz_image
+            .get(at..at + 4)
+            .context("the kernel is cut short")?;
         Ok(u32::from_le_bytes(bytes.try_into()?) as usize)
     };
-    ensure!(word(0x202)? & 0xffff >= 0x208, "the kernel's boot protocol is too old");
+    ensure!(
+        word(0x202)? & 0xffff >= 0x208,
+        "the kernel's boot protocol is too old"
+    );
     let setup_sectors = usize::from(bz_image[0x1f1]);
     let start = (setup_sectors + 1) * 512 + word(0x248)?;
-    let payload = bz_image.get(start..start + word(0x24c)?).context("the kernel is cut short")?;
+    let payload = bz_image
+        .get(start..start + word(0x24c)?)
+        .context("the kernel is cut short")?;
     // All but gzip have their unpacked size appended, which the tools would call trailing garbage.
     let (tool, end) = match payload {
         [0xfd, b'7', ..] => ("xz", payload.len() - 4),
@@ -83,7 +103,10 @@ fn unpack_kernel(bz_image: Vec<u8>) -> Result<Vec<u8>> {
         _ => ("gzip", payload.len()),
     };
     let unpacked = filter(Command::new(tool).arg("-dc"), payload[..end].to_vec())?;
-    ensure!(unpacked.starts_with(b"\x7fELF"), "the unpacked kernel is no ELF file");
+    ensure!(
+        unpacked.starts_with(b"\x7fELF"),
+        "the unpacked kernel is no ELF file"
+    );
     Ok(unpacked)
 }
 
@@ -92,7 +115,9 @@ fn thin(folder: &Path) -> Result<()> {
     let index = Index::read(folder)?;
     let mut named: Vec<&str> = MODULES.to_vec();
     named.extend(INITRD_MODULES);
-    let whole = index.paths().filter(|path| MODULE_FOLDERS.iter().any(|it| path.starts_with(it)));
+    let whole = index
+        .paths()
+        .filter(|path| MODULE_FOLDERS.iter().any(|it| path.starts_with(it)));
     let whole: Vec<&str> = whole.map(name_of).collect();
     named.extend(whole);
     let wanted: BTreeSet<&str> = index.with_dependencies(&named).into_iter().collect();
@@ -129,8 +154,10 @@ impl Index {
         let mut ordered: Vec<&str> = Vec::new();
         for name in names {
             let plain = name.replace('-', "_");
-            let Some((path, needs)) =
-                self.0.iter().find(|(path, _)| name_of(path).replace('-', "_") == plain)
+            let Some((path, needs)) = self
+                .0
+                .iter()
+                .find(|(path, _)| name_of(path).replace('-', "_") == plain)
             else {
                 continue;
             };
@@ -157,11 +184,17 @@ mod tests {
     #[test]
     fn dependencies_come_first_and_unknown_names_are_passed_over() {
         let index = Index(BTreeMap::from([
-            ("kernel/a/top-level.ko.xz".to_owned(), vec!["b/near.ko".into(), "c/far.ko".into()]),
+            (
+                "kernel/a/top-level.ko.xz".to_owned(),
+                vec!["b/near.ko".into(), "c/far.ko".into()],
+            ),
             ("b/near.ko".to_owned(), vec!["c/far.ko".into()]),
             ("c/far.ko".to_owned(), vec![]),
         ]));
         let ordered = index.with_dependencies(&["top_level", "builtin", "near"]);
-        assert_eq!(ordered, ["c/far.ko", "b/near.ko", "kernel/a/top-level.ko.xz"]);
+        assert_eq!(
+            ordered,
+            ["c/far.ko", "b/near.ko", "kernel/a/top-level.ko.xz"]
+        );
     }
 }

@@ -51,9 +51,15 @@ impl Hardware {
         let image = template(self.which.suite)?.image;
         let agent = build_agent(Agent::Plain)?;
         let began = Instant::now();
-        let lab = self.disk.into_iter().fold(Lab::new(image, &agent), Lab::disk);
+        let lab = self
+            .disk
+            .into_iter()
+            .fold(Lab::new(image, &agent), Lab::disk);
         let machine = if self.cold { lab.cold() } else { lab }.start()?;
-        eprintln!("lab: started a machine in {:.2} s", began.elapsed().as_secs_f32());
+        eprintln!(
+            "lab: started a machine in {:.2} s",
+            began.elapsed().as_secs_f32()
+        );
         Ok(machine)
     }
 }

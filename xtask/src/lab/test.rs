@@ -28,10 +28,16 @@ impl Test {
         let (agent, product) = (build_agent(Agent::WithProduct)?, build_product()?);
         let mut tests = self.harness();
         tests.env(IMAGE_VARIABLE, &image.folder);
-        tests.env(AGENT_VARIABLE, agent).env(PRODUCT_VARIABLE, product);
+        tests
+            .env(AGENT_VARIABLE, agent)
+            .env(PRODUCT_VARIABLE, product);
         eprintln!("lab: running the lab tests on {}", self.which.suite);
         let status = tests.status().context("cannot start cargo")?;
-        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if status.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     /// nextest where it is installed: it gives every test a process and a time of its own.
@@ -41,10 +47,15 @@ impl Test {
         let mut command = cargo();
         let nextest = cargo().args(["nextest", "--version"]).output();
         if nextest.is_ok_and(|it| it.status.success()) {
-            command.args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs]).args(target);
+            command
+                .args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs])
+                .args(target);
             command.args(&self.filter);
         } else {
-            command.args(["test", "--no-fail-fast"]).args(target).args(&self.filter);
+            command
+                .args(["test", "--no-fail-fast"])
+                .args(target)
+                .args(&self.filter);
             command.args(["--", "--test-threads", &jobs]);
         }
         command

@@ -10,12 +10,17 @@ pub(super) struct MapLine {
     uuid: String,
 }
 
-/// `md127 1.2 3aaa0122:29827cfa:5331ad66:ca767371 /dev/md/data`
+/// `md127 1.2 2201aa3a:fa7c8229:66ad3153:717376ca /dev/md/data`
+///
+/// mdadm prints the UUID here as four numbers. Superblock 1 has bytes there, which come out in
+/// another order than everywhere else.
 pub(super) fn parse_map(text: &str) -> Lines<MapLine> {
     Lines::read(text, |line| {
         let mut fields = line.split_whitespace();
         let name = fields.next()?.to_owned();
-        let uuid = colon_form(fields.nth(1)?)?;
+        let is_bytes = fields.next()?.starts_with("1.");
+        let uuid = colon_form(fields.next()?)?;
+        let uuid = if is_bytes { other_order(&uuid)? } else { uuid };
         Some(MapLine { name, uuid })
     })
 }
@@ -41,21 +46,25 @@ pub(super) fn uuid<'a>(
         })
 }
 
-/// `md/uuid` of newer kernels shows the bytes in memory. Superblock 0.90 has four numbers in the
-/// byte order of the machine there, of which mdadm and libblkid show the values.
+/// `md/uuid`, where the kernel has it, shows bytes. Superblock 0.90 has four numbers there, which
+/// come out in another order than everywhere else.
 fn from_kernel(attrs: &Attrs<'_>) -> Option<String> {
     let uuid = colon_form(&attrs.text("md/uuid")?)?;
-    let is_old = || {
-        attrs
-            .text("md/metadata_version")
-            .is_some_and(|it| it.starts_with("0.9"))
-    };
-    if !cfg!(target_endian = "little") || !is_old() {
-        return Some(uuid);
+    let is_numbers = attrs
+        .text("md/metadata_version")
+        .is_some_and(|it| it.starts_with("0.9"));
+    if is_numbers {
+        other_order(&uuid)
+    } else {
+        Some(uuid)
     }
+}
+
+/// Bytes that were taken for numbers of this machine, or the other way round.
+fn other_order(uuid: &str) -> Option<String> {
     let words = uuid
         .split(':')
-        .map(|it| u32::from_str_radix(it, 16).map(u32::swap_bytes));
+        .map(|it| u32::from_str_radix(it, 16).map(u32::to_be));
     let words: Vec<String> = words
         .map(|it| it.map(|it| format!("{it:08x}")))
         .collect::<Result<_, _>>()
@@ -106,15 +115,17 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_endian = "little")]
     fn the_map_is_read() {
-        let map = parse_map("md127 1.2 3aaa0122:29827cfa:5331ad66:ca767371 /dev/md/data\nmd1\n");
-        assert_eq!(
-            map.items,
-            [MapLine {
-                name: "md127".to_owned(),
-                uuid: UUID.to_owned()
-            }]
+        let map = parse_map(
+            "md127 1.2 2201aa3a:fa7c8229:66ad3153:717376ca /dev/md/data\nmd1\n\
+             md126 0.90 3aaa0122:29827cfa:5331ad66:ca767371 /dev/md/old\n",
         );
+        let line = |name: &str| MapLine {
+            name: name.to_owned(),
+            uuid: UUID.to_owned(),
+        };
+        assert_eq!(map.items, [line("md127"), line("md126")]);
         assert_eq!(map.bad.len(), 1);
     }
 

@@ -57,7 +57,10 @@ impl Named<'_> {
             return;
         };
         for swap in swaps.into_iter().filter(|it| !it.is_file) {
-            let name = self.resolve(&swap.path);
+            let name = swap
+                .path
+                .strip_prefix("/dev/")
+                .and_then(|it| self.resolve(it));
             match name.and_then(|it| self.devices.get_mut(&it)) {
                 Some(device) => device.swap = true,
                 None => self
@@ -69,31 +72,21 @@ impl Named<'_> {
 
     /// The devices of a mount without a number of its own.
     fn sources(&self, mount: &Mount) -> Vec<String> {
-        if !mount.source.starts_with("/dev/") || !ON_SEVERAL.contains(&mount.filesystem.as_str()) {
+        let Some(below) = mount.source.strip_prefix("/dev/") else {
+            return Vec::new();
+        };
+        if !ON_SEVERAL.contains(&mount.filesystem.as_str()) {
             return Vec::new();
         }
-        // bcachefs: `/dev/sda:/dev/sdb`.
         let mut names = Vec::new();
-        for path in mount
-            .source
-            .split_inclusive(":/dev/")
-            .enumerate()
-            .map(|(at, it)| {
-                let path = it.strip_suffix(":/dev/").unwrap_or(it);
-                if at == 0 {
-                    path.to_owned()
-                } else {
-                    format!("/dev/{path}")
-                }
-            })
-        {
-            match self.resolve(&path) {
+        // bcachefs: `/dev/sda:/dev/sdb`.
+        for below in below.split(":/dev/") {
+            match self.resolve(below) {
                 Some(name) => names.extend(self.btrfs_with(&name)),
-                None => {
-                    let at = &mount.at;
-                    self.errors
-                        .add(format!("{path} is mounted at {at} and not known"));
-                }
+                None => self.errors.add(format!(
+                    "/dev/{below} is mounted at {} and not known",
+                    mount.at
+                )),
             }
         }
         names
@@ -112,8 +105,7 @@ impl Named<'_> {
     }
 
     /// The kernel name behind a path below `/dev`.
-    fn resolve(&self, path: &str) -> Option<String> {
-        let below = path.strip_prefix("/dev/")?;
+    fn resolve(&self, below: &str) -> Option<String> {
         let kernel_name = below.replace('/', "!");
         if self.devices.contains_key(&kernel_name) {
             return Some(kernel_name);

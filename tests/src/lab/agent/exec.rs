@@ -25,7 +25,9 @@ const POLL: Duration = Duration::from_millis(2);
 const LINGER: Duration = Duration::from_millis(500);
 
 pub(super) fn run(exec: &Exec) -> Result<Output> {
-    let [program, arguments @ ..] = &exec.argv[..] else { bail!("there is no command to run") };
+    let [program, arguments @ ..] = &exec.argv[..] else {
+        bail!("there is no command to run")
+    };
     let mut child = Command::new(program)
         .args(arguments)
         .envs(&exec.env)
@@ -45,14 +47,24 @@ pub(super) fn run(exec: &Exec) -> Result<Output> {
     let status = wait(&mut child, Duration::from_secs(exec.timeout_s))?;
     let (stdout, stderr) = (stdout.finish(), stderr.finish());
     let Some(status) = status else {
-        bail!("{program} ran for more than {} s; it said:\n{stdout}{stderr}", exec.timeout_s);
+        bail!(
+            "{program} ran for more than {} s; it said:\n{stdout}{stderr}",
+            exec.timeout_s
+        );
     };
-    Ok(Output { status: status_number(status), stdout, stderr })
+    Ok(Output {
+        status: status_number(status),
+        stdout,
+        stderr,
+    })
 }
 
 /// As shells count: a signal is 128 and its number.
 pub(super) fn status_number(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|it| 128 + it)).unwrap_or(-1)
+    status
+        .code()
+        .or_else(|| status.signal().map(|it| 128 + it))
+        .unwrap_or(-1)
 }
 
 /// `None` when its time was over; then it and all it started were killed.

@@ -16,14 +16,16 @@ pub(super) fn gather(patterns: &[String]) -> Tree {
         let name = path.to_string_lossy().into_owned();
         if path.is_symlink() {
             if let Ok(target) = fs::canonicalize(&path) {
-                tree.links.insert(name, target.to_string_lossy().into_owned());
+                tree.links
+                    .insert(name, target.to_string_lossy().into_owned());
             }
         } else if path.is_file()
             && let Ok(bytes) = fs::read(&path)
             && bytes.len() <= SIZE_MAX
         {
             // Some files can only be written, some say "no such device": they are not there for us.
-            tree.files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            tree.files
+                .insert(name, String::from_utf8_lossy(&bytes).into_owned());
         }
     }
     tree
@@ -33,18 +35,28 @@ pub(super) fn gather(patterns: &[String]) -> Tree {
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let parts = pattern.split('/').filter(|it| !it.is_empty());
     parts.fold(vec![PathBuf::from("/")], |folders, part| {
-        folders.iter().flat_map(|folder| step(folder, part)).collect()
+        folders
+            .iter()
+            .flat_map(|folder| step(folder, part))
+            .collect()
     })
 }
 
 fn step(folder: &Path, part: &str) -> Vec<PathBuf> {
     let Some((head, tail)) = part.split_once('*') else {
         let path = folder.join(part);
-        return if path.symlink_metadata().is_ok() { vec![path] } else { Vec::new() };
+        return if path.symlink_metadata().is_ok() {
+            vec![path]
+        } else {
+            Vec::new()
+        };
     };
     let fits = |name: &str| {
         name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
     };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|it| it.file_name().to_str().is_some_and(fits)).map(|it| it.path()).collect()
+    entries
+        .filter(|it| it.file_name().to_str().is_some_and(fits))
+        .map(|it| it.path())
+        .collect()
 }

@@ -11,25 +11,44 @@ const LAB_SERIAL: &str = "LAB";
 
 /// First and second lock: this system was made by the lab, and it runs in QEMU.
 pub(super) fn require_lab() -> Result<()> {
-    ensure!(Path::new(MARKER).exists(), "this is no lab machine: {MARKER} is not there");
+    ensure!(
+        Path::new(MARKER).exists(),
+        "this is no lab machine: {MARKER} is not there"
+    );
     let vendor = fs::read_to_string("/sys/class/dmi/id/sys_vendor").unwrap_or_default();
-    ensure!(vendor.trim() == "QEMU", "this is no lab machine: its vendor is {:?}", vendor.trim());
+    ensure!(
+        vendor.trim() == "QEMU",
+        "this is no lab machine: its vendor is {:?}",
+        vendor.trim()
+    );
     Ok(())
 }
 
 /// Third lock: is this block device one a test may destroy? A partition is as its disk; an array is
 /// when all it stands on are.
 pub fn lab_disk(kernel_name: &str) -> Result<()> {
-    ensure!(!kernel_name.contains('/'), "{kernel_name} is no kernel name of a block device");
+    ensure!(
+        !kernel_name.contains('/'),
+        "{kernel_name} is no kernel name of a block device"
+    );
     let folder = fs::canonicalize(Path::new("/sys/class/block").join(kernel_name))
         .with_context(|| format!("there is no block device {kernel_name}"))?;
     if folder.join("partition").exists() {
-        let disk = folder.parent().and_then(Path::file_name).context("a partition without disk")?;
+        let disk = folder
+            .parent()
+            .and_then(Path::file_name)
+            .context("a partition without disk")?;
         return lab_disk(&disk.to_string_lossy());
     }
-    let below: Vec<_> = fs::read_dir(folder.join("slaves")).into_iter().flatten().flatten().collect();
+    let below: Vec<_> = fs::read_dir(folder.join("slaves"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
     if !below.is_empty() {
-        return below.iter().try_for_each(|it| lab_disk(&it.file_name().to_string_lossy()));
+        return below
+            .iter()
+            .try_for_each(|it| lab_disk(&it.file_name().to_string_lossy()));
     }
     match serial(&folder) {
         Some(serial) if serial.starts_with(LAB_SERIAL) => Ok(()),
@@ -62,7 +81,9 @@ fn serial(folder: &Path) -> Option<String> {
         let bytes = fs::read(folder.join("device/vpd_pg80")).ok()?;
         Some(String::from_utf8_lossy(bytes.get(4..)?).into_owned())
     };
-    let serial = text("serial").or_else(|| text("device/serial")).or_else(page)?;
+    let serial = text("serial")
+        .or_else(|| text("device/serial"))
+        .or_else(page)?;
     let serial = serial.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     (!serial.is_empty()).then(|| serial.to_owned())
 }

@@ -25,7 +25,9 @@ fn children() -> MutexGuard<'static, BTreeMap<u32, Child>> {
 }
 
 pub(super) fn start(argv: &[String], env: &BTreeMap<String, String>) -> Result<Spawned> {
-    let [program, arguments @ ..] = argv else { bail!("there is no command to start") };
+    let [program, arguments @ ..] = argv else {
+        bail!("there is no command to start")
+    };
     fs::create_dir_all(OUTPUT_FOLDER)?;
     let mut children = children();
     let output = format!("{OUTPUT_FOLDER}/spawned-{}.txt", children.len());
@@ -46,7 +48,9 @@ pub(super) fn start(argv: &[String], env: &BTreeMap<String, String>) -> Result<S
 /// `None` while it runs.
 pub(super) fn status(pid: u32) -> Result<Option<i32>> {
     let mut children = children();
-    let child = children.get_mut(&pid).with_context(|| format!("{pid} was not started here"))?;
+    let child = children
+        .get_mut(&pid)
+        .with_context(|| format!("{pid} was not started here"))?;
     Ok(child.try_wait()?.map(status_number))
 }
 

@@ -21,11 +21,20 @@ pub(super) fn follow(watch: &WatchMd) -> Result<Vec<MdSample>> {
             seen.push(sample);
         }
         let counts = watch.from == WatchFrom::Start || seen.len() > 1;
-        if counts && watch.until.iter().all(|(file, value)| read(&folder, file) == *value) {
+        if counts
+            && watch
+                .until
+                .iter()
+                .all(|(file, value)| read(&folder, file) == *value)
+        {
             return Ok(seen);
         }
         if began.elapsed() > Duration::from_millis(watch.timeout_ms) {
-            bail!("{} did not get to {:?}, it went through {seen:?}", watch.array, watch.until);
+            bail!(
+                "{} did not get to {:?}, it went through {seen:?}",
+                watch.array,
+                watch.until
+            );
         }
         thread::sleep(Duration::from_millis(watch.interval_ms));
     }
@@ -40,12 +49,19 @@ fn sample(folder: &Path) -> MdSample {
 }
 
 fn read(folder: &Path, file: &str) -> String {
-    fs::read_to_string(folder.join(file)).unwrap_or_default().trim().to_owned()
+    fs::read_to_string(folder.join(file))
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 /// The array's folder in sysfs, whether it is there or not.
 fn md_folder(array: &str) -> PathBuf {
     let node = fs::canonicalize(Path::new("/dev/md").join(array));
-    let name = node.ok().and_then(|it| it.file_name().map(ToOwned::to_owned));
-    Path::new("/sys/block").join(name.unwrap_or_else(|| array.into())).join("md")
+    let name = node
+        .ok()
+        .and_then(|it| it.file_name().map(ToOwned::to_owned));
+    Path::new("/sys/block")
+        .join(name.unwrap_or_else(|| array.into()))
+        .join("md")
 }

@@ -42,7 +42,8 @@ impl Machine {
     pub fn exec_with(&mut self, exec: Exec) -> Result<Output> {
         let what = exec.argv.join(" ");
         let patience = Duration::from_secs(exec.timeout_s);
-        self.request(&Request::Exec(exec), patience).with_context(|| format!("in the guest: {what}"))
+        self.request(&Request::Exec(exec), patience)
+            .with_context(|| format!("in the guest: {what}"))
     }
 
     /// Runs a command that must succeed. Returns what it printed.
@@ -53,7 +54,9 @@ impl Machine {
     {
         let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
         let what = argv.join(" ");
-        self.exec(argv)?.success().with_context(|| format!("in the guest: {what}"))
+        self.exec(argv)?
+            .success()
+            .with_context(|| format!("in the guest: {what}"))
     }
 
     /// Runs a script that must succeed, to its last line. Returns what it printed.
@@ -68,7 +71,10 @@ impl Machine {
         I::Item: Into<String>,
     {
         let argv = argv.into_iter().map(Into::into).collect();
-        let Spawned { pid, output } = self.ask(&Request::Spawn { argv, env: BTreeMap::new() })?;
+        let Spawned { pid, output } = self.ask(&Request::Spawn {
+            argv,
+            env: BTreeMap::new(),
+        })?;
         Ok(Job { pid, output })
     }
 
@@ -79,17 +85,26 @@ impl Machine {
 
     /// Sends a signal by number: 15 asks a job to end, 9 ends it.
     pub fn kill(&mut self, job: &Job, signal: i32) -> Result<()> {
-        self.ask(&Request::Kill { pid: job.pid, signal })
+        self.ask(&Request::Kill {
+            pid: job.pid,
+            signal,
+        })
     }
 
     pub fn read_file(&mut self, path: &str) -> Result<String> {
-        self.ask(&Request::ReadFile { path: path.to_owned() })
+        self.ask(&Request::ReadFile {
+            path: path.to_owned(),
+        })
     }
 
     /// Writes a text file with mode 0644; big or binary files go over [`Machine::share`].
     pub fn write_file(&mut self, path: &str, content: &str) -> Result<()> {
         let (path, content) = (path.to_owned(), content.to_owned());
-        self.ask(&Request::WriteFile { path, content, mode: 0o644 })
+        self.ask(&Request::WriteFile {
+            path,
+            content,
+            mode: 0o644,
+        })
     }
 
     /// Puts the product at `/usr/local/bin/moxnas`.
@@ -98,14 +113,23 @@ impl Machine {
         let shared = self.share().join("moxnas");
         fs::copy(&product, &shared)
             .with_context(|| format!("cannot share the product {}", product.display()))?;
-        self.run(["install", "-m", "755", "/mnt/lab/moxnas", "/usr/local/bin/moxnas"])?;
+        self.run([
+            "install",
+            "-m",
+            "755",
+            "/mnt/lab/moxnas",
+            "/usr/local/bin/moxnas",
+        ])?;
         fs::remove_file(shared)?;
         Ok(())
     }
 
     /// Follows an array until its files say what is waited for. Returns what it went through.
     pub fn watch_md(&mut self, watch: &WatchMd) -> Result<Vec<MdSample>> {
-        self.request(&Request::WatchMd(watch.clone()), Duration::from_millis(watch.timeout_ms))
+        self.request(
+            &Request::WatchMd(watch.clone()),
+            Duration::from_millis(watch.timeout_ms),
+        )
     }
 
     /// Follows an array while the test does something else.
@@ -127,7 +151,10 @@ impl Machine {
     ) -> Result<()> {
         let began = Instant::now();
         while !holds(self)? {
-            ensure!(began.elapsed() < COMMAND_PATIENCE, "{what}: it did not come to that");
+            ensure!(
+                began.elapsed() < COMMAND_PATIENCE,
+                "{what}: it did not come to that"
+            );
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
@@ -151,17 +178,27 @@ impl Machine {
         patience: Duration,
     ) -> Result<T> {
         let agent = self.power()?.agent;
-        agent.call(request, patience).map_err(|failure| match failure {
-            Failure::Refused(err) => err,
-            Failure::Unreachable(err) => self.with_last_words(err, "the machine does not answer"),
-        })
+        agent
+            .call(request, patience)
+            .map_err(|failure| match failure {
+                Failure::Refused(err) => err,
+                Failure::Unreachable(err) => {
+                    self.with_last_words(err, "the machine does not answer")
+                }
+            })
     }
 }
 
-fn ask<T: DeserializeOwned>(agent: AgentClient, request: &Request, patience: Duration) -> Result<T> {
-    agent.call(request, patience).map_err(|failure| match failure {
-        Failure::Refused(err) | Failure::Unreachable(err) => err,
-    })
+fn ask<T: DeserializeOwned>(
+    agent: AgentClient,
+    request: &Request,
+    patience: Duration,
+) -> Result<T> {
+    agent
+        .call(request, patience)
+        .map_err(|failure| match failure {
+            Failure::Refused(err) | Failure::Unreachable(err) => err,
+        })
 }
 
 /// A command that runs in the guest.
@@ -181,7 +218,9 @@ pub struct Watch {
 impl Watch {
     /// Waits for its end. Returns what the array went through.
     pub fn finish(self) -> Result<Vec<MdSample>> {
-        self.thread.join().map_err(|_| anyhow!("the watch panicked"))?
+        self.thread
+            .join()
+            .map_err(|_| anyhow!("the watch panicked"))?
     }
 }
 
@@ -189,7 +228,9 @@ impl Watch {
 fn product() -> PathBuf {
     let target = || {
         let folder = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        folder.unwrap_or_else(|| workspace().join("target")).join("debug/moxnas")
+        folder
+            .unwrap_or_else(|| workspace().join("target"))
+            .join("debug/moxnas")
     };
     env::var_os(PRODUCT_VARIABLE).map_or_else(target, |it| Path::new(&it).to_owned())
 }

@@ -24,7 +24,9 @@ impl Machine {
     /// The kernel's name of the disk with this serial: `sda`, `nvme0n1`.
     pub fn disk(&mut self, serial: &str) -> Result<String> {
         let mut disks = self.disks_by_serial()?;
-        disks.remove(serial).with_context(|| format!("the guest has no disk {serial}, but {disks:?}"))
+        disks
+            .remove(serial)
+            .with_context(|| format!("the guest has no disk {serial}, but {disks:?}"))
     }
 
     /// The node of the disk with this serial: `/dev/sda`.
@@ -42,16 +44,23 @@ impl Machine {
         let index = self.find(serial)?;
         let Owned { place, disk, .. } = &self.disks[index];
         ensure!(*place != Place::Out, "{serial} is out already");
-        ensure!(disk.bus != Bus::Sata, "{serial}: SATA disks cannot be pulled here");
+        ensure!(
+            disk.bus != Bus::Sata,
+            "{serial}: SATA disks cannot be pulled here"
+        );
         let (device, node) = (self.disks[index].device_id(), self.disks[index].node_name());
         let qmp = &mut self.power()?.qmp;
         qmp.call("device_del", json!({"id": device}))?;
-        qmp.wait_for("DEVICE_DELETED", &device).with_context(|| format!("cannot pull {serial}"))?;
+        qmp.wait_for("DEVICE_DELETED", &device)
+            .with_context(|| format!("cannot pull {serial}"))?;
         qmp.call("blockdev-del", json!({"node-name": node}))?;
         self.disks[index].place = Place::Out;
         let began = Instant::now();
         while self.disks_by_serial()?.contains_key(serial) {
-            ensure!(began.elapsed() < DISK_PATIENCE, "the guest still sees {serial}");
+            ensure!(
+                began.elapsed() < DISK_PATIENCE,
+                "the guest still sees {serial}"
+            );
             thread::sleep(POLL);
         }
         Ok(())
@@ -60,7 +69,10 @@ impl Machine {
     /// Puts a disk that was pulled back in.
     pub fn plug_back(&mut self, serial: &str) -> Result<()> {
         let index = self.find(serial)?;
-        ensure!(self.disks[index].place == Place::Out, "{serial} is in the machine");
+        ensure!(
+            self.disks[index].place == Place::Out,
+            "{serial} is in the machine"
+        );
         self.disks[index].place = Place::In(None);
         if self.power.is_none() {
             return Ok(());
@@ -84,7 +96,10 @@ impl Machine {
 
     /// Takes a disk out of the machine while it is off.
     pub fn without(&mut self, serial: &str) -> Result<()> {
-        ensure!(self.power.is_none(), "the machine is on: pull {serial} instead");
+        ensure!(
+            self.power.is_none(),
+            "the machine is on: pull {serial} instead"
+        );
         let index = self.find(serial)?;
         self.disks[index].place = Place::Out;
         Ok(())
@@ -132,7 +147,11 @@ impl Machine {
     /// Plugs a disk of this machine into QEMU.
     pub(super) fn insert(&mut self, index: usize) -> Result<()> {
         let port = if self.disks[index].disk.bus.is_pci() {
-            let taken = |port| self.disks.iter().any(|it| it.place == Place::In(Some(port)));
+            let taken = |port| {
+                self.disks
+                    .iter()
+                    .any(|it| it.place == Place::In(Some(port)))
+            };
             let free = (FIRST_DISK_PORT..PCI_PORTS).find(|&it| !taken(it));
             Some(free.context("the machine has no free PCI port")?)
         } else {

@@ -19,7 +19,9 @@ impl Folder {
         sweep();
         let prefix = format!("{PREFIX}{}-", process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir();
-        Ok(Self(folder.context("cannot make a folder for the machine")?))
+        Ok(Self(
+            folder.context("cannot make a folder for the machine")?,
+        ))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -29,10 +31,15 @@ impl Folder {
 
 /// A test that was killed could not clean up; its folder's name tells whose it was.
 fn sweep() {
-    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    let entries = fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten();
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|it| it.split('-').next());
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|it| it.split('-').next());
         let gone = |owner: &str| !PathBuf::from("/proc").join(owner).exists();
         if owner.is_some_and(gone) {
             let _ = fs::remove_dir_all(entry.path());

@@ -1,0 +1,442 @@
+//! The one way in.
+
+use std::{
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use moxnas_core::{
+    chain::{causes, chain},
+    clock::{Clock, SystemClock},
+    lock::MachineLock,
+    plan::{Plan, execute},
+    sim::SimMachine,
+};
+use moxnas_raid as raid;
+use moxnas_telemetry::Sample;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use crate::{
+    actor::{Actor, Role, Via},
+    auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
+    error::{Error, ReadOnly},
+    events::Events,
+    machine::{AppStep, Machine},
+    operation::{Change, Effect, Lane, Operation, Query, Terms},
+    report::PlanReport,
+    seen::Seen,
+    settings::{Right, Settings},
+    store::{Entry, Outcome, Phase, Store},
+};
+
+/// Everything the service is.
+pub struct App {
+    /// The machine it serves.
+    pub machine: Machine,
+    /// The simulated machine itself, to break things in; `None`: the machine is real.
+    pub simulation: Option<Simulation>,
+    /// Logins and history.
+    pub store: Store,
+    /// Who someone is.
+    pub auth: Auth,
+    /// What happens.
+    pub events: Events,
+    seen: RwLock<Arc<Seen>>,
+    looks: AtomicU64,
+    figures: std::sync::Mutex<Option<Sample>>,
+    right: Result<Option<MachineLock>, Right>,
+    storage: Mutex<()>,
+}
+
+/// A machine that is not there, and what it is called.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    /// The name of its scenario.
+    pub scenario: String,
+    /// The machine.
+    pub machine: Arc<SimMachine>,
+}
+
+/// The service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something that every operation needs is missing.
+    #[error(transparent)]
+    App(#[from] Error),
+    /// There is no key to sign tokens with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl App {
+    /// Bring the service up: open the database, take the lock, look at the machine.
+    pub async fn start(settings: &Settings) -> Result<Arc<App>, StartError> {
+        let (machine, simulation) = match &settings.scenario {
+            None => (Machine::system(), None),
+            Some(scenario) => {
+                let (sim, raid) = scenario.build().map_err(Error::from)?;
+                let machine = Machine::simulated(&sim, raid);
+                (
+                    machine,
+                    Some(Simulation {
+                        scenario: scenario.name.clone(),
+                        machine: sim,
+                    }),
+                )
+            }
+        };
+        let right = match (&settings.right, &simulation) {
+            (_, Some(_)) => Ok(None),
+            (Right::Change(path), None) => {
+                let lock = MachineLock::take(path);
+                Ok(Some(
+                    lock.map_err(|err| Error::ReadOnly(ReadOnly::Lock(err)))?,
+                ))
+            }
+            (right, None) => Err(right.clone()),
+        };
+        let store = Store::open(&settings.database).await.map_err(Error::from)?;
+        let key = match &settings.data_dir {
+            Some(folder) => SigningKey::load_or_make(folder)?,
+            None => SigningKey::random()?,
+        };
+        // Tokens live by the wall clock, however far a simulated machine was moved forward.
+        let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
+        let first = look(&machine, 1).await?;
+        Ok(Arc::new(App {
+            machine,
+            simulation,
+            store,
+            auth,
+            events: Events::default(),
+            seen: RwLock::new(Arc::new(first)),
+            looks: AtomicU64::new(1),
+            figures: std::sync::Mutex::default(),
+            right,
+            storage: Mutex::default(),
+        }))
+    }
+
+    /// See to it that somebody can log in, see [`Auth::first_start`].
+    pub async fn first_start(
+        &self,
+        given: Option<Secret>,
+        terminal: Terminal,
+    ) -> Result<FirstStart, Error> {
+        let done = self.auth.first_start(given, terminal).await?;
+        let made = match &done {
+            FirstStart::AlreadySet | FirstStart::NoPasswordYet => None,
+            FirstStart::MadeFromEnvironment => Some("given by whoever installed the service"),
+            FirstStart::MadeRandom { .. } => Some("random"),
+        };
+        if let Some(password) = made {
+            let actor = App::this_process("first-start");
+            let mut entry = Entry::new(self.wall_now(), &actor, "login_create", Phase::Outcome);
+            entry.object = Some("admin".to_owned());
+            entry.result = Some(Outcome::Ok);
+            entry.detail = json!({ "password": password });
+            self.store.append_audit(&entry).await?;
+        }
+        Ok(done)
+    }
+
+    /// The service itself, or root at the console.
+    #[must_use]
+    pub fn this_process(request_id: &str) -> Actor {
+        Actor {
+            name: "local".to_owned(),
+            role: Some(Role::Admin),
+            via: Via::InProcess,
+            address: None,
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// What was last seen of the machine. Never waits for it.
+    #[must_use]
+    pub fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen.read().expect("no holder of this lock panics"))
+    }
+
+    /// Look at the machine now, and tell listeners what is new.
+    pub async fn look(&self) -> Result<Arc<Seen>, Error> {
+        let serial = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut new = look(&self.machine, serial).await?;
+        let mut seen = self.seen.write().expect("no holder of this lock panics");
+        if new.serial <= seen.serial {
+            // Somebody looked later than this look and was done earlier.
+            return Ok(Arc::clone(&seen));
+        }
+        self.events.publish(&seen.raid, &new.raid, new.as_of);
+        if seen.raid == new.raid {
+            new.serial = seen.serial;
+        }
+        *seen = Arc::new(new);
+        Ok(Arc::clone(&seen))
+    }
+
+    /// The sample before this one, which is kept for the next. Rates need two.
+    pub(crate) fn figures_before(&self, sample: &Sample) -> Option<Sample> {
+        let mut last = self.figures.lock().expect("no holder of this lock panics");
+        last.replace(sample.clone())
+    }
+
+    /// Ask for something that does not change the machine.
+    pub async fn call<Q: Query>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        query: Q,
+    ) -> Result<Q::Output, Error> {
+        self.admit::<Q>(actor, query.object()).await?;
+        if Q::EFFECT == Effect::Read {
+            return query.run(self, actor).await;
+        }
+        let (app, actor) = (Arc::clone(self), actor.clone());
+        to_the_end(async move {
+            let object = query.object();
+            app.record::<Q>(&actor, Phase::Intent, object.clone(), |_| ())
+                .await?;
+            let result = query.run(&app, &actor).await;
+            app.record_outcome::<Q, _>(&actor, object, None, &result)
+                .await?;
+            result
+        })
+        .await
+    }
+
+    /// What would be done.
+    pub async fn plan<C: Change>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: &C,
+    ) -> Result<PlanReport, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let seen = self.look().await?;
+        Ok(PlanReport::new(C::NAME, &change.plan(&seen)?, &seen))
+    }
+
+    /// Change the machine.
+    ///
+    /// It runs in a task of its own: a caller that goes away stops waiting, not the change.
+    pub async fn change<C: Change>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: C,
+        terms: Terms,
+    ) -> Result<C::Output, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let (app, actor) = (Arc::clone(self), actor.clone());
+        to_the_end(async move {
+            let _one_at_a_time = app.lane(C::LANE).lock().await;
+            let seen = app.look().await?;
+            let plan = match app.agree(&change, &seen, &terms) {
+                Ok(plan) => plan,
+                Err(err) => {
+                    // Asking for the plan is no attempt.
+                    if !matches!(err, Error::ConfirmationRequired(_)) {
+                        app.record_refusal::<C>(&actor, change.object(), &err)
+                            .await?;
+                    }
+                    return Err(err);
+                }
+            };
+            let fingerprint = plan.fingerprint().to_string();
+            app.record::<C>(&actor, Phase::Intent, change.object(), |entry| {
+                entry.fingerprint = Some(fingerprint.clone());
+                entry.detail = json!({ "steps": words(&plan) });
+            })
+            .await?;
+            let result = app.carry_out(&change, &plan).await;
+            let object = change.object();
+            app.record_outcome::<C, _>(&actor, object, Some(fingerprint), &result)
+                .await?;
+            result
+        })
+        .await
+    }
+
+    /// Plan on a fresh look, and hold it against what the caller agreed to.
+    fn agree<C: Change>(
+        &self,
+        change: &C,
+        seen: &Seen,
+        terms: &Terms,
+    ) -> Result<Plan<AppStep>, Error> {
+        if let (Some(believed), Some(is)) = (&terms.if_match, change.etag(seen))
+            && *believed != is
+        {
+            return Err(Error::Stale(change.object().unwrap_or_default()));
+        }
+        let plan = change.plan(seen)?;
+        let report = || Box::new(PlanReport::new(C::NAME, &plan, seen));
+        match &terms.confirm {
+            Some(confirmed) if *confirmed != plan.fingerprint() => {
+                return Err(Error::PlanChanged(report()));
+            }
+            None if plan.needs_confirmation() => {
+                return Err(Error::ConfirmationRequired(report()));
+            }
+            _ => (),
+        }
+        match &self.right {
+            Ok(_) => Ok(plan),
+            Err(Right::ServiceRuns(socket)) => Err(Error::ReadOnly(ReadOnly::ServiceRuns {
+                socket: socket.display().to_string(),
+            })),
+            Err(_) => Err(Error::ReadOnly(ReadOnly::NotRoot)),
+        }
+    }
+
+    async fn carry_out<C: Change>(
+        &self,
+        change: &C,
+        plan: &Plan<AppStep>,
+    ) -> Result<C::Output, Error> {
+        let (machine, steps) = (self.machine.clone(), plan.steps.clone());
+        let done = blocking(move || execute(&steps, |step| machine.apply(step))).await?;
+        // However it went, the snapshot shows what is there now.
+        let after = self.look().await;
+        done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;
+        change.verify(&*after?)
+    }
+
+    async fn admit<O: Operation>(
+        &self,
+        actor: &Actor,
+        object: Option<String>,
+    ) -> Result<(), Error> {
+        let Some(needs) = O::NEEDS else { return Ok(()) };
+        if actor.may(needs) {
+            return Ok(());
+        }
+        let refusal = match actor.role {
+            None => Error::Unauthenticated,
+            Some(_) => Error::Forbidden {
+                actor: actor.name.clone(),
+                needs,
+            },
+        };
+        // Nobody at all is turned away by the thousand; somebody who tries is worth a line.
+        if actor.role.is_some() {
+            self.record_refusal::<O>(actor, object, &refusal).await?;
+        }
+        Err(refusal)
+    }
+
+    fn lane(&self, lane: Lane) -> &Mutex<()> {
+        match lane {
+            Lane::Storage => &self.storage,
+        }
+    }
+
+    /// The time of day, whatever the machine's clock says.
+    #[must_use]
+    pub fn wall_now(&self) -> std::time::SystemTime {
+        SystemClock.now()
+    }
+
+    async fn record<O: Operation>(
+        &self,
+        actor: &Actor,
+        phase: Phase,
+        object: Option<String>,
+        more: impl FnOnce(&mut Entry),
+    ) -> Result<(), Error> {
+        let mut entry = Entry::new(self.wall_now(), actor, O::NAME, phase);
+        entry.object = object;
+        more(&mut entry);
+        self.store.append_audit(&entry).await?;
+        Ok(())
+    }
+
+    async fn record_refusal<O: Operation>(
+        &self,
+        actor: &Actor,
+        object: Option<String>,
+        refusal: &Error,
+    ) -> Result<(), Error> {
+        self.record::<O>(actor, Phase::Refused, object, |entry| {
+            entry.result = Some(Outcome::Failed);
+            entry.detail = json!({ "code": refusal.code(), "causes": causes(refusal) });
+        })
+        .await
+    }
+
+    async fn record_outcome<O: Operation, T>(
+        &self,
+        actor: &Actor,
+        object: Option<String>,
+        fingerprint: Option<String>,
+        result: &Result<T, Error>,
+    ) -> Result<(), Error> {
+        self.record::<O>(actor, Phase::Outcome, object, |entry| {
+            entry.fingerprint = fingerprint;
+            entry.result = Some(if result.is_ok() {
+                Outcome::Ok
+            } else {
+                Outcome::Failed
+            });
+            if let Err(err) = result {
+                tracing::warn!(
+                    operation = O::NAME,
+                    request_id = actor.request_id,
+                    "{}",
+                    chain(err)
+                );
+                entry.detail = json!({ "code": err.code(), "causes": causes(err) });
+            }
+        })
+        .await
+    }
+}
+
+fn words(plan: &Plan<AppStep>) -> Vec<String> {
+    plan.steps
+        .iter()
+        .map(|AppStep::Raid(step)| step.to_string())
+        .collect()
+}
+
+fn raid_stop(stopped: moxnas_core::plan::Stopped<AppStep, raid::BackendError>) -> raid::Stopped {
+    let AppStep::Raid(step) = stopped.step;
+    raid::Stopped {
+        done: stopped.done,
+        of: stopped.of,
+        step,
+        cause: stopped.cause,
+    }
+}
+
+async fn look(machine: &Machine, serial: u64) -> Result<Seen, Error> {
+    let machine = machine.clone();
+    blocking(move || {
+        let as_of = machine.clock.now();
+        let raid = machine.raid.observe().map_err(Error::Observe)?;
+        Ok(Seen {
+            raid,
+            as_of,
+            serial,
+        })
+    })
+    .await?
+}
+
+/// Backends block; the runtime must not.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::Bug)
+}
+
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(Error::Bug)?
+}
+
+/// How long a look may be old before the loop looks again without having been woken.
+pub const LOOK_EVERY: Duration = Duration::from_secs(30);

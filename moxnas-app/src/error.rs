@@ -1,0 +1,299 @@
+//! Why an operation did not do what was asked. The one type that frontends need.
+
+use std::time::Duration;
+
+use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName};
+use moxnas_raid::{self as raid, Refusal};
+
+use crate::{
+    actor::Role, auth::AuthError, report::PlanReport, scenario::ScenarioError, store::StoreError,
+};
+
+/// Why an operation did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No credential.
+    #[error("a login is required")]
+    Unauthenticated,
+    /// The role is too low.
+    #[error("{actor} may not do this: it needs the role {needs}")]
+    Forbidden {
+        /// Who asked.
+        actor: String,
+        /// What it takes.
+        needs: Role,
+    },
+    /// A credential was not taken.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Something in the request cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// A name cannot be used.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A device was not found, or not clearly.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The planner said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing.
+    #[error("there is no {what} {name}")]
+    NotFound {
+        /// What sort of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The plan has to be looked at and confirmed.
+    #[error("this has to be confirmed: {}", .0.summary())]
+    ConfirmationRequired(Box<PlanReport>),
+    /// The confirmed plan is not the plan any more.
+    #[error("the machine changed since you looked: the plan is another one now")]
+    PlanChanged(Box<PlanReport>),
+    /// The configuration is not what the caller believes.
+    #[error("{0} was changed since it was read")]
+    Stale(String),
+    /// The machine could not be looked at.
+    #[error("the machine could not be read")]
+    Observe(#[source] raid::BackendError),
+    /// A step failed.
+    #[error("the change was started and did not finish")]
+    Stopped(#[from] Box<raid::Stopped>),
+    /// All steps said that they worked, and the machine is not as it should be.
+    #[error("the steps were done, but the machine does not show it: {0}")]
+    NotVerified(String),
+    /// This process may not change the machine.
+    #[error("this process may not change the machine")]
+    ReadOnly(#[source] ReadOnly),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Only in a simulated service.
+    #[error("this machine is not simulated")]
+    NotSimulated,
+    /// The simulated machine has no such disk.
+    #[error(transparent)]
+    Simulated(#[from] moxnas_core::sim::NoSuchDisk),
+    /// The scenario is not one.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Our bug.
+    #[error("the operation ended without an answer")]
+    Bug(#[source] tokio::task::JoinError),
+}
+
+/// Why this process may not change the machine.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadOnly {
+    /// Another one does.
+    #[error("the MoxNAS service on {socket} does")]
+    ServiceRuns {
+        /// Where it listens.
+        socket: String,
+    },
+    /// It is not run by root.
+    #[error("it is not run by root")]
+    NotRoot,
+    /// The lock could not be taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// What sort of failure. Frontends turn it into statuses and exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Not understood, or not valid by itself.
+    Invalid,
+    /// Nobody knows who asks.
+    Unauthenticated,
+    /// The caller may not.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The state of the machine forbids it.
+    Conflict,
+    /// It is not what the caller read.
+    Stale,
+    /// The plan has to be confirmed.
+    NeedsConfirmation,
+    /// Too many tries.
+    TooMany,
+    /// The machine cannot now.
+    Unavailable,
+    /// Our bug.
+    Internal,
+}
+
+impl Error {
+    /// What sort of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Unauthenticated => Kind::Unauthenticated,
+            Error::Forbidden { .. } => Kind::Forbidden,
+            Error::Auth(err) => auth_kind(err),
+            Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) => Kind::Invalid,
+            Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
+            Error::Resolve(ResolveError::Ambiguous { .. }) => Kind::Conflict,
+            Error::Refused(refusal) => refusal_kind(refusal),
+            Error::NotFound { .. } | Error::Simulated(_) => Kind::NotFound,
+            Error::ConfirmationRequired(_) => Kind::NeedsConfirmation,
+            Error::PlanChanged(_) | Error::NotSimulated | Error::ReadOnly(_) => Kind::Conflict,
+            Error::Stale(_) => Kind::Stale,
+            Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
+            Error::Store(StoreError::NameTaken(_)) => Kind::Conflict,
+            Error::Store(_) | Error::Bug(_) => Kind::Internal,
+        }
+    }
+
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Unauthenticated => "unauthenticated",
+            Error::Forbidden { .. } => "forbidden",
+            Error::Auth(err) => auth_code(err),
+            Error::Invalid(_) | Error::Name(_) => "invalid_request",
+            Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
+            Error::Resolve(ResolveError::Ambiguous { .. }) => "device_ambiguous",
+            Error::Refused(refusal) => refusal.code(),
+            Error::NotFound { .. } | Error::Simulated(_) => "not_found",
+            Error::ConfirmationRequired(_) => "confirmation_required",
+            Error::PlanChanged(_) => "plan_changed",
+            Error::Stale(_) => "precondition_failed",
+            Error::Observe(_) => "machine_unreadable",
+            Error::Stopped(_) => "step_failed",
+            Error::NotVerified(_) => "not_verified",
+            Error::ReadOnly(_) => "read_only",
+            Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
+            Error::Store(_) => "database",
+            Error::NotSimulated => "not_simulated",
+            Error::Scenario(_) => "bad_scenario",
+            Error::Bug(_) => "internal",
+        }
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::Unauthenticated => "log in at POST /api/auth/login, or with `moxnas login`",
+            Error::Resolve(_) => "`moxnas disk list` shows the devices",
+            Error::Refused(refusal) => return refusal.hint(),
+            Error::ConfirmationRequired(_) | Error::PlanChanged(_) => {
+                "look at the plan, and send its fingerprint as X-Confirm-Plan if you agree"
+            }
+            Error::Stale(_) => "read it again, and send its new ETag as If-Match",
+            Error::Observe(err) => return err.hint(),
+            Error::Stopped(stopped) => {
+                return stopped.cause.hint().or_else(|| {
+                    Some("look at the machine and plan again: what was done stays done".to_owned())
+                });
+            }
+            Error::NotVerified(_) => "look at the machine and plan again",
+            Error::ReadOnly(ReadOnly::ServiceRuns { .. }) => {
+                "leave out --local, so that the command goes through the service"
+            }
+            Error::ReadOnly(ReadOnly::NotRoot) => "run it as root",
+            Error::ReadOnly(ReadOnly::Lock(_)) => "wait until the other process is done",
+            Error::NotSimulated => "start the service with --sim",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// When to try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Auth(AuthError::TooManyAttempts { retry_after }) => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// The plan that the caller has to see.
+    #[must_use]
+    pub fn plan(&self) -> Option<&PlanReport> {
+        match self {
+            Error::ConfirmationRequired(plan) | Error::PlanChanged(plan) => Some(plan),
+            _ => None,
+        }
+    }
+}
+
+fn auth_kind(err: &AuthError) -> Kind {
+    match err {
+        AuthError::TooManyAttempts { .. } => Kind::TooMany,
+        AuthError::NoSuchLogin(_) => Kind::NotFound,
+        AuthError::Name(_) | AuthError::Weak(_) => Kind::Invalid,
+        AuthError::Store(StoreError::NameTaken(_)) => Kind::Conflict,
+        AuthError::Store(_)
+        | AuthError::Password(_)
+        | AuthError::Random(_)
+        | AuthError::Stopped(_) => Kind::Internal,
+        AuthError::WrongCredentials
+        | AuthError::LoginDisabled
+        | AuthError::Token(_)
+        | AuthError::SessionEnded
+        | AuthError::RefreshUnknown
+        | AuthError::RefreshExpired
+        | AuthError::RefreshReused { .. } => Kind::Unauthenticated,
+    }
+}
+
+fn auth_code(err: &AuthError) -> &'static str {
+    match err {
+        AuthError::WrongCredentials => "wrong_credentials",
+        AuthError::TooManyAttempts { .. } => "too_many_attempts",
+        AuthError::LoginDisabled => "login_disabled",
+        AuthError::Token(_) => "token_invalid",
+        AuthError::SessionEnded => "session_ended",
+        AuthError::RefreshUnknown => "refresh_unknown",
+        AuthError::RefreshExpired => "refresh_expired",
+        AuthError::RefreshReused { .. } => "refresh_reused",
+        AuthError::NoSuchLogin(_) => "login_not_found",
+        AuthError::Name(_) => "login_name_invalid",
+        AuthError::Weak(_) => "password_weak",
+        AuthError::Store(StoreError::NameTaken(_)) => "login_name_taken",
+        AuthError::Store(_) => "database",
+        AuthError::Password(_) | AuthError::Random(_) | AuthError::Stopped(_) => "internal",
+    }
+}
+
+/// What is wrong with the wish alone is invalid; what the machine says against it is a conflict.
+fn refusal_kind(refusal: &Refusal) -> Kind {
+    match refusal {
+        Refusal::LevelNotMade(_)
+        | Refusal::TooFewMembers { .. }
+        | Refusal::Twice(_)
+        | Refusal::SparesUseless(_)
+        | Refusal::BadChunk { .. }
+        | Refusal::NoSuchDevice(_) => Kind::Invalid,
+        Refusal::NoSuchArray(_) | Refusal::NoSuchMember { .. } | Refusal::NothingToAssemble(_) => {
+            Kind::NotFound
+        }
+        Refusal::NameTaken(_)
+        | Refusal::NotUnique { .. }
+        | Refusal::Unidentified(_)
+        | Refusal::ReadOnly(_)
+        | Refusal::SystemDisk { .. }
+        | Refusal::InUse { .. }
+        | Refusal::MemberOf { .. }
+        | Refusal::TooSmall { .. }
+        | Refusal::NoIdentity { .. }
+        | Refusal::ForeignMetadata { .. }
+        | Refusal::MemberActive { .. }
+        | Refusal::AlreadyFaulty { .. }
+        | Refusal::WouldLoseData { .. }
+        | Refusal::NotRedundant { .. }
+        | Refusal::NotStarted(_)
+        | Refusal::AlreadyStarted(_)
+        | Refusal::Busy { .. }
+        | Refusal::Degraded { .. }
+        | Refusal::NoScrub(_)
+        | Refusal::NoSpare(_)
+        | Refusal::ArrayInUse { .. } => Kind::Conflict,
+    }
+}

@@ -1,0 +1,107 @@
+//! The machine under the service: real or simulated, chosen once, and nobody above knows which.
+
+use std::sync::Arc;
+
+use moxnas_core::{
+    clock::{Clock, SystemClock},
+    sim::SimMachine,
+};
+use moxnas_raid::{
+    self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
+    conf::{self, CONF_PATH},
+    real::argv,
+};
+use moxnas_telemetry::{ProcSource, SimSource, Source};
+use serde::Serialize;
+
+use crate::{
+    report::{FileReport, StepReport},
+    seen::Seen,
+};
+
+/// The backends of one machine.
+#[derive(Clone)]
+pub struct Machine {
+    /// Arrays and block devices.
+    pub raid: Arc<dyn RaidBackend>,
+    /// Figures.
+    pub figures: Arc<dyn Source>,
+    /// The machine's time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Machine {
+    /// This very machine.
+    #[must_use]
+    pub fn system() -> Machine {
+        let root = moxnas_core::root::Root::system();
+        Machine {
+            raid: Arc::new(Mdadm::system()),
+            figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// A machine that is not there.
+    #[must_use]
+    pub fn simulated(machine: &Arc<SimMachine>, raid: SimRaid) -> Machine {
+        let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
+        Machine {
+            raid: Arc::new(raid),
+            figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
+            clock,
+        }
+    }
+
+    /// Do one step.
+    pub fn apply(&self, step: &AppStep) -> Result<(), BackendError> {
+        match step {
+            AppStep::Raid(step) => self.raid.apply(step),
+        }
+    }
+}
+
+/// A step of any crate, so that one plan may cross them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppStep {
+    /// Of arrays.
+    Raid(raid::Step),
+}
+
+impl AppStep {
+    /// As it is shown.
+    #[must_use]
+    pub fn report(&self, seen: &Seen) -> StepReport {
+        let AppStep::Raid(step) = self;
+        // A step that names a device without stable id has no command; the planner makes none.
+        let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());
+        StepReport {
+            what: step.to_string(),
+            command: command.map(|it| it.words()),
+            file: conf_change(step, seen),
+            destroys: step.destroys().iter().map(ToString::to_string).collect(),
+            reversible: step.is_reversible(),
+        }
+    }
+}
+
+/// What a step changes in mdadm.conf. A new array has no UUID before it is made.
+fn conf_change(step: &raid::Step, seen: &Seen) -> Option<FileReport> {
+    let line = |uuid: &str, device: &str| conf::array_line(uuid, device);
+    let diff = match step {
+        raid::Step::Record { name } => {
+            let uuid = seen.raid.find(name.as_str()).and_then(|it| it.uuid.clone());
+            let uuid = uuid.unwrap_or_else(|| "(of the new array)".to_owned());
+            format!("+{}", line(&uuid, &format!("/dev/md/{name}")))
+        }
+        raid::Step::Forget { uuid } => {
+            format!("-{}", line(uuid, seen.raid.conf.ours.get(uuid)?))
+        }
+        _ => return None,
+    };
+    Some(FileReport {
+        path: CONF_PATH.to_owned(),
+        diff,
+    })
+}

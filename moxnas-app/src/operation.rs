@@ -1,0 +1,80 @@
+//! What a caller can ask for: the one definition that access, audit and every frontend share.
+
+use moxnas_core::plan::{Fingerprint, Plan};
+
+use crate::{
+    actor::{Actor, Role},
+    app::App,
+    error::Error,
+    machine::AppStep,
+    seen::Seen,
+};
+
+/// Something that a caller can ask for.
+pub trait Operation: Sized + Send + Sync + 'static {
+    /// Stable: the operation id in the OpenAPI document and the verb in the audit log.
+    const NAME: &'static str;
+    /// The lowest role that may; `None`: no login is needed.
+    const NEEDS: Option<Role>;
+    /// What it answers.
+    type Output: Send + Sync + 'static;
+
+    /// What it is about, for the audit log.
+    fn object(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Whether a call leaves a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing is different afterwards.
+    Read,
+    /// Something in MoxNAS itself is.
+    Write,
+}
+
+/// An operation that does not touch the machine.
+pub trait Query: Operation {
+    /// Whether it is audited and runs to its end although the caller went away.
+    const EFFECT: Effect;
+
+    /// Do it. Access was checked.
+    fn run(
+        self,
+        app: &App,
+        actor: &Actor,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+/// An operation that changes the machine: planned on a fresh look, confirmed, carried out step by
+/// step, looked at again.
+pub trait Change: Operation {
+    /// What it must not run beside.
+    const LANE: Lane;
+
+    /// What would be done. Pure.
+    fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error>;
+
+    /// The tag of the configuration that it changes, for callers that insist on what they saw.
+    fn etag(&self, seen: &Seen) -> Option<String>;
+
+    /// Whether the machine is now as was promised, and what to answer.
+    fn verify(&self, after: &Seen) -> Result<Self::Output, Error>;
+}
+
+/// Changes of one lane run one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Disks, arrays, pools.
+    Storage,
+}
+
+/// What the caller says beside the wish.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The plan that the caller looked at and agrees with.
+    pub confirm: Option<Fingerprint>,
+    /// The configuration that the caller believes to be there.
+    pub if_match: Option<String>,
+}

@@ -1,0 +1,453 @@
+//! Simulated machines as files: which disks, which arrays, what is broken.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use moxnas_core::{
+    chain::chain,
+    disk::{DeviceId, Signature},
+    names::ArrayName,
+    sim::{DiskSpec, SimMachine},
+    units::Bytes,
+};
+use moxnas_raid::{Change, CreateArray, Level, RaidBackend, SimRaid, execute, plan};
+use serde::Deserialize;
+
+/// Long enough for the largest disks to be filled.
+const SETTLED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+const BUILT_IN: [(&str, &str); 6] = [
+    (
+        "small-office",
+        include_str!("../scenarios/small-office.toml"),
+    ),
+    ("sandbox", include_str!("../scenarios/sandbox.toml")),
+    (
+        "raid6-two-failed",
+        include_str!("../scenarios/raid6-two-failed.toml"),
+    ),
+    ("raid5-dead", include_str!("../scenarios/raid5-dead.toml")),
+    ("blank", include_str!("../scenarios/blank.toml")),
+    ("large", include_str!("../scenarios/large.toml")),
+];
+
+/// A simulated machine.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is for, in one sentence.
+    pub about: String,
+    /// Everything random in it comes from this.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Its disks.
+    #[serde(default)]
+    pub disks: Vec<Disks>,
+    /// Its arrays.
+    #[serde(default)]
+    pub arrays: Vec<Arrays>,
+}
+
+/// One disk, or several alike.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disks {
+    /// Serial number; with a `count`, what comes before `-0001`.
+    pub serial: String,
+    /// How it is made.
+    pub kind: DiskKind,
+    /// Size in bytes.
+    pub size: u64,
+    /// Model.
+    pub model: String,
+    /// How many of them.
+    #[serde(default = "one")]
+    pub count: u64,
+    /// Sizes of its partitions in bytes.
+    #[serde(default)]
+    pub partitions: Vec<u64>,
+    /// Where partitions are mounted, by number.
+    #[serde(default)]
+    pub mounts: BTreeMap<String, String>,
+    /// Whether it has media errors.
+    #[serde(default)]
+    pub failing: bool,
+}
+
+/// How a disk is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskKind {
+    /// Spinning, SATA.
+    Hdd,
+    /// Solid state, SATA.
+    Ssd,
+    /// NVMe.
+    Nvme,
+    /// Spinning, SAS.
+    Sas,
+}
+
+/// One array, or several alike.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrays {
+    /// Its name; with a `count`, what comes before `-001`.
+    pub name: String,
+    /// Its level.
+    pub level: String,
+    /// Serial numbers of its members. With a `count`, the prefix of the disks that are taken in
+    /// order.
+    pub members: Vec<String>,
+    /// How many of them.
+    #[serde(default = "one")]
+    pub count: u64,
+    /// With a `count`: how many members each.
+    #[serde(default)]
+    pub each: usize,
+    /// Serial numbers of spares.
+    #[serde(default)]
+    pub spares: Vec<String>,
+    /// A filesystem on it, and where it is mounted.
+    pub filesystem: Option<Filesystem>,
+    /// Members that were thrown out, in this order.
+    #[serde(default)]
+    pub fail: Vec<String>,
+    /// Members whose disks were pulled afterwards, in this order.
+    #[serde(default)]
+    pub pull: Vec<String>,
+}
+
+/// A filesystem on an array.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filesystem {
+    /// As libblkid names it.
+    pub kind: String,
+    /// Where it is mounted.
+    pub mount: String,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// A scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// No built-in one of that name, and no such file.
+    #[error("there is no scenario {name}: the built-in ones are {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The file could not be read.
+    #[error("the scenario {name} could not be read")]
+    Read {
+        /// The file.
+        name: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The text does not say what it should.
+    #[error("the scenario {name} is not understood")]
+    Parse {
+        /// The file or the name.
+        name: String,
+        /// Where and why.
+        #[source]
+        cause: Box<toml::de::Error>,
+    },
+    /// It asks for something that cannot be.
+    #[error("the scenario {name} cannot be built: {why}")]
+    Impossible {
+        /// The scenario.
+        name: String,
+        /// What cannot be.
+        why: String,
+    },
+}
+
+impl Scenario {
+    /// The names and purposes of the built-in scenarios.
+    #[must_use]
+    pub fn all_built_in() -> Vec<Scenario> {
+        let known = BUILT_IN.iter().map(|(name, _)| Scenario::built_in(name));
+        known
+            .map(|it| it.expect("built-in scenarios are tested"))
+            .collect()
+    }
+
+    /// A built-in scenario.
+    pub fn built_in(name: &str) -> Result<Scenario, ScenarioError> {
+        let found = BUILT_IN.iter().find(|(it, _)| *it == name);
+        let (name, text) = found.ok_or_else(|| ScenarioError::Unknown {
+            name: name.to_owned(),
+            known: BUILT_IN.iter().map(|(it, _)| (*it).to_owned()).collect(),
+        })?;
+        Scenario::parse(name, text)
+    }
+
+    /// A built-in scenario, or one from a file: a name with a dot or a slash.
+    pub fn load(name: &str) -> Result<Scenario, ScenarioError> {
+        if !name.contains(['/', '.']) {
+            return Scenario::built_in(name);
+        }
+        let read = std::fs::read_to_string(Path::new(name));
+        let text = read.map_err(|cause| ScenarioError::Read {
+            name: name.to_owned(),
+            cause,
+        })?;
+        Scenario::parse(name, &text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
+        let wrap = |cause| ScenarioError::Parse {
+            name: name.to_owned(),
+            cause: Box::new(cause),
+        };
+        toml::from_str(text).map_err(wrap)
+    }
+
+    /// Build the machine: put the disks in, make the arrays, let them settle, break what is to be
+    /// broken. Its clock runs with the wall clock.
+    pub fn build(&self) -> Result<(Arc<SimMachine>, SimRaid), ScenarioError> {
+        let machine = SimMachine::live(self.seed);
+        let raid = SimRaid::new(Arc::clone(&machine));
+        self.furnish(&raid)
+            .map_err(|why| ScenarioError::Impossible {
+                name: self.name.clone(),
+                why,
+            })?;
+        Ok((machine, raid))
+    }
+
+    fn furnish(&self, raid: &SimRaid) -> Result<(), String> {
+        let machine = raid.machine();
+        for disks in &self.disks {
+            disks.plug(machine);
+        }
+        let arrays: Vec<Arrays> = self
+            .arrays
+            .iter()
+            .flat_map(|it| it.each_one(self))
+            .collect();
+        for array in &arrays {
+            array.create(raid)?;
+        }
+        machine.advance(SETTLED);
+        for array in &arrays {
+            array.fill(raid)?;
+            array.spoil(raid)?;
+        }
+        Ok(())
+    }
+}
+
+impl Disks {
+    fn serials(&self) -> Vec<String> {
+        match self.count {
+            1 => vec![self.serial.clone()],
+            count => (1..=count)
+                .map(|it| format!("{}-{it:04}", self.serial))
+                .collect(),
+        }
+    }
+
+    fn plug(&self, machine: &SimMachine) {
+        for serial in self.serials() {
+            let spec = match self.kind {
+                DiskKind::Hdd => DiskSpec::hdd(&serial, self.size),
+                DiskKind::Ssd => DiskSpec::ssd(&serial, self.size),
+                DiskKind::Nvme => DiskSpec::nvme(&serial, self.size),
+                DiskKind::Sas => DiskSpec::sas(&serial, self.size),
+            };
+            let partitions = self.partitions.iter().copied().map(Bytes).collect();
+            let model = self.model.clone();
+            let name = machine.plug(DiskSpec {
+                model,
+                partitions,
+                failing: self.failing,
+                ..spec
+            });
+            self.furnish(&name, machine);
+        }
+    }
+
+    /// A table on a disk with partitions, a filesystem on each that is mounted.
+    fn furnish(&self, name: &str, machine: &SimMachine) {
+        let mut state = machine.state();
+        let devices = state.block_devices();
+        let parts: Vec<_> = devices
+            .holders(name)
+            .map(|it| (it.id.clone(), it.kind.clone()))
+            .collect();
+        if !parts.is_empty()
+            && let Some(id) = state.id_of(name)
+        {
+            let uuid = uuid(state.random());
+            state
+                .contents_mut(&id)
+                .signatures
+                .push(Signature::new("gpt", &uuid));
+        }
+        for (id, kind) in parts {
+            let moxnas_core::disk::BlockKind::Partition { number } = kind else {
+                continue;
+            };
+            let Some(at) = self.mounts.get(&number.to_string()) else {
+                continue;
+            };
+            let kind = if at.starts_with("/boot/efi") {
+                "vfat"
+            } else {
+                "ext4"
+            };
+            let uuid = uuid(state.random());
+            state
+                .contents_mut(&id)
+                .signatures
+                .push(Signature::new(kind, &uuid));
+            state.mounts.push((id.to_string(), at.clone()));
+        }
+    }
+}
+
+fn uuid(random: u64) -> String {
+    let text = format!("{random:016x}{:016x}", random.rotate_left(29) ^ 0x5bd1_e995);
+    format!(
+        "{}-{}-{}-{}-{}",
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..]
+    )
+}
+
+impl Arrays {
+    /// One entry for each array.
+    fn each_one(&self, scenario: &Scenario) -> Vec<Arrays> {
+        if self.count == 1 {
+            return vec![self.clone()];
+        }
+        let disks: Vec<String> = scenario
+            .disks
+            .iter()
+            .filter(|it| self.members.contains(&it.serial))
+            .flat_map(Disks::serials)
+            .collect();
+        let chunks = disks.chunks_exact(self.each.max(1));
+        (1..=self.count)
+            .zip(chunks)
+            .map(|(number, members)| Arrays {
+                name: format!("{}-{number:03}", self.name),
+                members: members.to_vec(),
+                count: 1,
+                ..self.clone()
+            })
+            .collect()
+    }
+
+    fn create(&self, raid: &SimRaid) -> Result<(), String> {
+        let seen = raid.observe().map_err(|err| chain(&err))?;
+        let ids = |serials: &[String]| -> Result<Vec<DeviceId>, String> {
+            let id = |it: &String| seen.devices.resolve(it).map(|it| it.id.clone());
+            serials
+                .iter()
+                .map(id)
+                .collect::<Result<_, _>>()
+                .map_err(|err| err.to_string())
+        };
+        let name: ArrayName = self.name.parse().map_err(|err| format!("{err}"))?;
+        let wish = CreateArray {
+            spares: ids(&self.spares)?,
+            ..CreateArray::new(name, Level::from(self.level.clone()), ids(&self.members)?)
+        };
+        let plan = plan(&seen, &Change::Create(wish)).map_err(|err| err.to_string())?;
+        execute(raid, &plan.steps).map_err(|err| chain(&*err))
+    }
+
+    fn fill(&self, raid: &SimRaid) -> Result<(), String> {
+        let Some(filesystem) = &self.filesystem else {
+            return Ok(());
+        };
+        let seen = raid.observe().map_err(|err| chain(&err))?;
+        let array = seen.find(&self.name).and_then(|it| it.uuid.clone());
+        let id = DeviceId::Md(array.ok_or_else(|| format!("array {} is gone", self.name))?);
+        let mut state = raid.machine().state();
+        let uuid = uuid(state.random());
+        let mut signature = Signature::new(&filesystem.kind, &uuid);
+        signature.label = Some(self.name.clone());
+        state.contents_mut(&id).signatures.push(signature);
+        state
+            .mounts
+            .push((id.to_string(), filesystem.mount.clone()));
+        Ok(())
+    }
+
+    fn spoil(&self, raid: &SimRaid) -> Result<(), String> {
+        for serial in &self.fail {
+            let seen = raid.observe().map_err(|err| chain(&err))?;
+            let device = seen
+                .devices
+                .resolve(serial)
+                .map_err(|err| err.to_string())?
+                .id
+                .clone();
+            let change = Change::Fail {
+                array: self.name.clone(),
+                device,
+            };
+            let plan = plan(&seen, &change).map_err(|err| err.to_string())?;
+            execute(raid, &plan.steps).map_err(|err| chain(&*err))?;
+        }
+        for serial in &self.pull {
+            raid.machine().pull(serial).map_err(|err| err.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use moxnas_raid::{Health, health};
+
+    use super::*;
+
+    fn healths(name: &str) -> Vec<(String, Health)> {
+        let (_, raid) = Scenario::built_in(name).unwrap().build().unwrap();
+        let seen = raid.observe().unwrap();
+        seen.arrays
+            .iter()
+            .map(|it| (it.name.clone(), health(it).0))
+            .collect()
+    }
+
+    #[test]
+    fn every_built_in_scenario_is_what_its_name_says() {
+        assert!(healths("blank").is_empty());
+        let optimal = Health::Optimal { can_lose: 1 };
+        assert_eq!(healths("small-office"), [("media".to_owned(), optimal)]);
+        assert_eq!(healths("sandbox"), [("sandbox".to_owned(), optimal)]);
+        let two = Health::Degraded {
+            missing: 2,
+            can_lose: 0,
+        };
+        assert_eq!(healths("raid6-two-failed"), [("archive".to_owned(), two)]);
+        let dead = Health::Failed { missing: 2 };
+        assert_eq!(healths("raid5-dead"), [("projects".to_owned(), dead)]);
+        assert_eq!(healths("large").len(), 120);
+    }
+
+    #[test]
+    fn an_unknown_scenario_names_those_there_are() {
+        let text = Scenario::load("smal-office").unwrap_err().to_string();
+        assert!(text.contains("small-office, sandbox"), "{text}");
+        assert!(Scenario::load("./none.toml").is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! What was last seen of the machine. Every answer to a GET comes from here, so that no hung disk
+//! can delay it.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use moxnas_core::disk::{DeviceId, ResolveError};
+use moxnas_raid::{Array, Inventory, Member};
+use sha2::{Digest, Sha256};
+
+/// A look at the machine.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Arrays and block devices.
+    pub raid: Inventory,
+    /// When, by the machine's clock.
+    pub as_of: SystemTime,
+    /// Grows with every look that found something new. The same serial means the same facts.
+    pub serial: u64,
+}
+
+impl Seen {
+    /// The id of the device that a person means.
+    pub fn device(&self, text: &str) -> Result<DeviceId, ResolveError> {
+        self.raid.devices.resolve(text).map(|it| it.id.clone())
+    }
+
+    /// The member of an array that a person means: also one whose device has left.
+    pub fn member(&self, array: &Array, text: &str) -> Result<DeviceId, ResolveError> {
+        let name = text.strip_prefix("/dev/").unwrap_or(text);
+        let named = |it: &&Member| it.device.to_string() == text || it.kernel_name == name;
+        match array.members.iter().find(named) {
+            Some(member) => Ok(member.device.clone()),
+            None => self.device(text),
+        }
+    }
+
+    /// A tag over the configuration of an array: who it is, its shape, who is in it. Progress and
+    /// state are not in it.
+    #[must_use]
+    pub fn array_etag(array: &Array) -> String {
+        let members: BTreeSet<String> = array
+            .members
+            .iter()
+            .map(|it| format!("{} {}", it.device, it.role))
+            .collect();
+        let facts = format!(
+            "{:?} {} {} {} {} {:?} {members:?}",
+            array.uuid, array.name, array.level, array.slots, array.size.0, array.chunk
+        );
+        let hash = Sha256::digest(facts);
+        let hex: String = hash.iter().take(8).map(|it| format!("{it:02x}")).collect();
+        format!("\"{hex}\"")
+    }
+}

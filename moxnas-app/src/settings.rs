@@ -1,0 +1,146 @@
+//! How the service runs: one file, the environment over it, options of the command line over both.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{auth::Secret, scenario::Scenario, store::DatabaseUrl};
+
+/// Where the settings are looked for if nothing else is said.
+pub const CONFIG_PATH: &str = "/etc/moxnas/moxnas.toml";
+/// Where the service listens if nothing else is said.
+pub const LISTEN: &str = "127.0.0.1:8000";
+/// Where the service listens for programs on this machine.
+pub const SOCKET: &str = "/run/moxnas/moxnas.sock";
+/// Where the service keeps its data if nothing else is said.
+pub const DATA_DIR: &str = "/var/lib/moxnas";
+/// Held by the process that may change the machine.
+pub const LOCK: &str = "/run/moxnas/lock";
+
+/// How the service runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The simulated machine; `None`: this machine.
+    pub scenario: Option<Scenario>,
+    /// Where logins and history are kept.
+    pub database: DatabaseUrl,
+    /// The folder of the signing key; `None`: it ends with the process.
+    pub data_dir: Option<PathBuf>,
+    /// A password for `admin` that whoever installs the service chose.
+    pub admin_password: Option<Secret>,
+    /// What this process may do to the machine.
+    pub right: Right,
+}
+
+/// What this process may do to the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Change it, while it holds the lock at this path.
+    Change(PathBuf),
+    /// Only look: the service on this socket changes it.
+    ServiceRuns(PathBuf),
+    /// Only look: it is not run by root.
+    NotRoot,
+}
+
+impl Settings {
+    /// A complete NAS that is not there: nothing is kept, nothing of this machine is touched.
+    #[must_use]
+    pub fn simulated(scenario: Scenario) -> Settings {
+        Settings {
+            scenario: Some(scenario),
+            database: DatabaseUrl::Memory,
+            data_dir: None,
+            admin_password: None,
+            right: Right::NotRoot,
+        }
+    }
+}
+
+/// What the file may say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Address and port to listen on.
+    pub listen: Option<SocketAddr>,
+    /// The socket for programs on this machine.
+    pub socket: Option<PathBuf>,
+    /// Where data is kept.
+    pub data_dir: Option<PathBuf>,
+    /// Where logins and history are kept, instead of the data folder.
+    pub database_url: Option<String>,
+    /// TLS certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// TLS private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Listen on other addresses than loopback without TLS.
+    #[serde(default)]
+    pub insecure_http: bool,
+}
+
+/// The settings file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("the settings file {} could not be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// It does not say what it should.
+    #[error("the settings file {} is not understood", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        cause: Box<toml::de::Error>,
+    },
+}
+
+impl ConfigFile {
+    /// Read the file. The usual one need not be there, one that was named must.
+    pub fn read(named: Option<&Path>) -> Result<ConfigFile, ConfigError> {
+        let path = named.unwrap_or(Path::new(CONFIG_PATH)).to_owned();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(err) if named.is_none() && err.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(ConfigFile::default());
+            }
+            Err(cause) => return Err(ConfigError::Read { path, cause }),
+        };
+        toml::from_str(&text).map_err(|cause| ConfigError::Parse {
+            path,
+            cause: Box::new(cause),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_not_known_is_an_error_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("moxnas.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:9000\"\nlisten_port = 1\n").unwrap();
+        let text = moxnas_core::chain::chain(&ConfigFile::read(Some(&path)).unwrap_err());
+        assert!(
+            text.contains("line 2") && text.contains("listen_port"),
+            "{text}"
+        );
+        std::fs::write(&path, "data_dir = \"/srv\"\n").unwrap();
+        assert_eq!(
+            ConfigFile::read(Some(&path)).unwrap().data_dir,
+            Some(PathBuf::from("/srv"))
+        );
+        assert!(ConfigFile::read(Some(&dir.path().join("none"))).is_err());
+    }
+}
