@@ -112,6 +112,15 @@ impl ETag {
         ETag(HeaderValue::from_str(&format!("\"{hex}\"")).expect("hex digits are visible ASCII"))
     }
 
+    /// A tag that was made elsewhere, with its quotes.
+    ///
+    /// # Panics
+    /// If it is not visible ASCII: such a tag would be a mistake of its maker.
+    #[must_use]
+    pub fn quoted(tag: &str) -> ETag {
+        ETag(HeaderValue::from_str(tag).expect("tags are visible ASCII"))
+    }
+
     /// As in the header, with its quotes.
     #[must_use]
     pub fn header(&self) -> &HeaderValue {

@@ -16,7 +16,10 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-use crate::{problem::Problem, shape::JSON};
+use crate::{
+    problem::{Answer, Problem},
+    shape::JSON,
+};
 
 /// A JSON body. Takes the place of poem-openapi's `Json` in the arguments of a handler.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +68,13 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Input<T> {
             [] => Value::Null,
             text => serde_json::from_slice(text).map_err(|error| Problem::not_json(&error))?,
         };
-        match T::parse_from_json(Some(value.clone())) {
-            Ok(input) => Ok(Input(input)),
-            Err(refused) => Err(refuse::<T>(&value, refused.message()).into()),
-        }
+        Ok(Input(parse(value)?))
     }
+}
+
+/// What `value` says, or all that is wrong with it.
+pub fn parse<T: ParseFromJSON>(value: Value) -> Answer<T> {
+    T::parse_from_json(Some(value.clone())).map_err(|it| refuse::<T>(&value, it.message()))
 }
 
 /// Say all that is wrong with `value`, or what poem-openapi said if the schema does not tell.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use moxnas_tests::lab::{Disk, Lab, MIB, MdSample, WatchMd};
+use moxnas_tests::lab::{Disk, Exec, Lab, MIB, MdSample, WatchMd, wire::Request};
 
 #[test]
 fn disks_are_there_by_serial_and_can_be_pulled_and_plugged() -> Result<()> {
@@ -121,11 +121,9 @@ fn commands_report_status_output_and_overrun() -> Result<()> {
         (3, "out\n", "err\n")
     );
     assert!(machine.run(["false"]).is_err());
-    let overrun = machine.exec_with(moxnas_tests::lab::Exec {
-        argv: ["sleep", "60"].map(str::to_owned).to_vec(),
-        env: Default::default(),
-        stdin: String::new(),
+    let overrun = machine.exec_with(Exec {
         timeout_s: 1,
+        ..Exec::new(["sleep", "60"])
     });
     assert!(overrun.is_err());
 
@@ -158,6 +156,32 @@ fn a_port_of_the_guest_is_reached_from_the_host() -> Result<()> {
     stream.read_exact(&mut answer)?;
     assert_eq!(&answer, b"{\"ok\":null}\n");
     Ok(())
+}
+
+#[test]
+fn only_disks_of_the_lab_may_be_destroyed() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut machine = lab.scsi(64 * MIB).scsi(64 * MIB).start()?;
+    let mut check = |name: &str| {
+        machine.ask::<()>(&Request::CheckDisk {
+            kernel_name: name.to_owned(),
+        })
+    };
+    for forbidden in ["vda", "md127", "no-such-disk", "../vda"] {
+        assert!(check(forbidden).is_err(), "{forbidden}");
+    }
+    check("sda")?;
+    machine.sh("printf 'size=40M\n' | sfdisk -q /dev/sda; udevadm settle
+        mdadm --create --run --quiet /dev/md127 --level=0 --raid-devices=2 /dev/sda1 /dev/sdb")?;
+    let mut check = |name: &str| {
+        machine.ask::<()>(&Request::CheckDisk {
+            kernel_name: name.to_owned(),
+        })
+    };
+    check("sda1")?;
+    check("md127")
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockDevice, BlockDevices, BlockKind, DeviceId};
+use super::{BlockDevice, BlockDevices, BlockKind, DeviceId, Disk};
 
 /// Something that uses a block device, or a device that stands on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,6 +157,17 @@ impl BlockDevices {
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all.dedup_by(|a, b| a.name == b.name);
         all
+    }
+
+    /// What is known of the disk that a device is or is a partition of.
+    #[must_use]
+    pub fn disk_below(&self, name: &str) -> Option<&Disk> {
+        let device = self.get(name)?;
+        match &device.kind {
+            BlockKind::Disk(disk) => Some(disk),
+            BlockKind::Partition { .. } => self.disk_below(device.slaves.first()?),
+            BlockKind::Md | BlockKind::Dm { .. } | BlockKind::Other => None,
+        }
     }
 
     /// All uses of the device and of everything on top of it. A partition by itself is no use.

@@ -33,7 +33,7 @@ pub struct ScanArray {
     pub spares: Option<u32>,
     /// `UUID=`: identity, four groups of eight digits.
     pub uuid: Option<String>,
-    /// `name=`: name in the superblock, not printed from mdadm 4.3.
+    /// `name=`: name in the superblock; mdadm 4.2 prints it, 4.4 does not.
     pub name: Option<String>,
     /// `container=`: UUID or node of the container it lies in.
     pub container: Option<String>,

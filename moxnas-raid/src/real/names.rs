@@ -19,7 +19,8 @@ pub(super) fn from_map(root: &Root) -> BTreeMap<String, String> {
     text.lines().filter_map(entry).collect()
 }
 
-/// The name that udev made a link for, from its record of the device.
+/// The name that udev made a link for, from its record of the device; or that of the superblock,
+/// in which the name of this machine goes without saying.
 pub(super) fn from_udev(root: &Root, number: (u32, u32)) -> Option<String> {
     let text = root
         .read(format!("/run/udev/data/b{}:{}", number.0, number.1))
@@ -34,10 +35,12 @@ pub(super) fn from_udev(root: &Root, number: (u32, u32)) -> Option<String> {
     };
     value("MD_DEVNAME").or_else(|| {
         let name = value("MD_NAME")?;
-        Some(
-            name.rsplit_once(':')
-                .map_or(name.clone(), |(_, name)| name.to_owned()),
-        )
+        let host = root.read("/etc/hostname").ok().flatten();
+        let own = host.as_ref().and_then(|host| {
+            let (of, name) = name.split_once(':')?;
+            (of == host.trim()).then(|| name.to_owned())
+        });
+        Some(own.unwrap_or(name))
     })
 }
 

@@ -9,7 +9,10 @@ use moxnas_core::{
 };
 
 use super::names;
-use crate::model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState};
+use crate::{
+    mdstat,
+    model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState},
+};
 
 /// All arrays, in the order of their kernel names, and what could not be read of them. An array
 /// that is damaged never hides the others.
@@ -18,6 +21,7 @@ pub fn read_arrays(
     devices: &BlockDevices,
 ) -> Result<(Vec<Array>, Vec<String>), FileError> {
     let map = names::from_map(root);
+    let progress = Progress::read(root);
     let mut arrays = Vec::new();
     let mut errors = Vec::new();
     for kernel_name in root.list("/sys/block")? {
@@ -33,6 +37,7 @@ pub fn read_arrays(
                 if let Some(name) = named.or_else(|| map.get(&kernel_name).cloned()) {
                     array.name = name;
                 }
+                progress.enter(&mut array);
                 arrays.push(array);
             }
             Ok(None) => (),
@@ -81,9 +86,10 @@ impl Folder<'_> {
             .ok_or_else(|| SysfsError::Missing(file.to_owned()))
     }
 
-    /// The first number: while an array is reshaped, some files say `4 (3)`.
+    /// The first number: while an array is reshaped, some files say `4 (3)`. Of an array that was
+    /// not started, some say nothing.
     fn number(&self, file: &str) -> Result<Option<u64>, SysfsError> {
-        let Some(text) = self.text(file)? else {
+        let Some(text) = self.text(file)?.filter(|it| !it.is_empty()) else {
             return Ok(None);
         };
         let number = text.split_whitespace().next().map(str::parse);
@@ -123,12 +129,21 @@ fn read_array(
     if state == ArrayState::Clear {
         return Ok(None);
     }
-    let level = Level::from(folder.must("level")?);
+    let metadata = metadata(&folder.must("metadata_version")?);
+    let level = level(folder.must("level")?, &metadata);
     let uuid = devices.get(kernel_name).and_then(|it| match &it.id {
         DeviceId::Md(uuid) => Some(uuid.clone()),
         _ => None,
     });
-    let slots = folder.number("raid_disks")?.unwrap_or(0);
+    let slots = match folder.number("raid_disks")? {
+        Some(slots) => slots,
+        // Without slots nothing would be missing, whoever is gone.
+        None if state.is_started() => {
+            let text = folder.must("raid_disks")?;
+            return Err(not_understood("raid_disks", &text, "a number of slots"));
+        }
+        None => 0,
+    };
     let chunk = folder.number("chunk_size")?.filter(|it| *it > 0).map(Bytes);
     let mut array = Array {
         uuid,
@@ -136,7 +151,7 @@ fn read_array(
         kernel_name: kernel_name.to_owned(),
         chunk: chunk.filter(|_| crate::geometry::has_chunks(&level)),
         level,
-        metadata: metadata(&folder.must("metadata_version")?),
+        metadata,
         sync: read_sync(folder, &state)?,
         slots: u32::try_from(slots)
             .map_err(|_| not_understood("raid_disks", &slots.to_string(), "a number of slots"))?,
@@ -153,6 +168,17 @@ fn read_array(
     };
     array.sort_members();
     Ok(Some(array))
+}
+
+/// The kernel has no word for the level of an array that was not started. Of these, containers
+/// never are, and name a format without a place in another container.
+fn level(word: String, metadata: &str) -> Level {
+    let format = metadata.strip_prefix("external:");
+    match word.as_str() {
+        "" if format.is_some_and(|it| !it.starts_with(['/', '-'])) => Level::Container,
+        "" => Level::Other("unknown".to_owned()),
+        _ => Level::from(word),
+    }
 }
 
 /// The kernel says `none` for 0.90 without persistent superblock, and versions as they are.
@@ -206,6 +232,33 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
     })
 }
 
+/// How far everything is by `/proc/mdstat`. `sync_completed` says only what members were told, which
+/// is every sixteenth of the way or every ten minutes (`md_do_sync` in md.c).
+struct Progress(mdstat::Mdstat);
+
+impl Progress {
+    /// Nothing but the progress is taken from the text, so that what cannot be read does no harm.
+    fn read(root: &Root) -> Progress {
+        let text = root.read("/proc/mdstat").ok().flatten();
+        Progress(mdstat::parse(&text.unwrap_or_default()).value)
+    }
+
+    fn enter(&self, array: &mut Array) {
+        let Some(mdstat::SyncState::Running(progress)) = self
+            .0
+            .array(&array.kernel_name)
+            .and_then(|it| Some(&it.sync.as_ref()?.state))
+        else {
+            return;
+        };
+        if let SyncState::Running { done, of, .. } = &mut array.sync
+            && of.is_some_and(|it| it.kib() == progress.total)
+        {
+            *done = Some(Bytes::from_kib(progress.done)).max(*done);
+        }
+    }
+}
+
 fn read_members(folder: &Folder<'_>, devices: &BlockDevices) -> Result<Vec<Member>, SysfsError> {
     let mut members = Vec::new();
     for entry in folder.root.list(&folder.dir)? {
@@ -219,7 +272,10 @@ fn read_members(folder: &Folder<'_>, devices: &BlockDevices) -> Result<Vec<Membe
         };
         let slot = folder.text(&format!("{entry}/slot"))?.unwrap_or_default();
         let errors = folder.number(&format!("{entry}/errors"))?.unwrap_or(0);
-        let device = devices.get(&kernel_name).map(|it| it.id.clone());
+        // The link of a member that has left is gone with it, and its name may be another's by now.
+        let is_there = folder.root.exists(format!("{}/{entry}/block", folder.dir));
+        let device = devices.get(&kernel_name).filter(|_| is_there);
+        let device = device.map(|it| it.id.clone());
         let words: Vec<&str> = state.split(',').filter(|it| !it.is_empty()).collect();
         members.push(Member {
             device: device.unwrap_or_else(|| DeviceId::Gone(kernel_name.clone())),

@@ -591,6 +591,9 @@ impl Live {
             .to_owned(),
             mismatch: (self.started && counts_missing(&it.level)).then_some(self.mismatch),
         };
+        if !self.started {
+            forget_shape(&mut array);
+        }
         array.sort_members();
         array
     }
@@ -637,6 +640,17 @@ impl LiveMember {
             flags,
             errors: 0,
         }
+    }
+}
+
+/// The kernel reads what the members remember when it starts an array, and not before.
+fn forget_shape(array: &mut Array) {
+    array.level = Level::Other("unknown".to_owned());
+    array.slots = 0;
+    array.chunk = None;
+    array.layout = 0;
+    for member in &mut array.members {
+        member.role = Role::Spare;
     }
 }
 

@@ -70,6 +70,7 @@ fn answer(request: Request) -> Result<Value> {
             content,
             mode,
         } => json(write_file(&path, &content, mode)?),
+        Request::CheckDisk { kernel_name } => json(lab_disk(&kernel_name)?),
         Request::Disks => json(guard::disks_by_serial()?),
         Request::WatchMd(watch) => json(watch_md::follow(&watch)?),
         Request::Gather { patterns } => json(gather::gather(&patterns)),

@@ -35,6 +35,8 @@ pub enum Request {
         content: String,
         mode: u32,
     },
+    /// Fails unless a test may destroy this block device. Answers `null`.
+    CheckDisk { kernel_name: String },
     /// Answers kernel names by serial, of whole disks that have one.
     Disks,
     /// Follows an array. Answers a list of [`MdSample`].
@@ -62,6 +64,23 @@ pub struct Exec {
     pub stdin: String,
     /// Then it is killed with all it started, and the request fails.
     pub timeout_s: u64,
+}
+
+impl Exec {
+    /// With an empty input, and time enough for anything but a resync.
+    pub fn new<I>(argv: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let argv = argv.into_iter().map(Into::into).collect();
+        Self {
+            argv,
+            env: BTreeMap::new(),
+            stdin: String::new(),
+            timeout_s: 180,
+        }
+    }
 }
 
 /// How a command ended and what it said; bytes that are no UTF-8 are replaced.

@@ -68,12 +68,11 @@ impl Run {
     /// Ends with the command's status.
     pub(crate) fn run(self) -> Result<ExitCode> {
         let mut machine = self.hardware.start()?;
-        let output = machine.exec_with(Exec {
-            argv: self.command,
-            env: Default::default(),
-            stdin: String::new(),
+        let exec = Exec {
             timeout_s: self.timeout,
-        })?;
+            ..Exec::new(self.command)
+        };
+        let output = machine.exec_with(exec)?;
         print(&output);
         Ok(ExitCode::from(u8::try_from(output.status).unwrap_or(255)))
     }

@@ -189,7 +189,9 @@ pub(super) const STATES: &[State] = &[
     ),
     state(
         "imsm-container-with-volume",
+        // mdmon, which systemd starts, needs them as much as mdadm.
         "export IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1
+         systemctl import-environment IMSM_NO_PLATFORM IMSM_DEVNAME_AS_SERIAL
          mdadm --create --run /dev/md/imsm0 --metadata=imsm --raid-devices=4 $S0 $S1 $S2 $S3
          slow; sleep 1
          mdadm --create --run /dev/md/volume --level=5 --raid-devices=4 --size=60M /dev/md/imsm0

@@ -30,17 +30,12 @@ impl Machine {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.exec_with(Exec {
-            argv: argv.into_iter().map(Into::into).collect(),
-            env: BTreeMap::new(),
-            stdin: String::new(),
-            timeout_s: COMMAND_PATIENCE.as_secs(),
-        })
+        self.exec_with(Exec::new(argv))
     }
 
     /// Runs a command with an environment, input and time limit of its own.
     pub fn exec_with(&mut self, exec: Exec) -> Result<Output> {
-        let what = exec.argv.join(" ");
+        let what = shown(&exec.argv);
         let patience = Duration::from_secs(exec.timeout_s);
         self.request(&Request::Exec(exec), patience)
             .with_context(|| format!("in the guest: {what}"))
@@ -53,7 +48,7 @@ impl Machine {
         I::Item: Into<String>,
     {
         let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
-        let what = argv.join(" ");
+        let what = shown(&argv);
         self.exec(argv)?
             .success()
             .with_context(|| format!("in the guest: {what}"))
@@ -186,6 +181,18 @@ impl Machine {
                     self.with_last_words(err, "the machine does not answer")
                 }
             })
+    }
+}
+
+/// The command for an error; of a long script only its end, where it says what it is about.
+fn shown(argv: &[String]) -> String {
+    const CHARACTERS_MAX: usize = 400;
+    let text = argv.join(" ");
+    let surplus = text.chars().count().saturating_sub(CHARACTERS_MAX);
+    if surplus == 0 {
+        text
+    } else {
+        format!("… {}", text.chars().skip(surplus).collect::<String>())
     }
 }
 

@@ -40,7 +40,9 @@ fn sweep() {
         let owner = name
             .strip_prefix(PREFIX)
             .and_then(|it| it.split('-').next());
-        let gone = |owner: &str| !PathBuf::from("/proc").join(owner).exists();
+        let gone = |owner: &str| {
+            owner.parse::<u32>().is_ok() && !PathBuf::from("/proc").join(owner).exists()
+        };
         if owner.is_some_and(gone) {
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -1,0 +1,133 @@
+//! Who asks: a bearer token, a process at the other end of the Unix socket, or this very process.
+
+use moxnas_app::{Actor, App, Error, Role, Via, auth::AuthError};
+use poem::{Request, RequestBody, http::header::AUTHORIZATION};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+
+use crate::{Shared, problem::Problem, server::Peer, stack::RequestId};
+
+const SCHEME: &str = "Bearer";
+
+/// In the extensions of a request that never came over a wire: the caller, as whoever made the
+/// request in this process says.
+#[derive(Clone, Debug)]
+pub struct InProcess(pub Actor);
+
+/// Who asks. Nobody at all is a caller too; what it may is not much.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// The session of its token.
+    pub session: Option<String>,
+}
+
+impl Caller {
+    fn without_session(actor: Actor) -> Caller {
+        Caller { actor, session: None }
+    }
+
+    async fn of(request: &Request, app: &App) -> Result<Caller, Error> {
+        let request_id = request.extensions().get::<RequestId>();
+        let request_id = request_id.map_or_else(String::new, ToString::to_string);
+        if let Some(InProcess(actor)) = request.extensions().get() {
+            return Ok(Caller::without_session(Actor { request_id, ..actor.clone() }));
+        }
+        let peer = request.extensions().get::<Peer>().copied();
+        let address = match peer {
+            Some(Peer::Tcp(address)) => Some(address.ip().to_string()),
+            _ => None,
+        };
+        // A token that was shown is what counts, on the socket too.
+        if let Some(token) = bearer(request)? {
+            let identity = app.auth.authenticate(token).await?;
+            let actor = identity.actor(address, request_id);
+            return Ok(Caller { actor, session: Some(identity.session) });
+        }
+        Ok(Caller::without_session(match peer {
+            Some(Peer::Unix { uid, .. }) if is_owner(uid) => Actor {
+                name: if uid == 0 { "root".to_owned() } else { format!("uid-{uid}") },
+                role: Some(Role::Admin),
+                via: Via::Socket { uid },
+                address: None,
+                request_id,
+            },
+            _ => Actor { address, ..Actor::nobody(request_id) },
+        }))
+    }
+}
+
+/// Root, and whoever runs the service: both can do anything to it already.
+fn is_owner(uid: u32) -> bool {
+    uid == 0 || uid == nix::unistd::geteuid().as_raw()
+}
+
+fn bearer(request: &Request) -> Result<Option<&str>, Error> {
+    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|it| {
+        let (scheme, token) = it.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    // Another scheme, such as a name and password, is no login here.
+    token.map(Some).ok_or(Error::Auth(AuthError::SessionEnded))
+}
+
+impl<'a> ApiExtractor<'a> for Caller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some(
+                "The token of POST /api/auth/login. Root on the Unix socket needs none.",
+            ),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(SCHEME, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Caller> {
+        let app: &Shared = request.data().expect("the endpoint was made with an app");
+        Ok(Caller::of(request, app).await.map_err(Problem::from)?)
+    }
+}
+
+/// Who asks, where no login is needed: it is not in the document, and a stale token does no harm.
+#[derive(Clone, Debug)]
+pub struct Anybody(pub Actor);
+
+impl<'a> ApiExtractor<'a> for Anybody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Anybody> {
+        let app: &Shared = request.data().expect("the endpoint was made with an app");
+        let request_id = request.extensions().get::<RequestId>();
+        let nobody = || Actor::nobody(request_id.map_or_else(String::new, ToString::to_string));
+        let caller = Caller::of(request, app).await;
+        Ok(Anybody(caller.map_or_else(|_| nobody(), |it| it.actor)))
+    }
+}

@@ -1,0 +1,38 @@
+//! Pages of lists as text, made once for each look at the machine.
+
+use std::{collections::BTreeMap, sync::Mutex, time::SystemTime};
+
+use bytes::Bytes;
+use moxnas_app::Seen;
+
+use crate::routes::Page;
+
+/// Somebody who asks for ever other pages must not fill the memory.
+const KEPT: usize = 64;
+
+/// The pages of the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Pages(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    of: Option<SystemTime>,
+    pages: BTreeMap<(&'static str, Page), Bytes>,
+}
+
+impl Pages {
+    pub(crate) fn get(
+        &self,
+        list: &'static str,
+        page: &Page,
+        seen: &Seen,
+        make: impl FnOnce() -> Bytes,
+    ) -> Bytes {
+        let key = (list, page.clone());
+        let mut kept = self.0.lock().expect("no holder of this lock panics");
+        if kept.of != Some(seen.as_of) || kept.pages.len() >= KEPT {
+            *kept = Kept { of: Some(seen.as_of), pages: BTreeMap::new() };
+        }
+        kept.pages.entry(key).or_insert_with(make).clone()
+    }
+}

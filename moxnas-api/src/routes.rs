@@ -1,0 +1,103 @@
+//! The paths: four-line handlers, one noun a file. Everything they know is how to get from the
+//! wire to an operation and back.
+
+pub mod arrays;
+pub mod auth;
+pub mod disks;
+pub mod events;
+pub mod plans;
+pub mod simulation;
+pub mod system;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use moxnas_app::{App, Seen, operation::Terms};
+use poem_openapi::{Tags, types::ToJSON};
+
+use crate::{
+    Shared,
+    cached::{Cached, JsonBytes},
+    problem::{Answer, Problem},
+};
+
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// Who may, and for how long
+    Auth,
+    /// What machine this is, and how it is
+    System,
+    /// Whole disks and what is on them
+    Disks,
+    /// md arrays and their members
+    Arrays,
+    /// What would be done, before it is done
+    Plans,
+    /// What happens
+    Events,
+    /// Breaking a simulated machine, and moving its time
+    Simulation,
+}
+
+/// How many items a page has if the caller does not say.
+const PAGE: usize = 100;
+/// How many items a page may have.
+const PAGE_MAX: usize = 1000;
+
+/// Which part of a list the caller wants.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Page {
+    limit: usize,
+    cursor: Option<String>,
+}
+
+impl Page {
+    fn new(limit: Option<usize>, cursor: Option<String>) -> Answer<Page> {
+        match limit.unwrap_or(PAGE) {
+            limit @ 1..=PAGE_MAX => Ok(Page { limit, cursor }),
+            _ => Err(Problem::invalid(format!("`limit` is from 1 to {PAGE_MAX}"))
+                .field("limit", format!("from 1 to {PAGE_MAX}"))),
+        }
+    }
+
+    /// The items of the page, and where the next one begins. The cursor is the key of the last
+    /// item, so that what comes and goes meanwhile neither doubles nor hides the others.
+    fn cut<T>(&self, mut all: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        all.sort_by_cached_key(&key);
+        let after = |it: &T| self.cursor.as_ref().is_none_or(|cursor| key(it) > *cursor);
+        let mut items: Vec<T> = all.into_iter().filter(after).collect();
+        let is_cut = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = items.last().filter(|_| is_cut).map(&key);
+        (items, next)
+    }
+}
+
+/// The last look, or a new one if the caller insists.
+async fn look(app: &Arc<App>, fresh: Option<bool>) -> Answer<()> {
+    if fresh == Some(true) {
+        app.look().await?;
+    }
+    Ok(())
+}
+
+/// The page of a list, made once a look.
+fn page<T: ToJSON>(
+    app: &Shared,
+    list: &'static str,
+    page: &Page,
+    seen: &Seen,
+    make: impl FnOnce() -> T,
+) -> Cached<T> {
+    let make = || Bytes::from(make().to_json_string());
+    Cached::whole(JsonBytes::new(app.pages.get(list, page, seen, make)))
+}
+
+fn terms(confirm: Option<String>, if_match: Option<String>) -> Answer<Terms> {
+    let bad = |err: moxnas_core::plan::BadFingerprint| {
+        Problem::invalid(format!("X-Confirm-Plan: {err}")).field("X-Confirm-Plan", err.to_string())
+    };
+    let confirm = confirm.map(|it| it.parse().map_err(bad)).transpose()?;
+    Ok(Terms { confirm, if_match })
+}

@@ -1,0 +1,342 @@
+//! md arrays.
+
+use moxnas_app::ops::arrays::{
+    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGet, ArrayList, ArrayStop, MemberAdd, MemberFail,
+    MemberRemove, MemberReplace, RaidStatus,
+};
+use moxnas_app::{Change, Seen};
+use poem::web::Data;
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Header, Path, Query},
+    payload::Json,
+};
+
+use super::{Page, Tag, look, page, terms};
+use crate::{
+    Shared,
+    cached::{Cached, ETag, JsonBytes},
+    caller::Caller,
+    input::Input,
+    problem::{Answer, Problem},
+    wire::arrays as wire,
+};
+
+/// md arrays.
+pub(crate) struct Arrays;
+
+/// A new array.
+#[derive(ApiResponse)]
+pub(crate) enum Created {
+    /// It is there, and may still be filled in the background
+    #[oai(status = 201)]
+    Created(
+        Json<wire::Array>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+        /// For `If-Match`
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// Nothing to say.
+#[derive(ApiResponse)]
+pub(crate) enum Done {
+    /// It is gone
+    #[oai(status = 204)]
+    Done,
+}
+
+/// Make a change and show the array it was made to.
+async fn change<C>(
+    app: &Shared,
+    caller: Caller,
+    change: C,
+    confirm: Header<Option<String>>,
+    if_match: Header<Option<String>>,
+) -> Answer<Json<wire::Array>>
+where
+    C: Change,
+    C::Output: Into<wire::Array>,
+{
+    let terms = terms(confirm.0, if_match.0)?;
+    Ok(Json(app.change(&caller.actor, change, terms).await?.into()))
+}
+
+#[OpenApi(prefix_path = "/storage/arrays", tag = "Tag::Arrays")]
+impl Arrays {
+    /// List all arrays
+    #[oai(path = "/", method = "get", operation_id = "array_list")]
+    async fn list(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// How many at most, 1 to 1000; 100 if left out
+        limit: Query<Option<usize>>,
+        /// `next` of the page before
+        cursor: Query<Option<String>>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Cached<wire::ArrayPage>> {
+        let wanted = Page::new(limit.0, cursor.0)?;
+        look(&app, fresh.0).await?;
+        let seen = app.call(&caller.actor, ArrayList).await?.seen;
+        Ok(page(&app, "arrays", &wanted, &seen, || {
+            let all: Vec<_> = seen.raid.arrays.iter().collect();
+            let (items, next) = wanted.cut(all, |it| it.name.clone());
+            wire::ArrayPage {
+                items: items.into_iter().map(|it| wire::Array::new(it, &seen)).collect(),
+                next,
+                as_of: crate::wire::timestamp(seen.as_of),
+                errors: seen.raid.errors.clone(),
+            }
+        }))
+    }
+
+    /// Create an array
+    ///
+    /// All data on the devices is lost, so the plan has to be confirmed: without `X-Confirm-Plan`
+    /// the answer is 428 with the plan.
+    #[oai(path = "/", method = "post", operation_id = "array_create")]
+    async fn create(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::CreateArray>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Created> {
+        let wish = ArrayCreate::try_from(body.0).map_err(bad_name)?;
+        let made = app.change(&caller.actor, wish, terms(confirm.0, None)?).await?;
+        let tag = Seen::array_etag(&made.array);
+        let location = format!("/api/storage/arrays/{}", made.array.name);
+        Ok(Created::Created(Json(made.into()), location, tag))
+    }
+
+    /// Show an array
+    ///
+    /// The `ETag` is over its configuration: it does not change with progress or health.
+    #[oai(path = "/:array", method = "get", operation_id = "array_get")]
+    async fn get(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Cached<wire::Array>> {
+        look(&app, fresh.0).await?;
+        let found = app.call(&caller.actor, ArrayGet { array: array.0 }).await?;
+        let tag = ETag::quoted(&Seen::array_etag(&found.array));
+        Ok(Cached::new(JsonBytes::of(&wire::Array::from(found)), tag))
+    }
+
+    /// Delete an array
+    ///
+    /// Unmounts nothing and is refused while the array is in use. Its data is lost: the plan has
+    /// to be confirmed.
+    #[oai(path = "/:array", method = "delete", operation_id = "array_delete")]
+    async fn delete(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Done> {
+        let terms = terms(confirm.0, if_match.0)?;
+        app.change(&caller.actor, ArrayDelete { array: array.0 }, terms).await?;
+        Ok(Done::Done)
+    }
+
+    /// Stop an array
+    ///
+    /// Its members keep everything; it can be assembled again.
+    #[oai(path = "/:array/stop", method = "post", operation_id = "array_stop")]
+    async fn stop(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Done> {
+        let terms = terms(confirm.0, if_match.0)?;
+        app.change(&caller.actor, ArrayStop { array: array.0 }, terms).await?;
+        Ok(Done::Done)
+    }
+
+    /// Start an array that is stopped, or was started in part
+    #[oai(path = "/assemble", method = "post", operation_id = "array_assemble")]
+    async fn assemble(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::AssembleArray>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = ArrayAssemble { array: body.0.array };
+        change(&app, caller, wish, confirm, if_match).await
+    }
+
+    /// Begin or end a check or a repair
+    ///
+    /// The answer comes at once; `sync` of the array shows how far it is.
+    #[oai(path = "/:array/scrub", method = "post", operation_id = "array_scrub")]
+    async fn scrub(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        body: Input<wire::ScrubArray>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        change(&app, caller, body.0.of(array.0), confirm, if_match).await
+    }
+
+    /// Add a device to an array
+    ///
+    /// It fills an empty slot at once, or waits as a spare. All data on it is lost: the plan has to
+    /// be confirmed.
+    #[oai(path = "/:array/members", method = "post", operation_id = "member_add")]
+    async fn add(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        body: Input<wire::AddMember>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = MemberAdd { array: array.0, device: body.0.device };
+        change(&app, caller, wish, confirm, if_match).await
+    }
+
+    /// Remove a faulty member or a spare
+    #[oai(path = "/:array/members/:device", method = "delete", operation_id = "member_remove")]
+    async fn remove(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// The member, by id, serial number or kernel name
+        device: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = MemberRemove { array: array.0, device: device.0 };
+        change(&app, caller, wish, confirm, if_match).await
+    }
+
+    /// Mark a member as faulty
+    ///
+    /// Refused where the data would not be complete any more. It lowers redundancy: the plan has
+    /// to be confirmed.
+    #[oai(path = "/:array/members/:device/fail", method = "post", operation_id = "member_fail")]
+    async fn fail(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// The member, by id, serial number or kernel name
+        device: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = MemberFail { array: array.0, device: device.0 };
+        change(&app, caller, wish, confirm, if_match).await
+    }
+
+    /// Replace a member
+    ///
+    /// A member that works stays until the new one is filled, so that redundancy is kept.
+    #[oai(
+        path = "/:array/members/:device/replace",
+        method = "post",
+        operation_id = "member_replace"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
+    async fn replace(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// The member, by id, serial number or kernel name
+        device: Path<String>,
+        body: Input<wire::ReplaceMember>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = MemberReplace { array: array.0, device: device.0, with: body.0.with };
+        change(&app, caller, wish, confirm, if_match).await
+    }
+}
+
+/// The words of the earlier systems.
+pub(crate) struct Status;
+
+#[OpenApi(prefix_path = "/system/raid", tag = "Tag::Arrays")]
+impl Status {
+    /// Show all arrays in the words of the earlier systems
+    #[oai(path = "/status", method = "get", operation_id = "raid_status")]
+    async fn status(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Json<wire::RaidStatus>> {
+        look(&app, fresh.0).await?;
+        let seen = app.call(&caller.actor, RaidStatus).await?.seen;
+        Ok(Json(wire::RaidStatus::new(&seen)))
+    }
+}
+
+pub(super) fn bad_name(err: moxnas_core::names::BadName) -> Problem {
+    Problem::invalid(err.to_string()).field("name", err.why.to_string())
+}

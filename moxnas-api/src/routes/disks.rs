@@ -1,0 +1,65 @@
+//! Disks.
+
+use moxnas_app::ops::disks::{DiskGet, DiskList};
+use poem::web::Data;
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+
+use super::{Page, Tag, look, page};
+use crate::{
+    Shared, cached::Cached, caller::Caller, problem::Answer, wire::disks as wire,
+};
+
+/// Disks.
+pub(crate) struct Disks;
+
+#[OpenApi(prefix_path = "/storage/disks", tag = "Tag::Disks")]
+impl Disks {
+    /// List all disks
+    #[oai(path = "/", method = "get", operation_id = "disk_list")]
+    async fn list(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// How many at most, 1 to 1000; 100 if left out
+        limit: Query<Option<usize>>,
+        /// `next` of the page before
+        cursor: Query<Option<String>>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Cached<wire::DiskPage>> {
+        let wanted = Page::new(limit.0, cursor.0)?;
+        look(&app, fresh.0).await?;
+        let seen = app.call(&caller.actor, DiskList).await?.seen;
+        Ok(page(&app, "disks", &wanted, &seen, || {
+            let all: Vec<_> = seen.raid.devices.disks().collect();
+            // Two disks that claim one id are still two.
+            let (items, next) = wanted.cut(all, |it| format!("{} {}", it.id, it.name));
+            wire::DiskPage {
+                items: items.into_iter().map(|it| wire::Disk::new(it, &seen)).collect(),
+                next,
+                as_of: crate::wire::timestamp(seen.as_of),
+                errors: seen.raid.devices.errors.clone(),
+            }
+        }))
+    }
+
+    /// Show a disk
+    #[oai(path = "/:disk", method = "get", operation_id = "disk_get")]
+    async fn get(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Id, serial number or kernel name
+        disk: Path<String>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Json<wire::Disk>> {
+        look(&app, fresh.0).await?;
+        let found = app.call(&caller.actor, DiskGet { disk: disk.0 }).await?;
+        Ok(Json(found.into()))
+    }
+}

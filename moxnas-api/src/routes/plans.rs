@@ -1,0 +1,147 @@
+//! Plans: any change, without making it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use moxnas_app::{
+    Actor, App, Change, Operation,
+    ops::arrays::{
+        ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
+        MemberRemove, MemberReplace,
+    },
+};
+use poem::web::Data;
+use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
+use serde_json::Value;
+
+use super::{Tag, arrays::bad_name};
+use crate::{
+    Shared,
+    caller::Caller,
+    input::{Input, parse},
+    problem::{Answer, Problem},
+    wire::{
+        arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
+        plans as wire,
+    },
+};
+
+/// Plans.
+pub(crate) struct Plans;
+
+#[OpenApi(tag = "Tag::Plans")]
+impl Plans {
+    /// Plan a change without making it
+    ///
+    /// Takes the path parameters and the body of the operation itself, and answers what would be
+    /// done. Needs the role that the operation needs.
+    #[oai(path = "/plans", method = "post", operation_id = "plan_create")]
+    async fn create(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::PlanRequest>,
+    ) -> Answer<Json<wire::Plan>> {
+        let wish = Wish { path: body.0.path, body: body.0.body };
+        plan(&app, &caller.actor, &body.0.operation, wish).await.map(Json)
+    }
+}
+
+/// What the operation itself would be given.
+struct Wish {
+    path: BTreeMap<String, String>,
+    body: Option<Value>,
+}
+
+impl Wish {
+    fn path(&mut self, name: &str) -> Answer<String> {
+        let required = || Problem::invalid(format!("`path.{name}` is required"));
+        self.path.remove(name).ok_or_else(|| required().field(format!("path.{name}"), "required"))
+    }
+
+    fn body<T: ParseFromJSON>(&mut self) -> Answer<T> {
+        parse(self.body.take().unwrap_or(Value::Null))
+    }
+
+    /// What was given and not asked for is a mistake that would go unnoticed.
+    fn is_used_up(&self) -> Answer<()> {
+        if let Some(name) = self.path.keys().next() {
+            let problem = Problem::invalid(format!("the operation has no parameter `{name}`"));
+            return Err(problem.field(format!("path.{name}"), "unknown"));
+        }
+        match &self.body {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(Problem::invalid("the operation has no body").field("body", "unknown")),
+        }
+    }
+}
+
+async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Answer<wire::Plan> {
+    let mut it = wish;
+    match operation {
+        ArrayCreate::NAME => {
+            let change = ArrayCreate::try_from(it.body::<CreateArray>()?).map_err(bad_name)?;
+            done(app, actor, it, change).await
+        }
+        ArrayDelete::NAME => {
+            let change = ArrayDelete { array: it.path("array")? };
+            done(app, actor, it, change).await
+        }
+        ArrayStop::NAME => {
+            let change = ArrayStop { array: it.path("array")? };
+            done(app, actor, it, change).await
+        }
+        ArrayAssemble::NAME => {
+            let change = ArrayAssemble { array: it.body::<AssembleArray>()?.array };
+            done(app, actor, it, change).await
+        }
+        ArrayScrub::NAME => {
+            let array = it.path("array")?;
+            let change = it.body::<ScrubArray>()?.of(array);
+            done(app, actor, it, change).await
+        }
+        MemberAdd::NAME => {
+            let array = it.path("array")?;
+            let change = MemberAdd { array, device: it.body::<AddMember>()?.device };
+            done(app, actor, it, change).await
+        }
+        MemberFail::NAME => {
+            let change = MemberFail { array: it.path("array")?, device: it.path("device")? };
+            done(app, actor, it, change).await
+        }
+        MemberRemove::NAME => {
+            let change = MemberRemove { array: it.path("array")?, device: it.path("device")? };
+            done(app, actor, it, change).await
+        }
+        MemberReplace::NAME => {
+            let (array, device) = (it.path("array")?, it.path("device")?);
+            let with = it.body::<ReplaceMember>()?.with;
+            done(app, actor, it, MemberReplace { array, device, with }).await
+        }
+        other => Err(Problem::invalid(format!("there is no change {other:?} to plan"))
+            .field("operation", "unknown")
+            .hint(format!("one of {}", PLANNED.join(", ")))),
+    }
+}
+
+/// The operations that can be planned.
+pub const PLANNED: [&str; 9] = [
+    ArrayAssemble::NAME,
+    ArrayCreate::NAME,
+    ArrayDelete::NAME,
+    ArrayScrub::NAME,
+    ArrayStop::NAME,
+    MemberAdd::NAME,
+    MemberFail::NAME,
+    MemberRemove::NAME,
+    MemberReplace::NAME,
+];
+
+async fn done<C: Change>(
+    app: &Arc<App>,
+    actor: &Actor,
+    wish: Wish,
+    change: C,
+) -> Answer<wire::Plan> {
+    wish.is_used_up()?;
+    Ok(app.plan(actor, &change).await?.into())
+}

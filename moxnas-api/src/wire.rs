@@ -1,0 +1,24 @@
+//! What goes over the wire: the types of requests and answers, for REST and for the command line.
+//!
+//! They are apart from the types inside on purpose. The inside stays free to change, and every
+//! change of the outside shows in the committed `openapi.json`.
+
+pub mod arrays;
+pub mod auth;
+pub mod disks;
+pub mod events;
+pub mod plans;
+pub mod simulation;
+pub mod system;
+
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+
+/// A point in time as the wire has it: UTC, whole milliseconds.
+#[must_use]
+pub fn timestamp(at: SystemTime) -> OffsetDateTime {
+    let at = OffsetDateTime::from(at);
+    let millis = at.millisecond();
+    at.replace_nanosecond(u32::from(millis) * 1_000_000).unwrap_or(at)
+}

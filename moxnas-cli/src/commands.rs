@@ -1,0 +1,175 @@
+//! What each command does: turn words into a request, and the answer into text.
+
+mod arrays;
+mod decode;
+mod doctor;
+mod login;
+mod paper;
+mod serve;
+
+use moxnas_api::wire::{
+    disks::{Disk, DiskPage},
+    simulation::{Advance, Fault, Simulation},
+};
+use poem::http::Method;
+use poem_openapi::types::{ParseFromJSON, ToJSON};
+use serde_json::Value;
+
+use crate::{
+    cli::{Cli, DiskVerb, Global, Noun, SimVerb, SystemVerb},
+    failure::Failure,
+    print::Printer,
+    transport::{Ask, Transport, segment},
+};
+
+/// Run a command.
+pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
+    let Cli { global, noun } = cli;
+    match noun {
+        Noun::Serve(serve) => serve::serve(&global, serve, printer).await,
+        Noun::Decode(verb) => decode::decode(&verb, printer),
+        Noun::Completions { shell } => paper::completions(shell, printer),
+        Noun::Man { dir } => paper::man(dir.as_deref(), printer),
+        Noun::Doctor => doctor::doctor(&global, printer),
+        Noun::Logout => login::logout(&global).await,
+        Noun::Login(login) => login::login(&global, login, printer).await,
+        Noun::User(verb) => login::user(&global, verb, printer).await,
+        Noun::Disk(verb) => {
+            let transport = Transport::open(&global).await?;
+            told(&transport, printer, disk(&transport, verb, printer).await)
+        }
+        Noun::Array(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = arrays::array(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::System(verb) => {
+            let transport = Transport::open(&global).await?;
+            told(&transport, printer, system(&transport, verb, printer).await)
+        }
+        Noun::Sim(verb) => {
+            let transport = Transport::open(&global).await?;
+            told(&transport, printer, sim(&transport, &global, verb, printer).await)
+        }
+    }
+}
+
+/// Whatever came of it: if the machine is simulated, say so.
+fn told(
+    transport: &Transport,
+    printer: &Printer,
+    done: Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let Some(scenario) = transport.simulated() {
+        printer.simulated(&scenario);
+    }
+    done
+}
+
+/// The items of all pages of a list, as one page without a next one.
+async fn all_pages(transport: &Transport, path: &str) -> Result<String, Failure> {
+    let broken = || Failure::Broken("the answer is no page of a list".to_owned());
+    let mut whole: Option<Value> = None;
+    let mut cursor = String::new();
+    loop {
+        let text = transport.raw(&Ask::get(format!("{path}?limit=1000{cursor}"))).await?;
+        let mut page: Value = serde_json::from_str(&text).map_err(|_| broken())?;
+        let next = page.as_object_mut().and_then(|it| it.remove("next"));
+        match &mut whole {
+            None => whole = Some(page),
+            Some(whole) => {
+                let more = page.get_mut("items").map(Value::take);
+                let items = whole.get_mut("items").and_then(Value::as_array_mut);
+                match (items, more) {
+                    (Some(items), Some(Value::Array(more))) => items.extend(more),
+                    _ => return Err(broken()),
+                }
+            }
+        }
+        match next.as_ref().and_then(Value::as_str) {
+            Some(next) => cursor = format!("&cursor={}", segment(next)),
+            None => return Ok(whole.unwrap_or_default().to_string()),
+        }
+    }
+}
+
+/// An answer that must be what the interface promises.
+fn parse<T: ParseFromJSON>(text: &str) -> Result<T, Failure> {
+    let not = |err: poem_openapi::types::ParseError<T>| {
+        Failure::Broken(format!("the answer is not understood: {}", err.message()))
+    };
+    T::parse_from_json_string(text).map_err(not)
+}
+
+async fn disk(transport: &Transport, verb: DiskVerb, printer: &Printer) -> Result<(), Failure> {
+    let (text, is_list) = match verb {
+        DiskVerb::List => (all_pages(transport, "/api/storage/disks").await?, true),
+        DiskVerb::Show { disk } => {
+            let path = format!("/api/storage/disks/{}", segment(name_of(&disk)));
+            (transport.raw(&Ask::get(path)).await?, false)
+        }
+    };
+    match is_list {
+        _ if printer.is_json() => printer.json(&text),
+        true => printer.disks(&parse::<DiskPage>(&text)?),
+        false => printer.disk(&parse::<Disk>(&text)?),
+    }
+    Ok(())
+}
+
+/// A path below `/dev` in a URL would be several parts; its last one names the same device.
+fn name_of(device: &str) -> &str {
+    match device.strip_prefix("/dev/") {
+        Some(rest) => rest.rsplit('/').next().unwrap_or(rest),
+        None => device,
+    }
+}
+
+async fn system(transport: &Transport, verb: SystemVerb, printer: &Printer) -> Result<(), Failure> {
+    let path = match verb {
+        SystemVerb::Health => "/api/system/health/detailed",
+        SystemVerb::Info => "/api/system/info",
+    };
+    show(&transport.raw(&Ask::get(path)).await?, printer)
+}
+
+/// A result that has no table of its own.
+fn show(text: &str, printer: &Printer) -> Result<(), Failure> {
+    if printer.is_json() {
+        printer.json(text);
+        return Ok(());
+    }
+    let broken = |err| Failure::Broken(format!("the answer is no JSON: {err}"));
+    printer.outline(&serde_json::from_str(text).map_err(broken)?);
+    Ok(())
+}
+
+async fn sim(
+    transport: &Transport,
+    global: &Global,
+    verb: SimVerb,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let ask = match verb {
+        SimVerb::Show => Ask::get("/api/sim"),
+        SimVerb::Advance { time } => {
+            Ask::with_body(Method::POST, "/api/sim/clock", &Advance { seconds: time })
+        }
+        SimVerb::Fault { kind, serial, device, size, signature, step } => {
+            let fault = Fault { kind, serial, device, size_bytes: size, signature, step };
+            Ask::with_body(Method::POST, "/api/sim/faults", &fault)
+        }
+    };
+    let answer = transport.raw(&ask).await;
+    let text = answer.map_err(|failure| match failure {
+        // A real service has no such path at all.
+        Failure::Problem(problem) if problem.status == 404 && problem.operation.is_none() => {
+            Failure::with_hint("this machine is not simulated", "start one: moxnas serve --sim")
+        }
+        other => other,
+    })?;
+    if global.sim.is_some() {
+        printer.note("this simulated machine ends with the command; `moxnas serve --sim` stays");
+    }
+    show(&parse::<Simulation>(&text)?.to_json_string(), printer)
+}

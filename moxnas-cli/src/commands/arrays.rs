@@ -1,0 +1,119 @@
+//! Arrays.
+
+use std::collections::BTreeMap;
+
+use moxnas_api::wire::{
+    arrays::{Array, ArrayPage},
+    plans::PlanRequest,
+};
+use poem::http::Method;
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
+
+use super::{all_pages, name_of, parse};
+use crate::{
+    cli::{ArrayVerb, Global, MemberName},
+    confirm::{Outcome, Wish, carry_out},
+    failure::Failure,
+    print::Printer,
+    transport::{Ask, Transport, segment},
+};
+
+const ARRAYS: &str = "/api/storage/arrays";
+
+pub(super) async fn array(
+    transport: &Transport,
+    global: &Global,
+    verb: ArrayVerb,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let wish = match verb {
+        ArrayVerb::List => {
+            let text = all_pages(transport, ARRAYS).await?;
+            match printer.is_json() {
+                true => printer.json(&text),
+                false => printer.arrays(&parse::<ArrayPage>(&text)?),
+            }
+            return Ok(());
+        }
+        ArrayVerb::Show(it) => {
+            let text = transport.raw(&Ask::get(path(&it.array, ""))).await?;
+            return shown(&text, printer);
+        }
+        ArrayVerb::Create(body) => {
+            wish("array_create", Method::POST, ARRAYS.to_owned(), &[], body.to_json())
+        }
+        ArrayVerb::Delete(it) => {
+            let at = path(&it.array, "");
+            wish("array_delete", Method::DELETE, at, &[("array", &it.array)], None)
+        }
+        ArrayVerb::Stop(it) => {
+            let at = path(&it.array, "/stop");
+            wish("array_stop", Method::POST, at, &[("array", &it.array)], None)
+        }
+        ArrayVerb::Assemble(body) => {
+            let at = format!("{ARRAYS}/assemble");
+            wish("array_assemble", Method::POST, at, &[], body.to_json())
+        }
+        ArrayVerb::Add { array, body } => {
+            let at = path(&array.array, "/members");
+            wish("member_add", Method::POST, at, &[("array", &array.array)], body.to_json())
+        }
+        ArrayVerb::Fail(it) => member("member_fail", Method::POST, &it, "/fail", None),
+        ArrayVerb::Remove(it) => member("member_remove", Method::DELETE, &it, "", None),
+        ArrayVerb::Replace { member: it, body } => {
+            member("member_replace", Method::POST, &it, "/replace", body.to_json())
+        }
+        ArrayVerb::Scrub { array, body } => {
+            let at = path(&array.array, "/scrub");
+            wish("array_scrub", Method::POST, at, &[("array", &array.array)], body.to_json())
+        }
+    };
+    match carry_out(transport, global, printer, wish).await? {
+        Outcome::Planned => Ok(()),
+        Outcome::Done(text) if text.is_empty() => {
+            printer.note("done");
+            Ok(())
+        }
+        Outcome::Done(text) => shown(&text, printer),
+    }
+}
+
+fn shown(text: &str, printer: &Printer) -> Result<(), Failure> {
+    match printer.is_json() {
+        true => printer.json(text),
+        false => printer.array(&parse::<Array>(text)?),
+    }
+    Ok(())
+}
+
+fn path(array: &str, rest: &str) -> String {
+    format!("{ARRAYS}/{}{rest}", segment(name_of(array)))
+}
+
+fn member(
+    operation: &str,
+    method: Method,
+    it: &MemberName,
+    rest: &str,
+    body: Option<Value>,
+) -> Wish {
+    let device = name_of(&it.device);
+    let at = path(&it.array, &format!("/members/{}{rest}", segment(device)));
+    wish(operation, method, at, &[("array", &it.array), ("device", device)], body)
+}
+
+fn wish(
+    operation: &str,
+    method: Method,
+    at: String,
+    parameters: &[(&str, &str)],
+    body: Option<Value>,
+) -> Wish {
+    let parameter = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let path: BTreeMap<String, String> = parameters.iter().map(parameter).collect();
+    Wish {
+        ask: Ask { body: body.clone(), ..Ask::bare(method, at) },
+        plan: PlanRequest { operation: operation.to_owned(), path, body },
+    }
+}

@@ -1,0 +1,80 @@
+//! Logins: sessions with a service, and passwords on the machine itself.
+
+use std::io::{IsTerminal, Read};
+
+use moxnas_api::wire::auth::{Login as Body, NewPassword, Tokens};
+use poem::http::Method;
+
+use crate::{
+    cli::{Global, Login, UserVerb},
+    failure::Failure,
+    print::Printer,
+    session::Session,
+    transport::{Ask, Transport, segment},
+};
+
+pub(super) async fn login(
+    global: &Global,
+    login: Login,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let transport = Transport::open(global).await?;
+    let server = transport.server().map(str::to_owned).ok_or_else(|| {
+        Failure::with_hint(
+            "there is nothing to log in to: this command needs no login",
+            "name the service: moxnas --server http://127.0.0.1:8000 login",
+        )
+    })?;
+    let password = password(&format!("Password of {} at {server}: ", login.username), login.password_stdin)?;
+    let body = Body { username: login.username, password };
+    let ask = Ask::with_body(Method::POST, "/api/auth/login", &body);
+    let tokens: Tokens = transport.send(&ask).await?;
+    let Tokens { token, refresh_token, user, .. } = tokens;
+    let session = Session { server, token, refresh_token };
+    session.keep().map_err(|err| Failure::Broken(format!("the session is not kept: {err}")))?;
+    printer.note(&format!("logged in as {} at {}", user.username, session.server));
+    Ok(())
+}
+
+pub(super) async fn logout(global: &Global) -> Result<(), Failure> {
+    let transport = Transport::open(global).await?;
+    if transport.server().is_some() {
+        transport.raw(&Ask::bare(Method::POST, "/api/auth/logout")).await?;
+    }
+    Session::forget().map_err(|err| Failure::Broken(format!("the session is still kept: {err}")))
+}
+
+pub(super) async fn user(
+    global: &Global,
+    verb: UserVerb,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let UserVerb::Passwd { username, password_stdin } = verb;
+    let transport = Transport::open(global).await?;
+    let new = password(&format!("New password of {username}: "), password_stdin)?;
+    if !password_stdin && new != password("Once more: ", false)? {
+        return Err(Failure::refused("the two differ, nothing was changed"));
+    }
+    let path = format!("/api/users/{}/password", segment(&username));
+    let ask = Ask::with_body(Method::PUT, path, &NewPassword { password: new });
+    transport.raw(&ask).await?;
+    printer.note(&format!("{username} has another password, all its sessions have ended"));
+    Ok(())
+}
+
+/// From the terminal without showing it, or the first line of the standard input.
+fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
+    let unread = |err: std::io::Error| Failure::Broken(format!("no password was read: {err}"));
+    if from_stdin {
+        let mut text = String::new();
+        std::io::stdin().take(4096).read_to_string(&mut text).map_err(unread)?;
+        return Ok(text.lines().next().unwrap_or_default().to_owned());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::with_hint(
+            "there is no terminal to ask for the password",
+            "send it to the standard input, with --password-stdin",
+        ));
+    }
+    rpassword::prompt_password(prompt).map_err(unread)
+}

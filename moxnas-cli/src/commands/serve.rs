@@ -1,0 +1,180 @@
+//! The service.
+
+use std::{
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use moxnas_api::server::{Limits, Server, tls::TlsConfig};
+use moxnas_app::{
+    App,
+    auth::{FirstStart, Secret, Terminal},
+    scenario::Scenario,
+    settings::{ConfigFile, DATA_DIR, LISTEN, LOCK, Right, SOCKET, Settings},
+    store::DatabaseUrl,
+};
+use moxnas_core::chain::chain;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    cli::{Global, Serve},
+    failure::Failure,
+    print::Printer,
+};
+
+/// Where and how to listen.
+struct Doors {
+    listen: SocketAddr,
+    tls: Option<TlsConfig>,
+    socket: Option<PathBuf>,
+}
+
+pub(super) async fn serve(
+    global: &Global,
+    serve: Serve,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_env("MOXNAS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let file = ConfigFile::read(serve.config.as_deref()).map_err(refused)?;
+    let settings = settings(global, &serve, &file)?;
+    let doors = doors(global, &serve, &file)?;
+
+    let mut server = Server::new(Limits::default());
+    let bound = match doors.tls {
+        Some(tls) => server.bind_tls(doors.listen, tls).await,
+        None => server.bind_tcp(doors.listen).await,
+    };
+    bound.map_err(refused)?;
+    if let Some(socket) = &doors.socket {
+        prepare(socket)?;
+        server.bind_unix(socket, 0o600).map_err(refused)?;
+    }
+    let app = App::start(&settings).await.map_err(|err| Failure::Broken(chain(&err)))?;
+    welcome(&app, &settings, printer).await?;
+    let scheme = if serve.tls_cert.is_some() || file.tls_cert.is_some() { "https" } else { "http" };
+    for address in &server.listening().tcp {
+        printer.line(&format!("listening on {scheme}://{address}, documentation at {scheme}://{address}/api/docs"));
+    }
+    for socket in &server.listening().unix {
+        printer.line(&format!("listening on {}", socket.display()));
+    }
+    server.run(moxnas_api::endpoint(app), stop()).await;
+    Ok(())
+}
+
+fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Settings, Failure> {
+    let admin_password = env("MOXNAS_ADMIN_PASSWORD").map(Secret::from);
+    let data_dir = serve.data_dir.clone().or_else(|| env("MOXNAS_DATA_DIR").map(PathBuf::from));
+    let url = env("DATABASE_URL").or_else(|| file.database_url.clone());
+    let url = url.map(|it| it.parse::<DatabaseUrl>()).transpose().map_err(refused)?;
+    if let Some(scenario) = &global.sim {
+        let scenario = Scenario::load(scenario).map_err(refused)?;
+        // Nothing of a simulated machine is kept unless somebody names a place.
+        let database = url.or_else(|| data_dir.as_deref().map(DatabaseUrl::in_folder));
+        return Ok(Settings {
+            database: database.unwrap_or(DatabaseUrl::Memory),
+            data_dir,
+            admin_password,
+            ..Settings::simulated(scenario)
+        });
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Failure::with_hint(
+            "the service changes disks and has to be run by root",
+            "try it without: moxnas serve --sim",
+        ));
+    }
+    let data_dir = data_dir.or_else(|| file.data_dir.clone());
+    let data_dir = data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
+    Ok(Settings {
+        scenario: None,
+        database: url.unwrap_or_else(|| DatabaseUrl::in_folder(&data_dir)),
+        data_dir: Some(data_dir),
+        admin_password,
+        right: Right::Change(PathBuf::from(LOCK)),
+    })
+}
+
+fn doors(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Doors, Failure> {
+    let env_listen = env("MOXNAS_LISTEN").map(|it| {
+        it.parse().map_err(|_| Failure::refused(format!("MOXNAS_LISTEN: {it:?} is no address and port")))
+    });
+    let listen = match (serve.listen, env_listen) {
+        (Some(listen), _) => listen,
+        (None, Some(listen)) => listen?,
+        (None, None) => {
+            file.listen.unwrap_or_else(|| LISTEN.parse().expect("the constant is an address"))
+        }
+    };
+    let cert = serve.tls_cert.as_ref().or(file.tls_cert.as_ref());
+    let key = serve.tls_key.as_ref().or(file.tls_key.as_ref());
+    let tls = match (cert, key) {
+        (Some(cert), Some(key)) => Some(TlsConfig::read(cert, key).map_err(refused)?),
+        (None, None) => None,
+        _ => return Err(Failure::refused("TLS needs both a certificate and a key")),
+    };
+    if tls.is_none() && !listen.ip().is_loopback() && !serve.insecure_http && !file.insecure_http {
+        return Err(Failure::with_hint(
+            format!("passwords and tokens would go over the network in the clear at {listen}"),
+            "give it --tls-cert and --tls-key, or --insecure-http if the network is safe",
+        ));
+    }
+    let socket = global.socket.clone().or_else(|| file.socket.clone());
+    // A simulated service must not stand where commands look for the real one.
+    let usual = global.sim.is_none().then(|| PathBuf::from(SOCKET));
+    Ok(Doors { listen, tls, socket: socket.or(usual) })
+}
+
+/// The folder of the socket.
+fn prepare(socket: &Path) -> Result<(), Failure> {
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)
+        .map_err(|err| Failure::Broken(format!("{} cannot be made: {err}", folder.display())))
+}
+
+/// Who can log in, and with what.
+async fn welcome(app: &App, settings: &Settings, printer: &Printer) -> Result<(), Failure> {
+    // A simulated service has nothing to lose: its password may stand in a log.
+    let is_shown = std::io::stdout().is_terminal() || app.simulation.is_some();
+    let terminal = if is_shown { Terminal::Attached } else { Terminal::Absent };
+    let first = app.first_start(settings.admin_password.clone(), terminal).await;
+    let first = first.map_err(|err| Failure::refused(chain(&err)))?;
+    if let Some(simulation) = &app.simulation {
+        printer.line(&format!("SIMULATED MACHINE ({}): no disk here is real", simulation.scenario));
+    }
+    match first {
+        FirstStart::AlreadySet => (),
+        FirstStart::MadeFromEnvironment => printer.line("login: admin, with the password given"),
+        FirstStart::MadeRandom { password } => {
+            printer.line(&format!("login: admin, password: {} (shown this once)", password.expose()));
+        }
+        FirstStart::NoPasswordYet => printer.line(
+            "nobody can log in yet: root sets a password with `moxnas user passwd admin`",
+        ),
+    }
+    Ok(())
+}
+
+async fn stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be listened to");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be listened to");
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|it| !it.is_empty())
+}
+
+fn refused(err: impl std::error::Error) -> Failure {
+    Failure::refused(chain(&err))
+}

@@ -1,0 +1,162 @@
+//! The only place that writes to the terminal.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the printer")]
+
+mod arrays;
+mod disks;
+mod outline;
+mod plan;
+
+use std::io::{ErrorKind, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use moxnas_api::wire::{
+    arrays::{Array, ArrayPage},
+    disks::{Disk, DiskPage},
+    plans::Plan,
+};
+use serde_json::Value;
+
+use crate::{cli::Output, failure::Failure};
+
+/// Writes results to the standard output, everything about them to the standard error.
+pub(crate) struct Printer {
+    output: Output,
+}
+
+impl Printer {
+    pub(crate) fn new(output: Output) -> Printer {
+        Printer { output }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// A result as the interface sent it.
+    pub(crate) fn json(&self, text: &str) {
+        let pretty = serde_json::from_str::<Value>(text)
+            .and_then(|it| serde_json::to_string_pretty(&it));
+        self.line(pretty.as_deref().unwrap_or(text));
+    }
+
+    /// Text for the standard output. A reader that went away wants no more.
+    pub(crate) fn line(&self, text: &str) {
+        let text = text.trim_end_matches('\n');
+        if let Err(err) = writeln!(std::io::stdout(), "{text}")
+            && err.kind() != ErrorKind::BrokenPipe
+        {
+            eprintln!("error: the standard output does not take it: {err}");
+        }
+    }
+
+    /// Something beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    /// A simulated machine must not be taken for a real one.
+    pub(crate) fn simulated(&self, scenario: &str) {
+        self.note(&format!("SIMULATED MACHINE ({scenario}): no disk here is real"));
+    }
+
+    pub(crate) fn arrays(&self, page: &ArrayPage) {
+        self.line(&arrays::table(page));
+        for error in &page.errors {
+            self.note(&format!("not read: {error}"));
+        }
+    }
+
+    pub(crate) fn array(&self, array: &Array) {
+        self.line(&arrays::sheet(array));
+    }
+
+    pub(crate) fn disks(&self, page: &DiskPage) {
+        self.line(&disks::table(page));
+        for error in &page.errors {
+            self.note(&format!("not read: {error}"));
+        }
+    }
+
+    pub(crate) fn disk(&self, disk: &Disk) {
+        self.line(&disks::sheet(disk));
+    }
+
+    /// Any value, indented, for people.
+    pub(crate) fn outline(&self, value: &Value) {
+        self.line(&outline::outline(value));
+    }
+
+    /// The plan is the result.
+    pub(crate) fn planned(&self, plan: &Plan) {
+        use poem_openapi::types::ToJSON;
+        match self.output {
+            Output::Json => self.json(&plan.to_json_string()),
+            Output::Table => self.line(&plan::sheet(plan)),
+        }
+    }
+
+    /// The plan comes before the result.
+    pub(crate) fn plan_ahead(&self, plan: &Plan) {
+        if self.output == Output::Table || !plan.dangers.is_empty() {
+            self.note(&plan::sheet(plan));
+        }
+    }
+
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let causes: &[String] = match failure {
+            Failure::Problem(problem) => &problem.causes,
+            _ => &[],
+        };
+        let hint = match failure {
+            Failure::Problem(problem) => problem.hint.as_ref(),
+            Failure::Refused { hint, .. } => hint.as_ref(),
+            Failure::Broken(_) | Failure::Silent => None,
+        };
+        if let Failure::Silent = failure {
+            return;
+        }
+        eprintln!("error: {failure}");
+        for cause in causes {
+            eprintln!("  because: {cause}");
+        }
+        if let Failure::Problem(problem) = failure {
+            for field in &problem.errors {
+                eprintln!("  {}: {}", field.name, field.reason);
+            }
+        }
+        if let Some(hint) = hint {
+            eprintln!("  hint: {hint}");
+        }
+    }
+}
+
+/// Columns without lines, as wide as the terminal.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header.iter().copied());
+    table
+}
+
+/// The lines of a table without the space around its columns.
+fn lines(table: &Table) -> String {
+    let text = table.to_string();
+    let lines = text.lines().map(|it| it.strip_prefix(' ').unwrap_or(it).trim_end());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn bytes(count: u64) -> String {
+    moxnas_core::units::Bytes(count).to_string()
+}
+
+/// `3 h 20 min`, as exact as anybody needs.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}

@@ -1,0 +1,354 @@
+//! Every command that MoxNAS can run for this crate, and that it runs no other.
+
+use std::{collections::BTreeSet, fs, sync::Arc};
+
+use moxnas_core::{
+    chain::chain,
+    cmd::{Output, ScriptedRunner},
+    disk::DeviceId,
+    names::ArrayName,
+    root::Root,
+    units::Bytes,
+};
+use moxnas_raid::{
+    BackendError, Level, Mdadm, RaidBackend, Step,
+    conf::CONF_PATH,
+    plan::{ArrayRef, Scrub},
+    real::argv::{TOOLS, argv, array_of},
+};
+use proptest::prelude::*;
+
+use crate::captured;
+
+const UUID: &str = "3aaa0122:29827cfa:5331ad66:ca767371";
+
+fn tank() -> ArrayRef {
+    ArrayRef {
+        uuid: UUID.to_owned(),
+        kernel_name: "md127".to_owned(),
+        name: "tank".to_owned(),
+    }
+}
+
+fn id(text: &str) -> DeviceId {
+    text.parse().unwrap()
+}
+
+fn create(level: Level, members: &[&str], spares: &[&str], chunk: Option<u64>) -> Step {
+    let ids = |list: &[&str]| list.iter().map(|it| id(it)).collect();
+    Step::Create {
+        name: "tank".parse().unwrap(),
+        bitmap: moxnas_raid::geometry::is_redundant(&level),
+        level,
+        members: ids(members),
+        spares: ids(spares),
+        chunk: chunk.map(Bytes),
+    }
+}
+
+/// Every variant of a step, with devices of every kind. The match makes sure that none is missing.
+fn steps() -> Vec<Step> {
+    let disk = || id("wwn-0x5000c500a1b2c3d4");
+    let part = || id("nvme-eui.0025385b71b0aabb-part2");
+    let gone = || DeviceId::Gone("sdb".to_owned());
+    let array = tank;
+    let steps = vec![
+        Step::WipeSignatures { device: disk() },
+        Step::WipeSignatures { device: part() },
+        create(Level::Raid1, &["wwn-0x5", "wwn-0x6"], &[], None),
+        create(Level::Raid0, &["wwn-0x5", "wwn-0x6"], &[], Some(65536)),
+        create(Level::Raid4, &["wwn-0x5", "wwn-0x6", "wwn-0x7"], &[], Some(524_288)),
+        create(
+            Level::Raid5,
+            &["wwn-0x5-part1", "md-uuid-1:2:3:4", "md-uuid-1:2:3:5-part1"],
+            &["dm-name-vg0-data"],
+            Some(524_288),
+        ),
+        create(Level::Raid6, &["wwn-0x5", "wwn-0x6", "wwn-0x7", "wwn-0x8"], &[], Some(4096)),
+        create(Level::Raid10, &["wwn-0x5", "wwn-0x6"], &["wwn-0x7"], Some(524_288)),
+        Step::Create {
+            name: "bare".parse().unwrap(),
+            level: Level::Raid1,
+            members: vec![id("wwn-0x5"), id("wwn-0x6")],
+            spares: Vec::new(),
+            chunk: None,
+            bitmap: false,
+        },
+        Step::Add { array: array(), device: disk() },
+        Step::Fail { array: array(), device: disk() },
+        Step::Fail { array: array(), device: gone() },
+        Step::Remove { array: array(), device: part() },
+        Step::Remove { array: array(), device: gone() },
+        Step::Replace { array: array(), device: disk(), with: part() },
+        Step::Scrub { array: array(), scrub: Scrub::Check },
+        Step::Scrub { array: array(), scrub: Scrub::Repair },
+        Step::Scrub { array: array(), scrub: Scrub::Idle },
+        Step::Stop { array: array() },
+        Step::Start { array: array() },
+        Step::Assemble { uuid: UUID.to_owned(), name: "tank".to_owned(), members: vec![disk(), part()] },
+        Step::ZeroSuperblock { device: disk() },
+        Step::Record { name: "tank".parse().unwrap() },
+        Step::Forget { uuid: UUID.to_owned() },
+    ];
+    let variant = |step: &Step| match step {
+        Step::WipeSignatures { .. } => 0,
+        Step::Create { .. } => 1,
+        Step::Add { .. } => 2,
+        Step::Fail { .. } => 3,
+        Step::Remove { .. } => 4,
+        Step::Replace { .. } => 5,
+        Step::Scrub { .. } => 6,
+        Step::Stop { .. } => 7,
+        Step::Start { .. } => 8,
+        Step::Assemble { .. } => 9,
+        Step::ZeroSuperblock { .. } => 10,
+        Step::Record { .. } => 11,
+        Step::Forget { .. } => 12,
+    };
+    let all: BTreeSet<i32> = steps.iter().map(variant).collect();
+    assert_eq!(all.len(), 13);
+    steps
+}
+
+#[test]
+fn every_command() {
+    let mut table = String::new();
+    for step in steps() {
+        table += &format!("{step}\n");
+        let cmds = argv(&step).unwrap();
+        if cmds.is_empty() {
+            table += "    (writes mdadm.conf)\n";
+        }
+        for cmd in cmds {
+            assert!(TOOLS.contains(&cmd.tool));
+            table += &format!("    {cmd}\n");
+        }
+    }
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("commands", table);
+    });
+}
+
+#[test]
+fn a_device_without_a_stable_path_is_in_no_command() {
+    for unstable in [DeviceId::Kernel("sdb".to_owned()), DeviceId::Gone("sdb".to_owned())] {
+        let device = || unstable.clone();
+        let stable = || id("wwn-0x5");
+        let wrong = [
+            Step::WipeSignatures { device: device() },
+            Step::ZeroSuperblock { device: device() },
+            Step::Add { array: tank(), device: device() },
+            Step::Replace { array: tank(), device: device(), with: stable() },
+            Step::Replace { array: tank(), device: stable(), with: device() },
+            Step::Create {
+                name: "tank".parse().unwrap(),
+                level: Level::Raid1,
+                members: vec![stable(), device()],
+                spares: Vec::new(),
+                chunk: None,
+                bitmap: true,
+            },
+            Step::Create {
+                name: "tank".parse().unwrap(),
+                level: Level::Raid1,
+                members: vec![stable(), stable()],
+                spares: vec![device()],
+                chunk: None,
+                bitmap: true,
+            },
+            Step::Assemble {
+                uuid: UUID.to_owned(),
+                name: "tank".to_owned(),
+                members: vec![stable(), device()],
+            },
+        ];
+        for step in wrong {
+            let err = argv(&step).expect_err(&step.to_string());
+            assert!(matches!(err, BackendError::DeviceGone(_)), "{step}: {err}");
+        }
+    }
+    // The array's own list is another matter, but only for devices that left.
+    for step in [
+        Step::Fail { array: tank(), device: DeviceId::Kernel("sdb".to_owned()) },
+        Step::Remove { array: tank(), device: DeviceId::Kernel("sdb".to_owned()) },
+    ] {
+        argv(&step).expect_err(&step.to_string());
+    }
+}
+
+/// What may stand at the beginning of an argument with a dash.
+const OPTIONS: [&str; 23] = [
+    "--action=", "--add", "--all", "--assemble", "--bitmap=", "--chunk=", "--create", "--fail",
+    "--level=", "--manage", "--metadata=", "--name=", "--raid-devices=", "--remove", "--replace",
+    "--run", "--spare-devices=", "--stop", "--timeout=", "--uuid=", "--with", "--zero-superblock",
+    "--settle",
+];
+
+fn any_device() -> impl Strategy<Value = DeviceId> {
+    // Whatever a person types, as far as it is taken for an id.
+    let typed = "[-#+.:=@_a-zA-Z0-9]{1,20}";
+    let prefixed = "(md-uuid-|dm-name-|gone:|wwn-)[-#+.:=@_a-zA-Z0-9]{1,12}(-part[1-9])?";
+    prop_oneof![typed, prefixed].prop_filter_map("no id", |it| it.parse().ok())
+}
+
+fn any_name() -> impl Strategy<Value = ArrayName> {
+    "[-_a-zA-Z0-9]{1,32}".prop_filter_map("no name", |it| it.parse().ok())
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let level = prop::sample::select(vec![
+        Level::Raid0, Level::Raid1, Level::Raid4, Level::Raid5, Level::Raid6, Level::Raid10,
+    ]);
+    let create = (
+        any_name(),
+        level,
+        prop::collection::vec(any_device(), 1..4),
+        prop::collection::vec(any_device(), 0..2),
+        prop::option::of((12_u32..20).prop_map(|it| Bytes(1 << it))),
+        any::<bool>(),
+    )
+        .prop_map(|(name, level, members, spares, chunk, bitmap)| Step::Create {
+            name, level, members, spares, chunk, bitmap,
+        });
+    let device = any_device();
+    let simple = (0_usize..7, device, any_device(), any_name()).prop_map(|(which, device, with, name)| {
+        let array = tank();
+        match which {
+            0 => Step::WipeSignatures { device },
+            1 => Step::ZeroSuperblock { device },
+            2 => Step::Add { array, device },
+            3 => Step::Fail { array, device },
+            4 => Step::Remove { array, device },
+            5 => Step::Replace { array, device, with },
+            _ => Step::Assemble {
+                uuid: UUID.to_owned(),
+                name: name.to_string(),
+                members: vec![device, with],
+            },
+        }
+    });
+    prop_oneof![create, simple]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_but_an_option_of_ours_looks_like_one(step in any_step()) {
+        let Ok(cmds) = argv(&step) else { return Ok(()) };
+        for cmd in cmds {
+            for word in &cmd.words()[1..] {
+                if word.starts_with('-') {
+                    let ours = OPTIONS.iter().any(|it| match it.strip_suffix('=') {
+                        Some(_) => word.starts_with(it),
+                        None => word == it,
+                    });
+                    prop_assert!(ours, "{word:?} in {cmd}");
+                }
+                prop_assert!(!word.is_empty() && !word.contains(char::is_whitespace), "{word:?} in {cmd}");
+            }
+        }
+    }
+}
+
+/// A machine with one array, `r5`, whose files may be written.
+fn machine(runner: &Arc<ScriptedRunner>) -> (tempfile::TempDir, Mdadm, ArrayRef) {
+    let dir = tempfile::tempdir().unwrap();
+    let captured = captured::named("raid5-clean").remove(0);
+    crate::sysfs::copy_tree(&captured.root(), dir.path());
+    let mdadm = Mdadm::new(Root::fixture(dir.path()), Arc::clone(runner) as _);
+    let seen = mdadm.observe().unwrap();
+    let array = &seen.arrays[0];
+    let array = ArrayRef {
+        uuid: array.uuid.clone().unwrap(),
+        kernel_name: array.kernel_name.clone(),
+        name: array.name.clone(),
+    };
+    (dir, mdadm, array)
+}
+
+#[test]
+fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
+    for step in steps().into_iter().filter(|it| !matches!(it, Step::Record { .. } | Step::Forget { .. })) {
+        let (_, _, array) = machine(&Arc::default());
+        let step = on(step, &array);
+        let mut script = ScriptedRunner::default();
+        for cmd in argv(&step).unwrap() {
+            script = script.expect(&cmd.to_string(), "");
+        }
+        let runner = Arc::new(script.expect("udevadm settle --timeout=20", ""));
+        let (_dir, mdadm, _) = machine(&runner);
+        mdadm.apply(&step).unwrap();
+        assert_eq!(runner.left(), 0, "{step}");
+    }
+}
+
+/// The same step on another array.
+fn on(step: Step, other: &ArrayRef) -> Step {
+    let other = other.clone();
+    match step {
+        Step::Add { device, .. } => Step::Add { array: other, device },
+        Step::Fail { device, .. } => Step::Fail { array: other, device },
+        Step::Remove { device, .. } => Step::Remove { array: other, device },
+        Step::Replace { device, with, .. } => Step::Replace { array: other, device, with },
+        Step::Scrub { scrub, .. } => Step::Scrub { array: other, scrub },
+        Step::Stop { .. } => Step::Stop { array: other },
+        Step::Start { .. } => Step::Start { array: other },
+        other => other,
+    }
+}
+
+#[test]
+fn nothing_runs_when_the_kernel_name_belongs_to_another_array() {
+    let runner = Arc::new(ScriptedRunner::default());
+    let (_dir, mdadm, array) = machine(&runner);
+    let wrong = [
+        ArrayRef { uuid: UUID.to_owned(), ..array.clone() },
+        ArrayRef { kernel_name: "md126".to_owned(), ..array },
+    ];
+    for step in steps() {
+        for array in &wrong {
+            let step = on(step.clone(), array);
+            if array_of(&step).is_none() {
+                continue;
+            }
+            let err = mdadm.apply(&step).unwrap_err();
+            assert!(matches!(&err, BackendError::ArrayGone(name) if name == "r5"), "{step}: {err}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_fails_is_told_and_nothing_follows() {
+    let failed = Output { status: 1, stderr: b"mdadm: set device faulty failed\n".to_vec(), ..Output::default() };
+    let (_, _, array) = machine(&Arc::default());
+    let step = Step::Fail { array, device: id("wwn-0x5") };
+    let line = argv(&step).unwrap()[0].to_string();
+    let runner = Arc::new(ScriptedRunner::default().answer(&line, failed));
+    let (_dir, mdadm, _) = machine(&runner);
+    let text = chain(&mdadm.apply(&step).unwrap_err());
+    assert!(text.contains("set device faulty failed") && text.contains(&line), "{text}");
+}
+
+#[test]
+fn mdadm_conf_is_written_and_the_lines_of_others_stay() {
+    let runner = Arc::new(ScriptedRunner::default());
+    let (dir, mdadm, array) = machine(&runner);
+    let path = Root::fixture(dir.path()).path(CONF_PATH);
+    let before = fs::read_to_string(&path).unwrap();
+    let name: ArrayName = "r5".parse().unwrap();
+
+    mdadm.apply(&Step::Record { name: name.clone() }).unwrap();
+    let line = format!("ARRAY /dev/md/r5 UUID={}", array.uuid);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with(&before) && text.lines().any(|it| it == line), "{text}");
+    assert_eq!(mdadm.observe().unwrap().conf.ours[&array.uuid], "/dev/md/r5");
+    mdadm.apply(&Step::Record { name }).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "written twice");
+
+    mdadm.apply(&Step::Forget { uuid: array.uuid }).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+
+    let err = mdadm.apply(&Step::Record { name: "nobody".parse().unwrap() }).unwrap_err();
+    assert!(matches!(err, BackendError::ArrayGone(_)), "{err}");
+}
