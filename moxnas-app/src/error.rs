@@ -281,6 +281,8 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::SystemDisk { .. }
         | Refusal::InUse { .. }
         | Refusal::MemberOf { .. }
+        | Refusal::StandsOnArray { .. }
+        | Refusal::StandsOnArray { .. }
         | Refusal::TooSmall { .. }
         | Refusal::NoIdentity { .. }
         | Refusal::ForeignMetadata { .. }

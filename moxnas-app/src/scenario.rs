@@ -216,7 +216,7 @@ impl Scenario {
     /// Build the machine: put the disks in, make the arrays, let them settle, break what is to be
     /// broken. Its clock runs with the wall clock.
     pub fn build(&self) -> Result<(Arc<SimMachine>, SimRaid), ScenarioError> {
-        let machine = SimMachine::live(self.seed);
+        let machine = SimMachine::live(self.seed, SETTLED);
         let raid = SimRaid::new(Arc::clone(&machine));
         self.furnish(&raid)
             .map_err(|why| ScenarioError::Impossible {

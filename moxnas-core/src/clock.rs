@@ -25,20 +25,34 @@ impl Clock for SystemClock {
     }
 }
 
-/// Wall time plus an offset that only grows: the clock of a simulated machine that people use.
+/// Runs with the wall clock, from some time ago, and can be moved forward: the clock of a simulated
+/// machine that people use.
 #[derive(Debug, Default)]
-pub struct OffsetClock(Mutex<Duration>);
+pub struct OffsetClock {
+    behind: Duration,
+    ahead: Mutex<Duration>,
+}
 
 impl OffsetClock {
+    /// A clock that is behind the wall clock.
+    #[must_use]
+    pub fn behind(behind: Duration) -> OffsetClock {
+        OffsetClock {
+            behind,
+            ahead: Mutex::default(),
+        }
+    }
+
     /// Move the clock forward.
     pub fn advance(&self, by: Duration) {
-        *self.0.lock().expect("no holder of this lock panics") += by;
+        *self.ahead.lock().expect("no holder of this lock panics") += by;
     }
 }
 
 impl Clock for OffsetClock {
     fn now(&self) -> SystemTime {
-        SystemClock.now() + *self.0.lock().expect("no holder of this lock panics")
+        let ahead = *self.ahead.lock().expect("no holder of this lock panics");
+        SystemClock.now() + ahead - self.behind
     }
 }
 

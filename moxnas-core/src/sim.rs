@@ -66,10 +66,11 @@ impl SimMachine {
         SimMachine::with_clock(seed, SimClock::Manual(ManualClock::default()))
     }
 
-    /// A machine without disks whose clock runs with the wall clock.
+    /// A machine without disks whose clock runs with the wall clock, behind it by so much: time
+    /// to build it up before it is the present.
     #[must_use]
-    pub fn live(seed: u64) -> Arc<SimMachine> {
-        SimMachine::with_clock(seed, SimClock::Live(OffsetClock::default()))
+    pub fn live(seed: u64, behind: Duration) -> Arc<SimMachine> {
+        SimMachine::with_clock(seed, SimClock::Live(OffsetClock::behind(behind)))
     }
 
     fn with_clock(seed: u64, clock: SimClock) -> Arc<SimMachine> {

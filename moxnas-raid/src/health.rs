@@ -186,6 +186,11 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
     // Where the two counts differ, the worse one is believed.
     let unexplained = degraded.saturating_sub(count);
     let can_lose = can_lose.and_then(|it| it.checked_sub(unexplained));
+    // Parity that does not agree would make up the data of a member that fails now.
+    let can_lose = match is_parity(&array.level) && is_resyncing(&array.sync) {
+        true => can_lose.map(|_| 0),
+        false => can_lose,
+    };
     let missing = count.max(degraded);
     let health = match can_lose {
         None => Health::Failed { missing },
@@ -194,6 +199,15 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
         Some(can_lose) => Health::Degraded { missing, can_lose },
     };
     (health, reasons)
+}
+
+fn is_parity(level: &Level) -> bool {
+    matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6)
+}
+
+/// Whether copies and parity are not known to agree: a resync runs, or waits.
+fn is_resyncing(sync: &SyncState) -> bool {
+    sync.action() == Some(SyncAction::Resync)
 }
 
 fn reasons(array: &Array) -> Vec<Reason> {
@@ -227,18 +241,8 @@ fn reasons(array: &Array) -> Vec<Reason> {
                 }),
         );
     }
-    match &array.sync {
-        SyncState::Running {
-            action: SyncAction::Resync,
-            ..
-        }
-        | SyncState::Pending {
-            action: SyncAction::Resync,
-        }
-        | SyncState::Delayed {
-            action: SyncAction::Resync,
-        } => reasons.push(Reason::NotInSync),
-        _ => (),
+    if is_resyncing(&array.sync) {
+        reasons.push(Reason::NotInSync);
     }
     if let Some(bytes) = array.mismatch.filter(|it| it.0 > 0) {
         reasons.push(Reason::Mismatch { bytes: bytes.0 });

@@ -205,13 +205,12 @@ fn array_evidence(array: &Array) -> String {
     )
 }
 
-/// The danger of losing redundancy between two moments, if there is one.
-fn lowered_redundancy(before: &Array, after: &Array) -> Option<Danger> {
-    let before_can = health(before).0.can_lose()?;
-    let after_can = health(after).0.can_lose().unwrap_or(0);
-    (after_can < before_can).then(|| Danger::LowersRedundancy {
+/// What throwing a member out means. It is a danger even where no redundancy is left to lose.
+fn lowered_redundancy(before: &Array, after: &Array) -> Danger {
+    let can = |array: &Array| health(array).0.can_lose().unwrap_or(0);
+    Danger::LowersRedundancy {
         object: before.name.clone(),
-        before: before_can,
-        after: after_can,
-    })
+        before: can(before),
+        after: can(after),
+    }
 }

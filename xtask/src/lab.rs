@@ -2,7 +2,6 @@
 //! what real arrays look like for fixtures.
 
 mod apt_sources;
-mod binaries;
 mod build;
 mod capture;
 mod command;

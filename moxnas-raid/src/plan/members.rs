@@ -24,7 +24,7 @@ pub(super) fn plan_add(
 ) -> Result<Plan<Step>, Refusal> {
     check_takes_devices(array)?;
     let device = usable(seen, id)?;
-    check_fits(array, device)?;
+    check_fits(seen, array, device)?;
     let mut plan = Plan {
         evidence: vec![array_evidence(array)],
         ..Plan::default()
@@ -58,7 +58,7 @@ pub(super) fn plan_fail(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refu
         evidence: vec![array_evidence(array)],
         ..Plan::default()
     };
-    plan.dangers.extend(lowered_redundancy(array, &after));
+    plan.dangers.push(lowered_redundancy(array, &after));
     plan.steps.push(Step::Fail {
         array: ArrayRef::of(array),
         device: id.clone(),
@@ -124,7 +124,7 @@ pub(super) fn plan_replace(
     let with = with.ok_or(Refusal::NoSpare(name.clone()))?;
     if spare.is_none() {
         let device = usable(seen, &with)?;
-        check_fits(array, device)?;
+        check_fits(seen, array, device)?;
         give_up(&seen.devices, device, &mut plan);
     }
     let add = |plan: &mut Plan<Step>| {
@@ -211,7 +211,15 @@ fn check_takes_devices(array: &Array) -> Result<(), Refusal> {
     }
 }
 
-fn check_fits(array: &Array, device: &BlockDevice) -> Result<(), Refusal> {
+fn check_fits(seen: &Inventory, array: &Array, device: &BlockDevice) -> Result<(), Refusal> {
+    // An array cannot be made of itself, nor of what stands on it.
+    let tower = seen.devices.tower(&array.kernel_name);
+    if tower.iter().any(|it| it.name == device.name) {
+        return Err(Refusal::StandsOnArray {
+            device: device.id.clone(),
+            array: array.name.clone(),
+        });
+    }
     // 4 KiB for the superblock; where the data begins, mdadm adapts to the array.
     let need = Bytes(array.component_size.0 + 4096);
     if device.size < need {

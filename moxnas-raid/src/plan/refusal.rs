@@ -85,6 +85,14 @@ pub enum Refusal {
         /// The array.
         array: String,
     },
+    /// An array cannot be made of itself.
+    #[error("{device} stands on array {array} itself")]
+    StandsOnArray {
+        /// The device.
+        device: DeviceId,
+        /// The array.
+        array: String,
+    },
     /// It does not hold enough.
     #[error("{device} holds {has}, at least {need} are needed")]
     TooSmall {
@@ -213,6 +221,7 @@ impl Refusal {
             Refusal::SystemDisk { .. } => "system_disk",
             Refusal::InUse { .. } => "device_in_use",
             Refusal::MemberOf { .. } => "device_is_member",
+            Refusal::StandsOnArray { .. } => "device_stands_on_array",
             Refusal::TooSmall { .. } => "device_too_small",
             Refusal::NoSuchArray(_) => "array_not_found",
             Refusal::NoIdentity { .. } => "array_unidentified",
@@ -316,6 +325,7 @@ impl Refusal {
             Refusal::NoSpare(_) => "name a device with --with".to_owned(),
             Refusal::SparesUseless(_)
             | Refusal::ReadOnly(_)
+            | Refusal::StandsOnArray { .. }
             | Refusal::TooSmall { .. }
             | Refusal::NoIdentity { .. }
             | Refusal::NotRedundant { .. }

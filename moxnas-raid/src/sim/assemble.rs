@@ -1,6 +1,7 @@
 //! Putting arrays together from what their members remember, as mdadm and udev's rules do.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
@@ -129,7 +130,7 @@ impl Kernel {
 
 /// The array as its freshest member has it. Members that missed something wait as spares that
 /// nobody takes: they are left out.
-fn joined(found: Vec<Found>) -> Live {
+fn joined(mut found: Vec<Found>) -> Live {
     let newest = found
         .iter()
         .map(|it| it.superblock.events)
@@ -137,11 +138,19 @@ fn joined(found: Vec<Found>) -> Live {
         .unwrap_or(0);
     let template = found.iter().find(|it| it.superblock.events == newest);
     let superblock = template.expect("found is not empty").superblock.clone();
-    let mut members = Vec::new();
+    let mut members: Vec<LiveMember> = Vec::new();
+    found.sort_by_key(|it| Reverse(it.superblock.events));
     for it in found {
         // One change may have been on its way to the members when power was cut.
         if it.superblock.events + 1 < newest {
             continue;
+        }
+        // The fresher ones know of a member that was thrown out, which itself does not.
+        if let SuperRole::Active(slot) = it.superblock.role {
+            let is_taken = members.iter().any(|it| it.role == Role::Active { slot });
+            if is_taken || !superblock.in_sync.contains(&slot) {
+                continue;
+            }
         }
         let role = match it.superblock.role {
             SuperRole::Active(slot) => Role::Active { slot },

@@ -57,15 +57,30 @@ fn steps() -> Vec<Step> {
         Step::WipeSignatures { device: part() },
         create(Level::Raid1, &["wwn-0x5", "wwn-0x6"], &[], None),
         create(Level::Raid0, &["wwn-0x5", "wwn-0x6"], &[], Some(65536)),
-        create(Level::Raid4, &["wwn-0x5", "wwn-0x6", "wwn-0x7"], &[], Some(524_288)),
+        create(
+            Level::Raid4,
+            &["wwn-0x5", "wwn-0x6", "wwn-0x7"],
+            &[],
+            Some(524_288),
+        ),
         create(
             Level::Raid5,
             &["wwn-0x5-part1", "md-uuid-1:2:3:4", "md-uuid-1:2:3:5-part1"],
             &["dm-name-vg0-data"],
             Some(524_288),
         ),
-        create(Level::Raid6, &["wwn-0x5", "wwn-0x6", "wwn-0x7", "wwn-0x8"], &[], Some(4096)),
-        create(Level::Raid10, &["wwn-0x5", "wwn-0x6"], &["wwn-0x7"], Some(524_288)),
+        create(
+            Level::Raid6,
+            &["wwn-0x5", "wwn-0x6", "wwn-0x7", "wwn-0x8"],
+            &[],
+            Some(4096),
+        ),
+        create(
+            Level::Raid10,
+            &["wwn-0x5", "wwn-0x6"],
+            &["wwn-0x7"],
+            Some(524_288),
+        ),
         Step::Create {
             name: "bare".parse().unwrap(),
             level: Level::Raid1,
@@ -74,21 +89,57 @@ fn steps() -> Vec<Step> {
             chunk: None,
             bitmap: false,
         },
-        Step::Add { array: array(), device: disk() },
-        Step::Fail { array: array(), device: disk() },
-        Step::Fail { array: array(), device: gone() },
-        Step::Remove { array: array(), device: part() },
-        Step::Remove { array: array(), device: gone() },
-        Step::Replace { array: array(), device: disk(), with: part() },
-        Step::Scrub { array: array(), scrub: Scrub::Check },
-        Step::Scrub { array: array(), scrub: Scrub::Repair },
-        Step::Scrub { array: array(), scrub: Scrub::Idle },
+        Step::Add {
+            array: array(),
+            device: disk(),
+        },
+        Step::Fail {
+            array: array(),
+            device: disk(),
+        },
+        Step::Fail {
+            array: array(),
+            device: gone(),
+        },
+        Step::Remove {
+            array: array(),
+            device: part(),
+        },
+        Step::Remove {
+            array: array(),
+            device: gone(),
+        },
+        Step::Replace {
+            array: array(),
+            device: disk(),
+            with: part(),
+        },
+        Step::Scrub {
+            array: array(),
+            scrub: Scrub::Check,
+        },
+        Step::Scrub {
+            array: array(),
+            scrub: Scrub::Repair,
+        },
+        Step::Scrub {
+            array: array(),
+            scrub: Scrub::Idle,
+        },
         Step::Stop { array: array() },
         Step::Start { array: array() },
-        Step::Assemble { uuid: UUID.to_owned(), name: "tank".to_owned(), members: vec![disk(), part()] },
+        Step::Assemble {
+            uuid: UUID.to_owned(),
+            name: "tank".to_owned(),
+            members: vec![disk(), part()],
+        },
         Step::ZeroSuperblock { device: disk() },
-        Step::Record { name: "tank".parse().unwrap() },
-        Step::Forget { uuid: UUID.to_owned() },
+        Step::Record {
+            name: "tank".parse().unwrap(),
+        },
+        Step::Forget {
+            uuid: UUID.to_owned(),
+        },
     ];
     let variant = |step: &Step| match step {
         Step::WipeSignatures { .. } => 0,
@@ -131,15 +182,29 @@ fn every_command() {
 
 #[test]
 fn a_device_without_a_stable_path_is_in_no_command() {
-    for unstable in [DeviceId::Kernel("sdb".to_owned()), DeviceId::Gone("sdb".to_owned())] {
+    for unstable in [
+        DeviceId::Kernel("sdb".to_owned()),
+        DeviceId::Gone("sdb".to_owned()),
+    ] {
         let device = || unstable.clone();
         let stable = || id("wwn-0x5");
         let wrong = [
             Step::WipeSignatures { device: device() },
             Step::ZeroSuperblock { device: device() },
-            Step::Add { array: tank(), device: device() },
-            Step::Replace { array: tank(), device: device(), with: stable() },
-            Step::Replace { array: tank(), device: stable(), with: device() },
+            Step::Add {
+                array: tank(),
+                device: device(),
+            },
+            Step::Replace {
+                array: tank(),
+                device: device(),
+                with: stable(),
+            },
+            Step::Replace {
+                array: tank(),
+                device: stable(),
+                with: device(),
+            },
             Step::Create {
                 name: "tank".parse().unwrap(),
                 level: Level::Raid1,
@@ -169,8 +234,14 @@ fn a_device_without_a_stable_path_is_in_no_command() {
     }
     // The array's own list is another matter, but only for devices that left.
     for step in [
-        Step::Fail { array: tank(), device: DeviceId::Kernel("sdb".to_owned()) },
-        Step::Remove { array: tank(), device: DeviceId::Kernel("sdb".to_owned()) },
+        Step::Fail {
+            array: tank(),
+            device: DeviceId::Kernel("sdb".to_owned()),
+        },
+        Step::Remove {
+            array: tank(),
+            device: DeviceId::Kernel("sdb".to_owned()),
+        },
     ] {
         argv(&step).expect_err(&step.to_string());
     }
@@ -178,9 +249,28 @@ fn a_device_without_a_stable_path_is_in_no_command() {
 
 /// What may stand at the beginning of an argument with a dash.
 const OPTIONS: [&str; 23] = [
-    "--action=", "--add", "--all", "--assemble", "--bitmap=", "--chunk=", "--create", "--fail",
-    "--level=", "--manage", "--metadata=", "--name=", "--raid-devices=", "--remove", "--replace",
-    "--run", "--spare-devices=", "--stop", "--timeout=", "--uuid=", "--with", "--zero-superblock",
+    "--action=",
+    "--add",
+    "--all",
+    "--assemble",
+    "--bitmap=",
+    "--chunk=",
+    "--create",
+    "--fail",
+    "--level=",
+    "--manage",
+    "--metadata=",
+    "--name=",
+    "--raid-devices=",
+    "--remove",
+    "--replace",
+    "--run",
+    "--spare-devices=",
+    "--stop",
+    "--timeout=",
+    "--uuid=",
+    "--with",
+    "--zero-superblock",
     "--settle",
 ];
 
@@ -197,7 +287,12 @@ fn any_name() -> impl Strategy<Value = ArrayName> {
 
 fn any_step() -> impl Strategy<Value = Step> {
     let level = prop::sample::select(vec![
-        Level::Raid0, Level::Raid1, Level::Raid4, Level::Raid5, Level::Raid6, Level::Raid10,
+        Level::Raid0,
+        Level::Raid1,
+        Level::Raid4,
+        Level::Raid5,
+        Level::Raid6,
+        Level::Raid10,
     ]);
     let create = (
         any_name(),
@@ -207,26 +302,38 @@ fn any_step() -> impl Strategy<Value = Step> {
         prop::option::of((12_u32..20).prop_map(|it| Bytes(1 << it))),
         any::<bool>(),
     )
-        .prop_map(|(name, level, members, spares, chunk, bitmap)| Step::Create {
-            name, level, members, spares, chunk, bitmap,
-        });
-    let device = any_device();
-    let simple = (0_usize..7, device, any_device(), any_name()).prop_map(|(which, device, with, name)| {
-        let array = tank();
-        match which {
-            0 => Step::WipeSignatures { device },
-            1 => Step::ZeroSuperblock { device },
-            2 => Step::Add { array, device },
-            3 => Step::Fail { array, device },
-            4 => Step::Remove { array, device },
-            5 => Step::Replace { array, device, with },
-            _ => Step::Assemble {
-                uuid: UUID.to_owned(),
-                name: name.to_string(),
-                members: vec![device, with],
+        .prop_map(
+            |(name, level, members, spares, chunk, bitmap)| Step::Create {
+                name,
+                level,
+                members,
+                spares,
+                chunk,
+                bitmap,
             },
-        }
-    });
+        );
+    let device = any_device();
+    let simple =
+        (0_usize..7, device, any_device(), any_name()).prop_map(|(which, device, with, name)| {
+            let array = tank();
+            match which {
+                0 => Step::WipeSignatures { device },
+                1 => Step::ZeroSuperblock { device },
+                2 => Step::Add { array, device },
+                3 => Step::Fail { array, device },
+                4 => Step::Remove { array, device },
+                5 => Step::Replace {
+                    array,
+                    device,
+                    with,
+                },
+                _ => Step::Assemble {
+                    uuid: UUID.to_owned(),
+                    name: name.to_string(),
+                    members: vec![device, with],
+                },
+            }
+        });
     prop_oneof![create, simple]
 }
 
@@ -269,7 +376,10 @@ fn machine(runner: &Arc<ScriptedRunner>) -> (tempfile::TempDir, Mdadm, ArrayRef)
 
 #[test]
 fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
-    for step in steps().into_iter().filter(|it| !matches!(it, Step::Record { .. } | Step::Forget { .. })) {
+    for step in steps()
+        .into_iter()
+        .filter(|it| !matches!(it, Step::Record { .. } | Step::Forget { .. }))
+    {
         let (_, _, array) = machine(&Arc::default());
         let step = on(step, &array);
         let mut script = ScriptedRunner::default();
@@ -287,11 +397,27 @@ fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
 fn on(step: Step, other: &ArrayRef) -> Step {
     let other = other.clone();
     match step {
-        Step::Add { device, .. } => Step::Add { array: other, device },
-        Step::Fail { device, .. } => Step::Fail { array: other, device },
-        Step::Remove { device, .. } => Step::Remove { array: other, device },
-        Step::Replace { device, with, .. } => Step::Replace { array: other, device, with },
-        Step::Scrub { scrub, .. } => Step::Scrub { array: other, scrub },
+        Step::Add { device, .. } => Step::Add {
+            array: other,
+            device,
+        },
+        Step::Fail { device, .. } => Step::Fail {
+            array: other,
+            device,
+        },
+        Step::Remove { device, .. } => Step::Remove {
+            array: other,
+            device,
+        },
+        Step::Replace { device, with, .. } => Step::Replace {
+            array: other,
+            device,
+            with,
+        },
+        Step::Scrub { scrub, .. } => Step::Scrub {
+            array: other,
+            scrub,
+        },
         Step::Stop { .. } => Step::Stop { array: other },
         Step::Start { .. } => Step::Start { array: other },
         other => other,
@@ -303,8 +429,14 @@ fn nothing_runs_when_the_kernel_name_belongs_to_another_array() {
     let runner = Arc::new(ScriptedRunner::default());
     let (_dir, mdadm, array) = machine(&runner);
     let wrong = [
-        ArrayRef { uuid: UUID.to_owned(), ..array.clone() },
-        ArrayRef { kernel_name: "md126".to_owned(), ..array },
+        ArrayRef {
+            uuid: UUID.to_owned(),
+            ..array.clone()
+        },
+        ArrayRef {
+            kernel_name: "md126".to_owned(),
+            ..array
+        },
     ];
     for step in steps() {
         for array in &wrong {
@@ -313,21 +445,34 @@ fn nothing_runs_when_the_kernel_name_belongs_to_another_array() {
                 continue;
             }
             let err = mdadm.apply(&step).unwrap_err();
-            assert!(matches!(&err, BackendError::ArrayGone(name) if name == "r5"), "{step}: {err}");
+            assert!(
+                matches!(&err, BackendError::ArrayGone(name) if name == "r5"),
+                "{step}: {err}"
+            );
         }
     }
 }
 
 #[test]
 fn a_command_that_fails_is_told_and_nothing_follows() {
-    let failed = Output { status: 1, stderr: b"mdadm: set device faulty failed\n".to_vec(), ..Output::default() };
+    let failed = Output {
+        status: 1,
+        stderr: b"mdadm: set device faulty failed\n".to_vec(),
+        ..Output::default()
+    };
     let (_, _, array) = machine(&Arc::default());
-    let step = Step::Fail { array, device: id("wwn-0x5") };
+    let step = Step::Fail {
+        array,
+        device: id("wwn-0x5"),
+    };
     let line = argv(&step).unwrap()[0].to_string();
     let runner = Arc::new(ScriptedRunner::default().answer(&line, failed));
     let (_dir, mdadm, _) = machine(&runner);
     let text = chain(&mdadm.apply(&step).unwrap_err());
-    assert!(text.contains("set device faulty failed") && text.contains(&line), "{text}");
+    assert!(
+        text.contains("set device faulty failed") && text.contains(&line),
+        "{text}"
+    );
 }
 
 #[test]
@@ -341,14 +486,24 @@ fn mdadm_conf_is_written_and_the_lines_of_others_stay() {
     mdadm.apply(&Step::Record { name: name.clone() }).unwrap();
     let line = format!("ARRAY /dev/md/r5 UUID={}", array.uuid);
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with(&before) && text.lines().any(|it| it == line), "{text}");
-    assert_eq!(mdadm.observe().unwrap().conf.ours[&array.uuid], "/dev/md/r5");
+    assert!(
+        text.starts_with(&before) && text.lines().any(|it| it == line),
+        "{text}"
+    );
+    assert_eq!(
+        mdadm.observe().unwrap().conf.ours[&array.uuid],
+        "/dev/md/r5"
+    );
     mdadm.apply(&Step::Record { name }).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "written twice");
 
     mdadm.apply(&Step::Forget { uuid: array.uuid }).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 
-    let err = mdadm.apply(&Step::Record { name: "nobody".parse().unwrap() }).unwrap_err();
+    let err = mdadm
+        .apply(&Step::Record {
+            name: "nobody".parse().unwrap(),
+        })
+        .unwrap_err();
     assert!(matches!(err, BackendError::ArrayGone(_)), "{err}");
 }

@@ -2,6 +2,7 @@
 
 mod argv;
 mod captured;
+mod properties;
 mod render;
 mod roundtrip;
 mod sysfs;

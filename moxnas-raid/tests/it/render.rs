@@ -14,7 +14,11 @@ use moxnas_raid::{Array, Inventory, Level, Member, MemberFlag, Role, SyncAction,
 pub(crate) fn render(seen: &Inventory, root: &Path) {
     for device in seen.devices.by_name.values() {
         block_device(seen, device, root);
-        write(root, &format!("run/udev/data/b{}:{}", device.number.0, device.number.1), &udev(seen, device));
+        write(
+            root,
+            &format!("run/udev/data/b{}:{}", device.number.0, device.number.1),
+            &udev(seen, device),
+        );
     }
     for array in &seen.arrays {
         md_folder(array, root);
@@ -78,7 +82,10 @@ fn disk_attrs(disk: &Disk, attr: impl Fn(&str, &str)) {
     attr("hidden", "0");
     attr("queue/rotational", flag(disk.rotational.unwrap()));
     attr("queue/logical_block_size", &disk.logical_sector.to_string());
-    attr("queue/physical_block_size", &disk.physical_sector.to_string());
+    attr(
+        "queue/physical_block_size",
+        &disk.physical_sector.to_string(),
+    );
     attr("device/state", "running");
     if disk.bus == Bus::Ata {
         attr("device/vendor", "ATA     ");
@@ -99,7 +106,10 @@ fn udev(seen: &Inventory, device: &BlockDevice) -> String {
         }
     };
     if let BlockKind::Disk(disk) = &device.kind {
-        put("ID_MODEL", &disk.model.as_ref().map(|it| it.replace(' ', "_")));
+        put(
+            "ID_MODEL",
+            &disk.model.as_ref().map(|it| it.replace(' ', "_")),
+        );
         put("ID_MODEL_ENC", &disk.model.as_ref().map(|it| encode(it)));
         put("ID_SERIAL_SHORT", &disk.serial);
         put("ID_WWN", &disk.wwn);
@@ -116,7 +126,10 @@ fn udev(seen: &Inventory, device: &BlockDevice) -> String {
         let prefix = if is_table { "ID_PART_TABLE" } else { "ID_FS" };
         put(&format!("{prefix}_TYPE"), &Some(kind.clone()));
         put(&format!("{prefix}_UUID"), uuid);
-        put(&format!("{prefix}_LABEL_ENC"), &label.as_ref().map(|it| encode(it)));
+        put(
+            &format!("{prefix}_LABEL_ENC"),
+            &label.as_ref().map(|it| encode(it)),
+        );
     }
     // mdadm tells udev of arrays that were started.
     if let Some(array) = seen.arrays.iter().find(|it| it.kernel_name == device.name)
@@ -149,17 +162,28 @@ fn map(seen: &Inventory) -> String {
     let mut text = String::new();
     for array in &seen.arrays {
         let uuid = array.uuid.as_ref().unwrap();
-        let words = uuid.split(':').map(|it| u32::from_str_radix(it, 16).unwrap().to_be());
+        let words = uuid
+            .split(':')
+            .map(|it| u32::from_str_radix(it, 16).unwrap().to_be());
         let words: Vec<String> = words.map(|it| format!("{it:08x}")).collect();
         let uuid = words.join(":");
-        writeln!(text, "{} 1.2 {uuid} /dev/md/{}", array.kernel_name, array.name).unwrap();
+        writeln!(
+            text,
+            "{} 1.2 {uuid} /dev/md/{}",
+            array.kernel_name, array.name
+        )
+        .unwrap();
     }
     text
 }
 
 fn md_folder(array: &Array, root: &Path) {
     let attr = |name: &str, text: &str| {
-        write(root, &format!("sys/block/{}/md/{name}", array.kernel_name), &format!("{text}\n"));
+        write(
+            root,
+            &format!("sys/block/{}/md/{name}", array.kernel_name),
+            &format!("{text}\n"),
+        );
     };
     let is_started = array.state.is_started();
     attr("array_state", &array.state.to_string());
@@ -169,8 +193,24 @@ fn md_folder(array: &Array, root: &Path) {
     attr("chunk_size", &array.chunk.unwrap_or(Bytes(0)).0.to_string());
     attr("layout", &array.layout.to_string());
     attr("uuid", "00000000-0000-0000-0000-000000000000");
-    attr("level", if is_started { array.level.to_string() } else { String::new() }.as_str());
-    attr("raid_disks", if is_started { array.slots.to_string() } else { String::new() }.as_str());
+    attr(
+        "level",
+        if is_started {
+            array.level.to_string()
+        } else {
+            String::new()
+        }
+        .as_str(),
+    );
+    attr(
+        "raid_disks",
+        if is_started {
+            array.slots.to_string()
+        } else {
+            String::new()
+        }
+        .as_str(),
+    );
     attr("resync_start", if is_started { "none" } else { "0" });
     if let Some(degraded) = array.degraded {
         attr("degraded", &degraded.to_string());
@@ -194,8 +234,14 @@ fn md_folder(array: &Array, root: &Path) {
             // A partition has its folder in that of its disk; the link leads there all the same.
             if !at.exists() {
                 fs::remove_file(&at).unwrap();
-                let disk = member.kernel_name.trim_end_matches(|it: char| it.is_ascii_digit());
-                let disk = if disk.starts_with("nvme") { disk.strip_suffix('p').unwrap() } else { disk };
+                let disk = member
+                    .kernel_name
+                    .trim_end_matches(|it: char| it.is_ascii_digit());
+                let disk = if disk.starts_with("nvme") {
+                    disk.strip_suffix('p').unwrap()
+                } else {
+                    disk
+                };
                 symlink(format!("../../../{disk}/{}", member.kernel_name), &at).unwrap();
             }
         }
@@ -226,12 +272,23 @@ fn sync(array: &Array, attr: impl Fn(&str, &str)) {
             attr("sync_completed", "none");
             attr("sync_speed", "none");
         }
-        SyncState::Running { action, done, of, speed } => {
+        SyncState::Running {
+            action,
+            done,
+            of,
+            speed,
+        } => {
             attr("sync_action", action.word());
             // What members were told: less than is true, see `md_do_sync` in md.c.
             let told = done.map_or(0, |it| it.sectors() / 2);
-            attr("sync_completed", &of.map_or(none(), |it| format!("{told} / {}", it.sectors())));
-            attr("sync_speed", &speed.map_or(none(), |it| it.kib().to_string()));
+            attr(
+                "sync_completed",
+                &of.map_or(none(), |it| format!("{told} / {}", it.sectors())),
+            );
+            attr(
+                "sync_speed",
+                &speed.map_or(none(), |it| it.kib().to_string()),
+            );
         }
         other => panic!("the simulation has no {other:?}"),
     }
@@ -243,7 +300,12 @@ fn mountinfo(seen: &Inventory) -> String {
         for at in &device.mounts {
             let (major, minor) = device.number;
             let at = at.replace('\\', "\\134").replace(' ', "\\040");
-            writeln!(text, "33 27 {major}:{minor} / {at} rw - ext4 /dev/{} rw", device.name).unwrap();
+            writeln!(
+                text,
+                "33 27 {major}:{minor} / {at} rw - ext4 /dev/{} rw",
+                device.name
+            )
+            .unwrap();
         }
     }
     text
@@ -281,12 +343,24 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
             };
             write!(text, " {}[{number}]{mark}", member.kernel_name).unwrap();
         }
-        write!(text, "\n      {} blocks super {}", array.size.kib(), array.metadata).unwrap();
+        write!(
+            text,
+            "\n      {} blocks super {}",
+            array.size.kib(),
+            array.metadata
+        )
+        .unwrap();
         if is_started {
             text += &shape(array);
         }
         text += "\n";
-        if let SyncState::Running { action, done, of, speed } = &array.sync {
+        if let SyncState::Running {
+            action,
+            done,
+            of,
+            speed,
+        } = &array.sync
+        {
             text += &progress(*action, done.unwrap(), of.unwrap(), speed.unwrap());
         }
         if array.consistency == "bitmap" {
@@ -325,6 +399,10 @@ fn progress(action: SyncAction, done: Bytes, of: Bytes, speed: Bytes) -> String 
     let tenths = done.0 * 1000 / of.0.max(1);
     format!(
         "      [>....................]  {word} = {}.{}% ({}/{}) finish=1.3min speed={}K/sec\n",
-        tenths / 10, tenths % 10, done.kib(), of.kib(), speed.kib()
+        tenths / 10,
+        tenths % 10,
+        done.kib(),
+        of.kib(),
+        speed.kib()
     )
 }

@@ -136,7 +136,10 @@ fn containers_and_their_volumes_are_told_apart() {
             let [volume, container] = seen.arrays.as_slice() else {
                 panic!("{}: {:?}", it.title(), seen.arrays);
             };
-            assert_eq!((container.name.as_str(), &container.level), (name, &Level::Container));
+            assert_eq!(
+                (container.name.as_str(), &container.level),
+                (name, &Level::Container)
+            );
             assert_eq!(container.members.len(), 4);
             assert_eq!(health(container).0, Health::Optimal { can_lose: 0 });
             assert_eq!(volume.name, "volume");
@@ -152,16 +155,25 @@ fn an_array_of_another_machine_keeps_its_name() {
         assert_eq!(only_array(&it).name, "other:tank");
         let copy = damage::Copy::of(&it);
         // As where mdadm has no map any more.
-        copy.edit("run/udev/data/b9:127", |it| it.replace("E:MD_DEVNAME=other:tank\n", ""));
+        copy.edit("run/udev/data/b9:127", |it| {
+            it.replace("E:MD_DEVNAME=other:tank\n", "")
+        });
         assert_eq!(copy.observe().arrays[0].name, "other:tank");
-        copy.edit("run/udev/data/b9:127", |it| it.replace("MD_NAME=other:", "MD_NAME=lab:"));
+        copy.edit("run/udev/data/b9:127", |it| {
+            it.replace("MD_NAME=other:", "MD_NAME=lab:")
+        });
         assert_eq!(copy.observe().arrays[0].name, "tank");
     }
 }
 
 #[test]
 fn roles_and_flags_of_special_members() {
-    let of = |state: &str| captured::named(state).iter().map(only_array).collect::<Vec<_>>();
+    let of = |state: &str| {
+        captured::named(state)
+            .iter()
+            .map(only_array)
+            .collect::<Vec<_>>()
+    };
     for array in of("raid1-write-mostly") {
         let marked = |it: &&moxnas_raid::Member| it.flags.contains(&MemberFlag::WriteMostly);
         assert_eq!(array.members.iter().filter(marked).count(), 1);
@@ -171,7 +183,11 @@ fn roles_and_flags_of_special_members() {
         assert_eq!(array.consistency, "journal");
     }
     for array in of("raid5-replace-running") {
-        assert!(array.members[0].flags.contains(&MemberFlag::WantReplacement));
+        assert!(
+            array.members[0]
+                .flags
+                .contains(&MemberFlag::WantReplacement)
+        );
         assert_eq!(array.members[1].role, Role::Replacement { slot: 0 });
     }
     for array in of("raid5-reshape-running") {

@@ -66,7 +66,14 @@ pub(crate) const LEVELS: [Level; 6] = [
 /// Any disks. Those of a gibibyte and less are where the figures are not round.
 pub(crate) fn any_disks() -> impl Strategy<Value = Vec<Disk>> {
     let sizes = prop::sample::select(vec![8_u64, 64, 128, 1024, 8200, 4_000_000]);
-    let disk = (0_usize..5, sizes, 0_u64..2000, 0_usize..8, 0_usize..10, 0_usize..10);
+    let disk = (
+        0_usize..5,
+        sizes,
+        0_u64..2000,
+        0_usize..8,
+        0_usize..10,
+        0_usize..10,
+    );
     let disk = disk.prop_map(|(kind, size, odd, partitions, failing, foreign)| Disk {
         kind,
         size: (size, odd),
@@ -90,10 +97,28 @@ pub(crate) fn good_disks() -> impl Strategy<Value = Vec<Disk>> {
 
 pub(crate) fn any_wish() -> impl Strategy<Value = Wish> {
     let number = || 0_usize..1000;
-    let wish = (number(), number(), number(), number(), number(), number(), number(), number());
-    wish.prop_map(|(what, array, device, other, count, level, chunk, shuffle)| Wish {
-        what, array, device, other, count, level, chunk, shuffle,
-    })
+    let wish = (
+        number(),
+        number(),
+        number(),
+        number(),
+        number(),
+        number(),
+        number(),
+        number(),
+    );
+    wish.prop_map(
+        |(what, array, device, other, count, level, chunk, shuffle)| Wish {
+            what,
+            array,
+            device,
+            other,
+            count,
+            level,
+            chunk,
+            shuffle,
+        },
+    )
 }
 
 pub(crate) fn any_events(count: usize) -> impl Strategy<Value = Vec<Event>> {
@@ -146,13 +171,23 @@ impl World {
             let mut state = machine.state();
             let contents = state.contents_mut(&id);
             if disk.partitions > 0 {
-                contents.signatures.push(Signature::new("gpt", "6b1a594b-e379-8887-19c2-23a7b69e2f15"));
+                contents.signatures.push(Signature::new(
+                    "gpt",
+                    "6b1a594b-e379-8887-19c2-23a7b69e2f15",
+                ));
             } else if disk.foreign {
                 let label = Some("old \"data\" \\ö".to_owned());
-                contents.signatures.push(Signature { label, ..Signature::new("ext4", "e1f3") });
+                contents.signatures.push(Signature {
+                    label,
+                    ..Signature::new("ext4", "e1f3")
+                });
             }
         }
-        World { raid: SimRaid::new(machine), disks: disks.len(), names: 0 }
+        World {
+            raid: SimRaid::new(machine),
+            disks: disks.len(),
+            names: 0,
+        }
     }
 
     pub(crate) fn observe(&self) -> Inventory {
@@ -161,7 +196,9 @@ impl World {
 
     /// Let everything that runs come to its end.
     pub(crate) fn settle(&self) {
-        self.raid.machine().advance(Duration::from_secs(90 * 24 * 3600));
+        self.raid
+            .machine()
+            .advance(Duration::from_secs(90 * 24 * 3600));
         self.raid.observe().unwrap();
     }
 
@@ -185,7 +222,8 @@ impl World {
                 if let Some(array) = pick(&seen.arrays, *at)
                     && let Some(device) = seen.devices.get(&array.kernel_name)
                 {
-                    let at = format!("/srv/{} \\{at}", array.name);
+                    self.names += 1;
+                    let at = format!("/srv/{} \\{}", array.name, self.names);
                     machine.state().mounts.push((device.id.to_string(), at));
                 }
             }
@@ -195,7 +233,11 @@ impl World {
             }
             Event::Swap(at) => {
                 let seen = self.observe();
-                let free = seen.devices.by_name.values().filter(|it| seen.devices.uses(&it.name).is_empty());
+                let free = seen
+                    .devices
+                    .by_name
+                    .values()
+                    .filter(|it| seen.devices.uses(&it.name).is_empty());
                 let free: Vec<_> = free.filter(|it| it.size > Bytes(0)).collect();
                 if let Some(device) = pick(&free, *at).filter(|_| *at % 3 == 0) {
                     machine.state().swaps.push(device.id.to_string());
@@ -216,17 +258,45 @@ impl World {
         let seen = self.observe();
         let array = pick(&seen.arrays, wish.array);
         let name = array.map_or("nobody".to_owned(), |it| it.name.clone());
-        let devices: Vec<DeviceId> = seen.devices.by_name.values().map(|it| it.id.clone()).collect();
-        let device = pick(&devices, wish.device).cloned().unwrap_or(DeviceId::Gone("sdz".to_owned()));
-        let members: Vec<DeviceId> = array.iter().flat_map(|it| &it.members).map(|it| it.device.clone()).collect();
+        let devices: Vec<DeviceId> = seen
+            .devices
+            .by_name
+            .values()
+            .map(|it| it.id.clone())
+            .collect();
+        let device = pick(&devices, wish.device)
+            .cloned()
+            .unwrap_or(DeviceId::Gone("sdz".to_owned()));
+        let members: Vec<DeviceId> = array
+            .iter()
+            .flat_map(|it| &it.members)
+            .map(|it| it.device.clone())
+            .collect();
         let member = pick(&members, wish.other).unwrap_or(&device).clone();
         match wish.what % 12 {
             0..3 => self.create(wish, &seen),
-            3 => Change::Add { array: name, device },
-            4 => Change::Fail { array: name, device: member },
-            5 => Change::Remove { array: name, device: member },
-            6 => Change::Replace { array: name, device: member, with: Some(device) },
-            7 => Change::Replace { array: name, device: member, with: None },
+            3 => Change::Add {
+                array: name,
+                device,
+            },
+            4 => Change::Fail {
+                array: name,
+                device: member,
+            },
+            5 => Change::Remove {
+                array: name,
+                device: member,
+            },
+            6 => Change::Replace {
+                array: name,
+                device: member,
+                with: Some(device),
+            },
+            7 => Change::Replace {
+                array: name,
+                device: member,
+                with: None,
+            },
             8 => Change::Scrub {
                 array: name,
                 scrub: [Scrub::Check, Scrub::Repair, Scrub::Idle][wish.count % 3],
@@ -234,9 +304,12 @@ impl World {
             9 => Change::Stop { array: name },
             10 => {
                 let labels = seen.devices.by_name.values().flat_map(|it| &it.signatures);
-                let labels = labels.filter_map(|it| it.label.as_deref()?.rsplit(':').next().map(str::to_owned));
+                let labels = labels
+                    .filter_map(|it| it.label.as_deref()?.rsplit(':').next().map(str::to_owned));
                 let labels: Vec<String> = labels.collect();
-                Change::Assemble { array: pick(&labels, wish.device).cloned().unwrap_or(name) }
+                Change::Assemble {
+                    array: pick(&labels, wish.device).cloned().unwrap_or(name),
+                }
             }
             _ => Change::Delete { array: name },
         }
@@ -248,7 +321,9 @@ impl World {
         let level = LEVELS[wish.level % 6].clone();
         let devices = &seen.devices;
         // A disk, or the partitions of a disk: both at once is not wise.
-        let is_free = |it: &&BlockDevice| devices.uses(&it.name).is_empty() && devices.holders(&it.name).next().is_none();
+        let is_free = |it: &&BlockDevice| {
+            devices.uses(&it.name).is_empty() && devices.holders(&it.name).next().is_none()
+        };
         let mut free: Vec<DeviceId> = devices
             .by_name
             .values()
@@ -257,7 +332,11 @@ impl World {
             .collect();
         let turn = wish.device % free.len().max(1);
         free.rotate_left(turn);
-        let least = if is_wise { members_min(&level).unwrap_or(2) as usize } else { 1 };
+        let least = if is_wise {
+            members_min(&level).unwrap_or(2) as usize
+        } else {
+            1
+        };
         let members: Vec<DeviceId> = free.iter().take(least + wish.count % 3).cloned().collect();
         let redundant = !is_wise || is_redundant(&level);
         let spares = if redundant { wish.other % 3 } else { 0 };

@@ -5,11 +5,8 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 use moxnas_tests::lab::{AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE};
 
-use super::{
-    Which,
-    binaries::{Agent, build_agent, build_product, cargo},
-    template,
-};
+use super::{Which, template};
+use crate::binaries::{Agent, build_agent, build_product, cargo};
 
 #[derive(clap::Args)]
 pub(crate) struct Test {

@@ -28,7 +28,9 @@ impl Compare<'_> {
     fn same<T: PartialEq + std::fmt::Debug>(&mut self, field: &str, sysfs: T, other: T) {
         if sysfs != other {
             let (at, name) = (self.at.title(), &self.array.kernel_name);
-            self.found.push(format!("{at} {name} {field}: sysfs {sysfs:?}, other {other:?}"));
+            self.found.push(format!(
+                "{at} {name} {field}: sysfs {sysfs:?}, other {other:?}"
+            ));
         }
     }
 }
@@ -38,8 +40,16 @@ type Roles = BTreeMap<String, &'static str>;
 
 fn mdstat_says(it: &mut Compare<'_>, text: &MdstatArray) {
     let array = it.array;
-    it.same("started", array.state.is_started(), text.state != mdstat::State::Inactive);
-    it.same("metadata", Some(array.metadata.clone()), text.metadata.as_ref().map(ToString::to_string));
+    it.same(
+        "started",
+        array.state.is_started(),
+        text.state != mdstat::State::Inactive,
+    );
+    it.same(
+        "metadata",
+        Some(array.metadata.clone()),
+        text.metadata.as_ref().map(ToString::to_string),
+    );
     let read_only = match text.read_only {
         mdstat::ReadOnly::No => None,
         mdstat::ReadOnly::ReadOnly => Some(ArrayState::ReadOnly),
@@ -50,25 +60,46 @@ fn mdstat_says(it: &mut Compare<'_>, text: &MdstatArray) {
 
     let mut roles = Roles::new();
     for member in &array.members {
-        roles.insert(member.kernel_name.clone(), match member.role {
-            Role::Active { .. } | Role::Recovering { .. } => "in a slot",
-            Role::Replacement { .. } => "replacement",
-            Role::Spare => "spare",
-            Role::Faulty => "faulty",
-            Role::Journal => "journal",
-        });
+        roles.insert(
+            member.kernel_name.clone(),
+            match member.role {
+                Role::Active { .. } | Role::Recovering { .. } => "in a slot",
+                Role::Replacement { .. } => "replacement",
+                Role::Spare => "spare",
+                Role::Faulty => "faulty",
+                Role::Journal => "journal",
+            },
+        );
     }
     let of_text = |it: &mdstat::MdstatMember| {
         use mdstat::MemberFlag::{Faulty, Journal, Replacement, Spare};
-        let named = [(Faulty, "faulty"), (Journal, "journal"), (Spare, "spare"), (Replacement, "replacement")];
+        let named = [
+            (Faulty, "faulty"),
+            (Journal, "journal"),
+            (Spare, "spare"),
+            (Replacement, "replacement"),
+        ];
         let found = named.into_iter().find(|(flag, _)| it.flags.contains(flag));
-        (it.device.clone(), found.map_or("in a slot", |(_, name)| name))
+        (
+            it.device.clone(),
+            found.map_or("in a slot", |(_, name)| name),
+        )
     };
     it.same("roles", roles, text.members.iter().map(of_text).collect());
-    let marked = array.members.iter().filter(|it| it.flags.contains(&MemberFlag::WriteMostly));
+    let marked = array
+        .members
+        .iter()
+        .filter(|it| it.flags.contains(&MemberFlag::WriteMostly));
     let marked: BTreeSet<String> = marked.map(|it| it.kernel_name.clone()).collect();
-    let in_text = text.members.iter().filter(|it| it.flags.contains(&mdstat::MemberFlag::WriteMostly));
-    it.same("write-mostly", marked, in_text.map(|it| it.device.clone()).collect());
+    let in_text = text
+        .members
+        .iter()
+        .filter(|it| it.flags.contains(&mdstat::MemberFlag::WriteMostly));
+    it.same(
+        "write-mostly",
+        marked,
+        in_text.map(|it| it.device.clone()).collect(),
+    );
 
     if !array.state.is_started() {
         // The sum of its members' sizes is no size, and the level is not known.
@@ -77,7 +108,11 @@ fn mdstat_says(it: &mut Compare<'_>, text: &MdstatArray) {
         return;
     }
     it.same("size", Some(array.size.kib()), text.blocks);
-    it.same("level", Some(array.level.to_string()), text.personality.clone());
+    it.same(
+        "level",
+        Some(array.level.to_string()),
+        text.personality.clone(),
+    );
     it.same("chunk", array.chunk.map(|it| it.kib()), text.chunk_kib);
     if let Some(mdstat::Layout::Parity { algorithm }) = text.layout {
         it.same("layout", array.layout, algorithm);
@@ -86,10 +121,20 @@ fn mdstat_says(it: &mut Compare<'_>, text: &MdstatArray) {
         let number = copies.near | copies.far << 8 | u32::from(copies.offset) << 16;
         it.same("layout", array.layout, number);
     }
-    it.same("bitmap", array.consistency == "bitmap", text.bitmap.is_some());
+    it.same(
+        "bitmap",
+        array.consistency == "bitmap",
+        text.bitmap.is_some(),
+    );
     if text.raid_disks.is_some() {
         it.same("slots", Some(array.slots), text.raid_disks);
-        it.same("degraded", array.degraded, text.raid_disks.zip(text.in_sync).map(|(all, here)| all - here));
+        it.same(
+            "degraded",
+            array.degraded,
+            text.raid_disks
+                .zip(text.in_sync)
+                .map(|(all, here)| all - here),
+        );
         let missing = array.missing_slots();
         let map = (0..array.slots).map(|slot| if missing.contains(&slot) { '_' } else { 'U' });
         it.same("map", Some(map.collect::<String>()), text.map.clone());
@@ -106,7 +151,11 @@ fn mdstat_sync(it: &mut Compare<'_>, text: &MdstatArray) {
         SyncAction::Repair => mdstat::SyncAction::Repair,
         SyncAction::Reshape => mdstat::SyncAction::Reshape,
     };
-    it.same("action", array.sync.action().map(word), text.sync.as_ref().map(|it| it.action));
+    it.same(
+        "action",
+        array.sync.action().map(word),
+        text.sync.as_ref().map(|it| it.action),
+    );
     match (&array.sync, text.sync.as_ref().map(|it| &it.state)) {
         (SyncState::Running { done, of, .. }, Some(mdstat::SyncState::Running(progress))) => {
             it.same("sync total", of.map(|it| it.kib()), Some(progress.total));
@@ -136,42 +185,77 @@ fn detail_says(it: &mut Compare<'_>, seen: &Inventory, text: &Detail) {
         it.same("UUID", array.uuid.clone(), text.uuid.clone());
     }
     if let Some(name) = &text.name {
-        let local = name.local_host.as_ref().and_then(|it| name.text.strip_prefix(&format!("{it}:")));
+        let local = name
+            .local_host
+            .as_ref()
+            .and_then(|it| name.text.strip_prefix(&format!("{it}:")));
         it.same("name", array.name.as_str(), local.unwrap_or(&name.text));
     }
     if let Some(version) = &text.version {
-        let metadata = array.metadata.strip_prefix("external:").unwrap_or(&array.metadata);
+        let metadata = array
+            .metadata
+            .strip_prefix("external:")
+            .unwrap_or(&array.metadata);
         it.same("version", metadata, version);
     }
     let is_started = array.state.is_started();
     if is_started || array.level == Level::Container {
-        it.same("level", Some(array.level.to_string()), text.raid_level.clone());
+        it.same(
+            "level",
+            Some(array.level.to_string()),
+            text.raid_level.clone(),
+        );
     }
     if is_started {
         it.same("size", Some(array.size.kib()), text.array_size_kib);
         it.same("slots", Some(array.slots), text.raid_devices);
         it.same("chunk", array.chunk.map(|it| it.kib()), text.chunk_size_kib);
-        it.same("consistency", Some(array.consistency.clone()), text.consistency_policy.clone());
+        it.same(
+            "consistency",
+            Some(array.consistency.clone()),
+            text.consistency_policy.clone(),
+        );
         let named = |word: &str| text.state.iter().any(|it| it == word);
         let missing = !array.missing_slots().is_empty();
         it.same("degraded", missing, named("degraded") || named("FAILED"));
     }
     if text.used_dev_size_kib.is_some() {
-        it.same("component", Some(array.component_size.kib()), text.used_dev_size_kib);
+        it.same(
+            "component",
+            Some(array.component_size.kib()),
+            text.used_dev_size_kib,
+        );
     }
-    it.same("total", Some(array.members.len() as u64), text.total_devices.map(u64::from));
+    it.same(
+        "total",
+        Some(array.members.len() as u64),
+        text.total_devices.map(u64::from),
+    );
     let count = |role: fn(&Role) -> bool| {
         let members = array.members.iter().filter(|it| role(&it.role));
         u32::try_from(members.count()).ok()
     };
     if text.failed_devices.is_some() {
-        it.same("failed", count(|it| *it == Role::Faulty), text.failed_devices);
+        it.same(
+            "failed",
+            count(|it| *it == Role::Faulty),
+            text.failed_devices,
+        );
     }
     if text.active_devices.is_some() {
-        it.same("active", count(|it| matches!(it, Role::Active { .. })), text.active_devices);
+        it.same(
+            "active",
+            count(|it| matches!(it, Role::Active { .. })),
+            text.active_devices,
+        );
     }
     if text.spare_devices.is_some() {
-        let waits = |it: &Role| matches!(it, Role::Spare | Role::Recovering { .. } | Role::Replacement { .. });
+        let waits = |it: &Role| {
+            matches!(
+                it,
+                Role::Spare | Role::Recovering { .. } | Role::Replacement { .. }
+            )
+        };
         it.same("spare", count(waits), text.spare_devices);
     }
     let mut rows = rows(text, is_started);
@@ -182,9 +266,17 @@ fn detail_says(it: &mut Compare<'_>, seen: &Inventory, text: &Detail) {
 fn export_says(it: &mut Compare<'_>, text: &Export) {
     let array = it.array;
     it.same("exported UUID", array.uuid.clone(), text.uuid.clone());
-    it.same("exported name", Some(array.name.clone()), text.devname.clone());
+    it.same(
+        "exported name",
+        Some(array.name.clone()),
+        text.devname.clone(),
+    );
     if array.state.is_started() {
-        it.same("exported level", Some(array.level.to_string()), text.level.clone());
+        it.same(
+            "exported level",
+            Some(array.level.to_string()),
+            text.level.clone(),
+        );
         it.same("exported slots", Some(array.slots), text.devices);
     }
 }
@@ -194,7 +286,11 @@ type Members = BTreeMap<(u32, u32), (Option<u32>, BTreeSet<&'static str>)>;
 
 fn members(array: &Array, seen: &Inventory) -> Members {
     let mut members = Members::new();
-    for it in array.members.iter().filter(|it| !matches!(it.device, DeviceId::Gone(_))) {
+    for it in array
+        .members
+        .iter()
+        .filter(|it| !matches!(it.device, DeviceId::Gone(_)))
+    {
         let number = seen.devices.get(&it.kernel_name).unwrap().number;
         let mut words = BTreeSet::from([match it.role {
             Role::Active { .. } => "active",
@@ -227,7 +323,9 @@ fn rows(text: &Detail, is_started: bool) -> Members {
         if row.is(MemberWord::WriteMostly) {
             words.insert("write-mostly");
         }
-        let slot = row.raid_device.filter(|_| !row.is(MemberWord::Faulty) && !row.is(MemberWord::Journal));
+        let slot = row
+            .raid_device
+            .filter(|_| !row.is(MemberWord::Faulty) && !row.is(MemberWord::Journal));
         members.insert((row.major, row.minor), (slot, words));
     }
     members
@@ -243,8 +341,16 @@ fn three_views_of_one_machine_agree() {
         let text = mdstat::parse(&text).strict().unwrap();
         assert_eq!(text.arrays.len(), seen.arrays.len(), "{}", at.title());
         for array in &seen.arrays {
-            let mut it = Compare { at: &at, array, found: Vec::new() };
-            mdstat_says(&mut it, text.array(&array.kernel_name).expect("mdstat has the array"));
+            let mut it = Compare {
+                at: &at,
+                array,
+                found: Vec::new(),
+            };
+            mdstat_says(
+                &mut it,
+                text.array(&array.kernel_name)
+                    .expect("mdstat has the array"),
+            );
             if let Some(text) = at.text(&format!("detail-{}.txt", array.kernel_name)) {
                 let text = detail::parse_detail(&text).strict().unwrap();
                 detail_says(&mut it, &seen, &text.arrays[0]);

@@ -178,7 +178,12 @@ fn another_disk_of_the_same_name_is_not_taken_for_the_member_that_left() {
 fn a_damaged_text_beside_sysfs_harms_no_array() {
     for it in captured::named("three-arrays") {
         let whole = it.observe().arrays;
-        for file in ["run/mdadm/map", "proc/mdstat", "proc/swaps", "etc/mdadm/mdadm.conf"] {
+        for file in [
+            "run/mdadm/map",
+            "proc/mdstat",
+            "proc/swaps",
+            "etc/mdadm/mdadm.conf",
+        ] {
             let copy = Copy::of(&it);
             copy.write(file, "¿? \\ = : ::: [ ( \u{0} \n md126\n");
             assert_eq!(copy.observe().arrays, whole, "{file}");
@@ -193,7 +198,9 @@ fn a_damaged_text_beside_sysfs_harms_no_array() {
 fn two_arrays_of_one_name_go_by_their_kernel_names() {
     for it in captured::named("three-arrays") {
         let copy = Copy::of(&it);
-        copy.edit("run/udev/data/b9:126", |it| it.replace("MD_DEVNAME=b", "MD_DEVNAME=a"));
+        copy.edit("run/udev/data/b9:126", |it| {
+            it.replace("MD_DEVNAME=b", "MD_DEVNAME=a")
+        });
         let seen = copy.observe();
         let names: Vec<&str> = seen.arrays.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["c", "md126", "md127"]);

@@ -13,12 +13,12 @@ use serde_json::Value;
 
 /// What the agent can do: running commands needs nothing of the product.
 #[derive(Clone, Copy)]
-pub(super) enum Agent {
+pub(crate) enum Agent {
     Plain,
     WithProduct,
 }
 
-pub(super) fn build_agent(agent: Agent) -> Result<PathBuf> {
+pub(crate) fn build_agent(agent: Agent) -> Result<PathBuf> {
     let arguments = ["-p", "moxnas-tests", "--bin", "lab-agent"];
     match agent {
         Agent::Plain => build(
@@ -29,12 +29,12 @@ pub(super) fn build_agent(agent: Agent) -> Result<PathBuf> {
     }
 }
 
-pub(super) fn build_product() -> Result<PathBuf> {
+pub(crate) fn build_product() -> Result<PathBuf> {
     build("moxnas", &["-p", "moxnas-cli", "--bin", "moxnas"])
 }
 
 /// The cargo that runs this chore.
-pub(super) fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo.current_dir(workspace());
     cargo

@@ -1,0 +1,6 @@
+//! What holds for every plan and every array.
+
+mod health;
+mod plans;
+mod refusals;
+mod retry;
