@@ -16,7 +16,8 @@ pub(crate) struct Pages(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    of: Option<SystemTime>,
+    /// When the look was, and its serial: two looks may fall on one moment.
+    of: Option<(SystemTime, u64)>,
     pages: BTreeMap<(&'static str, Page), Bytes>,
 }
 
@@ -30,8 +31,9 @@ impl Pages {
     ) -> Bytes {
         let key = (list, page.clone());
         let mut kept = self.0.lock().expect("no holder of this lock panics");
-        if kept.of != Some(seen.as_of) || kept.pages.len() >= KEPT {
-            *kept = Kept { of: Some(seen.as_of), pages: BTreeMap::new() };
+        let of = Some((seen.as_of, seen.serial));
+        if kept.of != of || kept.pages.len() >= KEPT {
+            *kept = Kept { of, pages: BTreeMap::new() };
         }
         kept.pages.entry(key).or_insert_with(make).clone()
     }

@@ -9,10 +9,8 @@ pub mod plans;
 pub mod simulation;
 pub mod system;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use moxnas_app::{App, Seen, operation::Terms};
+use moxnas_app::{Seen, app::Look, operation::Terms};
 use poem_openapi::{Tags, types::ToJSON};
 
 use crate::{
@@ -75,11 +73,11 @@ impl Page {
 }
 
 /// The last look, or a new one if the caller insists.
-async fn look(app: &Arc<App>, fresh: Option<bool>) -> Answer<()> {
-    if fresh == Some(true) {
-        app.look().await?;
+fn look(fresh: Option<bool>) -> Look {
+    match fresh {
+        Some(true) => Look::Fresh,
+        Some(false) | None => Look::Last,
     }
-    Ok(())
 }
 
 /// The page of a list, made once a look.

@@ -52,6 +52,15 @@ pub struct App {
     storage: Mutex<()>,
 }
 
+/// What a query is answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// What was last seen.
+    Last,
+    /// What is seen now.
+    Fresh,
+}
+
 /// A machine that is not there, and what it is called.
 #[derive(Clone, Debug)]
 pub struct Simulation {
@@ -89,6 +98,16 @@ impl App {
                 )
             }
         };
+        App::start_on(machine, simulation, settings).await
+    }
+
+    /// Bring the service up on a machine that the caller brings, whatever scenario the settings
+    /// name. With a `simulation` it may be changed without right or lock.
+    pub async fn start_on(
+        machine: Machine,
+        simulation: Option<Simulation>,
+        settings: &Settings,
+    ) -> Result<Arc<App>, StartError> {
         let right = match (&settings.right, &simulation) {
             (_, Some(_)) => Ok(None),
             (Right::Change(path), None) => {
@@ -206,6 +225,21 @@ impl App {
             result
         })
         .await
+    }
+
+    /// The same, after a look at the machine if the caller insists.
+    pub async fn call_after<Q: Query>(
+        self: &Arc<Self>,
+        look: Look,
+        actor: &Actor,
+        query: Q,
+    ) -> Result<Q::Output, Error> {
+        if look == Look::Fresh {
+            // A look costs more than a question: nobody who may not ask has one made.
+            self.admit::<Q>(actor, query.object()).await?;
+            self.look().await?;
+        }
+        self.call(actor, query).await
     }
 
     /// What would be done.

@@ -282,7 +282,6 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::InUse { .. }
         | Refusal::MemberOf { .. }
         | Refusal::StandsOnArray { .. }
-        | Refusal::StandsOnArray { .. }
         | Refusal::TooSmall { .. }
         | Refusal::NoIdentity { .. }
         | Refusal::ForeignMetadata { .. }

@@ -1,10 +1,10 @@
-//! Building executables of the workspace that go into the guest.
+//! Cargo, and building executables of the workspace that chores start.
 
 use std::{
     env,
     ffi::OsString,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -31,6 +31,21 @@ pub(crate) fn build_agent(agent: Agent) -> Result<PathBuf> {
 
 pub(crate) fn build_product() -> Result<PathBuf> {
     build("moxnas", &["-p", "moxnas-cli", "--bin", "moxnas"])
+}
+
+/// Whether tests can be run by nextest, which gives each a process and a time limit.
+pub(crate) fn has_nextest() -> bool {
+    let version = cargo().args(["nextest", "--version"]).output();
+    version.is_ok_and(|it| it.status.success())
+}
+
+/// What a command's end means for the chore's own.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// The cargo that runs this chore.

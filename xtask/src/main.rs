@@ -6,7 +6,11 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod binaries;
+mod ci;
+mod gen_files;
 mod lab;
+mod sdk;
 
 use std::process::ExitCode;
 
@@ -16,6 +20,12 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about, max_term_width = 100)]
 enum Chore {
+    /// Everything that has to hold before a change lands, in order; ends at the first failure.
+    Ci(ci::Ci),
+    /// Write the golden files of the contract: the OpenAPI documents and the command tree.
+    Gen(gen_files::Gen),
+    /// Generate a client from the OpenAPI document and use it on a simulated service.
+    Sdk(sdk::Sdk),
     /// Virtual machines with real disks and arrays, for tests that may destroy them.
     #[command(subcommand)]
     Lab(lab::Lab),
@@ -23,6 +33,9 @@ enum Chore {
 
 fn main() -> Result<ExitCode> {
     match Chore::parse() {
+        Chore::Ci(ci) => ci.run(),
+        Chore::Gen(golden) => golden.run(),
+        Chore::Sdk(sdk) => sdk.run(),
         Chore::Lab(lab) => lab.run(),
     }
 }

@@ -81,8 +81,7 @@ impl Arrays {
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::ArrayPage>> {
         let wanted = Page::new(limit.0, cursor.0)?;
-        look(&app, fresh.0).await?;
-        let seen = app.call(&caller.actor, ArrayList).await?.seen;
+        let seen = app.call_after(look(fresh.0), &caller.actor, ArrayList).await?.seen;
         Ok(page(&app, "arrays", &wanted, &seen, || {
             let all: Vec<_> = seen.raid.arrays.iter().collect();
             let (items, next) = wanted.cut(all, |it| it.name.clone());
@@ -129,8 +128,7 @@ impl Arrays {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::Array>> {
-        look(&app, fresh.0).await?;
-        let found = app.call(&caller.actor, ArrayGet { array: array.0 }).await?;
+        let found = app.call_after(look(fresh.0), &caller.actor, ArrayGet { array: array.0 }).await?;
         let tag = ETag::quoted(&Seen::array_etag(&found.array));
         Ok(Cached::new(JsonBytes::of(&wire::Array::from(found)), tag))
     }
@@ -331,8 +329,7 @@ impl Status {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Json<wire::RaidStatus>> {
-        look(&app, fresh.0).await?;
-        let seen = app.call(&caller.actor, RaidStatus).await?.seen;
+        let seen = app.call_after(look(fresh.0), &caller.actor, RaidStatus).await?.seen;
         Ok(Json(wire::RaidStatus::new(&seen)))
     }
 }

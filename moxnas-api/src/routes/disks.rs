@@ -32,8 +32,7 @@ impl Disks {
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::DiskPage>> {
         let wanted = Page::new(limit.0, cursor.0)?;
-        look(&app, fresh.0).await?;
-        let seen = app.call(&caller.actor, DiskList).await?.seen;
+        let seen = app.call_after(look(fresh.0), &caller.actor, DiskList).await?.seen;
         Ok(page(&app, "disks", &wanted, &seen, || {
             let all: Vec<_> = seen.raid.devices.disks().collect();
             // Two disks that claim one id are still two.
@@ -58,8 +57,7 @@ impl Disks {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Json<wire::Disk>> {
-        look(&app, fresh.0).await?;
-        let found = app.call(&caller.actor, DiskGet { disk: disk.0 }).await?;
+        let found = app.call_after(look(fresh.0), &caller.actor, DiskGet { disk: disk.0 }).await?;
         Ok(Json(found.into()))
     }
 }

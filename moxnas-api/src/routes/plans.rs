@@ -6,7 +6,7 @@ use moxnas_app::{
     Actor, App, Change, Operation,
     ops::arrays::{
         ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
-        MemberRemove, MemberReplace,
+        MemberRemove, MemberReplace, PlanCreate,
     },
 };
 use poem::web::Data;
@@ -41,6 +41,7 @@ impl Plans {
         caller: Caller,
         body: Input<wire::PlanRequest>,
     ) -> Answer<Json<wire::Plan>> {
+        app.call(&caller.actor, PlanCreate).await?;
         let wish = Wish { path: body.0.path, body: body.0.body };
         plan(&app, &caller.actor, &body.0.operation, wish).await.map(Json)
     }

@@ -213,6 +213,14 @@ impl Query for RaidStatus {
     }
 }
 
+impl Query for PlanCreate {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, _: &App, _: &Actor) -> Result<(), Error> {
+        // Who may plan at all; `App::plan` asks for the role of the operation that is planned.
+        Ok(())
+    }
+}
+
 impl Query for ArrayGet {
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &App, _: &Actor) -> Result<ArrayView, Error> {

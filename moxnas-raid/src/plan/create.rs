@@ -37,6 +37,12 @@ pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<S
             return Err(Refusal::Twice(id.clone()));
         }
         let device = usable(seen, id)?;
+        // A disk would take its partitions along.
+        let on_others =
+            |it: &&BlockDevice| want.members.contains(&it.id) || want.spares.contains(&it.id);
+        if let Some(part) = seen.devices.holders(&device.name).find(on_others) {
+            return Err(Refusal::Twice(part.id.clone()));
+        }
         check_size(device, chunk)?;
         give_up(&seen.devices, device, &mut plan);
         sizes.push(device.size);

@@ -67,6 +67,10 @@ pub(super) fn plan_fail(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refu
 }
 
 pub(super) fn plan_remove(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refusal> {
+    // Before it is started, all its members look like spares.
+    if !array.state.is_started() {
+        return Err(Refusal::NotStarted(array.name.clone()));
+    }
     let member = member(array, id)?;
     let mut plan = Plan {
         evidence: vec![array_evidence(array)],

@@ -84,9 +84,13 @@ fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
     }
 }
 
-/// Let spares take empty slots, as they will when recovery is done.
+/// Let spares take empty slots, as they will when recovery is done. Of data that is not complete
+/// nothing is recovered.
 fn fill(array: &mut Array) {
-    for slot in array.missing_slots() {
+    let missing = array.missing_slots();
+    let is_complete = array.state != ArrayState::Broken
+        && geometry::can_lose(&array.level, array.layout, array.slots, &missing).is_some();
+    for slot in missing.into_iter().filter(|_| is_complete) {
         let waiting = |it: &&mut Member| {
             matches!(it.role, Role::Spare) || it.role == Role::Recovering { slot }
         };

@@ -155,6 +155,7 @@ fn joined(mut found: Vec<Found>) -> Live {
         let role = match it.superblock.role {
             SuperRole::Active(slot) => Role::Active { slot },
             SuperRole::Recovering(slot) => Role::Recovering { slot },
+            SuperRole::Replacement(slot) => Role::Replacement { slot },
             SuperRole::Spare => Role::Spare,
         };
         members.push(LiveMember::new(it.kernel_name, it.device, role));

@@ -373,8 +373,18 @@ impl Live {
         if !geometry::is_redundant(&self.superblock.level) {
             return;
         }
-        let mut begins = false;
-        for slot in self.missing() {
+        let missing = self.missing();
+        for member in &mut self.members {
+            // What it was to replace is gone: it takes the slot like any other.
+            if let Role::Replacement { slot } = member.role
+                && missing.contains(&slot)
+            {
+                member.role = Role::Recovering { slot };
+            }
+        }
+        let replaces = |it: &LiveMember| matches!(it.role, Role::Replacement { .. });
+        let mut begins = self.members.iter().any(replaces);
+        for slot in missing {
             let taken = |it: &LiveMember| it.role == (Role::Recovering { slot });
             if self.members.iter().any(taken) {
                 begins = true;
@@ -539,9 +549,8 @@ impl Live {
         for member in &self.members {
             let role = match member.role {
                 Role::Active { slot } => SuperRole::Active(slot),
-                Role::Recovering { slot } | Role::Replacement { slot } => {
-                    SuperRole::Recovering(slot)
-                }
+                Role::Recovering { slot } => SuperRole::Recovering(slot),
+                Role::Replacement { slot } => SuperRole::Replacement(slot),
                 Role::Spare | Role::Journal => SuperRole::Spare,
                 Role::Faulty => continue,
             };

@@ -41,6 +41,8 @@ pub(super) enum SuperRole {
     Active(u32),
     /// Was being filled for a slot.
     Recovering(u32),
+    /// Was being filled for a slot that another member holds.
+    Replacement(u32),
     Spare,
 }
 

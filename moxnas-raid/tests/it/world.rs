@@ -207,8 +207,12 @@ impl World {
         match event {
             Event::Wish(wish) => {
                 let change = self.change(wish);
-                if let Ok(plan) = plan(&self.observe(), &change) {
-                    self.run(&plan);
+                if let Ok(plan) = plan(&self.observe(), &change)
+                    && !is_nested(&plan)
+                {
+                    // The machine may say no: whether an array has enough members to start, only
+                    // they know.
+                    let _ = execute(&self.raid, &plan.steps);
                 }
             }
             // That a disk is out already, or in, is part of life.
@@ -246,11 +250,6 @@ impl World {
         }
         // The kernel looks at once.
         self.observe();
-    }
-
-    pub(crate) fn run(&self, plan: &Plan<Step>) {
-        // The machine may say no, as when two kernel names of one array are stopped.
-        let _ = execute(&self.raid, &plan.steps);
     }
 
     /// The wish among what is there now.
@@ -350,6 +349,14 @@ impl World {
             ..CreateArray::new(name, level, members)
         })
     }
+}
+
+/// Whether arrays would be made of arrays, of which the simulation knows little.
+pub(crate) fn is_nested(plan: &Plan<Step>) -> bool {
+    let touched = plan.steps.iter().flat_map(Step::touches);
+    touched
+        .into_iter()
+        .any(|it| matches!(it, DeviceId::Md(_) | DeviceId::MdPartition(..)))
 }
 
 fn serial(place: usize) -> String {

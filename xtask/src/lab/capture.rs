@@ -15,10 +15,10 @@ use moxnas_tests::lab::{Image, Lab, MIB, Machine, Output, Tree, workspace};
 
 use super::{
     Which,
-    binaries::{Agent, build_agent},
     states::{STATES, State},
     template,
 };
+use crate::binaries::{Agent, build_agent};
 
 const FIXTURES: &str = "moxnas-raid/fixtures";
 const FUNCTIONS: &str = include_str!("../../lab/states.sh");

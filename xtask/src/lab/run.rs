@@ -9,11 +9,8 @@ use std::{
 use anyhow::Result;
 use moxnas_tests::lab::{Disk, Exec, Lab, Machine, Output};
 
-use super::{
-    Which,
-    binaries::{Agent, build_agent},
-    disk_spec, template,
-};
+use super::{Which, disk_spec, template};
+use crate::binaries::{Agent, build_agent};
 
 /// What kind of machine.
 #[derive(clap::Args)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use moxnas_tests::lab::{AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE};
 
 use super::{Which, template};
-use crate::binaries::{Agent, build_agent, build_product, cargo};
+use crate::binaries::{Agent, build_agent, build_product, cargo, exit_code, has_nextest};
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
@@ -30,11 +30,7 @@ impl Test {
             .env(PRODUCT_VARIABLE, product);
         eprintln!("lab: running the lab tests on {}", self.which.suite);
         let status = tests.status().context("cannot start cargo")?;
-        Ok(if status.success() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(exit_code(status))
     }
 
     /// nextest where it is installed: it gives every test a process and a time of its own.
@@ -42,8 +38,7 @@ impl Test {
         let target = ["-p", "moxnas-tests", "--test", "lab"];
         let jobs = self.jobs.to_string();
         let mut command = cargo();
-        let nextest = cargo().args(["nextest", "--version"]).output();
-        if nextest.is_ok_and(|it| it.status.success()) {
+        if has_nextest() {
             command
                 .args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs])
                 .args(target);

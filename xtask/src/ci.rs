@@ -1,0 +1,243 @@
+//! `cargo xtask ci`: everything that has to hold before a change lands.
+
+use std::{
+    io::{BufRead as _, BufReader, Read, Write},
+    process::{Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use moxnas_tests::lab::{AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE};
+
+use crate::binaries::{cargo, has_nextest};
+
+/// Crates that others may use.
+const LIBRARIES: [&str; 5] = [
+    "moxnas-core",
+    "moxnas-raid",
+    "moxnas-telemetry",
+    "moxnas-app",
+    "moxnas-api",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Ci {
+    /// Leave out the tests on virtual machines.
+    #[arg(long)]
+    no_lab: bool,
+}
+
+impl Ci {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let began = Instant::now();
+        let mut done = Vec::new();
+        let mut is_good = true;
+        for (name, command) in parts(self.no_lab) {
+            let result = run(name, command)?;
+            is_good = result.is_good;
+            done.push(result);
+            if !is_good {
+                break;
+            }
+        }
+        print(&done, began.elapsed());
+        Ok(if is_good {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// All parts in their order: what fails fast comes first.
+fn parts(no_lab: bool) -> Vec<(&'static str, Command)> {
+    let mut docs = cargo_with("doc --workspace --no-deps --locked");
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut package = cargo_with("package --no-verify --allow-dirty --locked --quiet");
+    package.args(LIBRARIES.iter().flat_map(|it| ["--package", it]));
+    let mut parts = vec![
+        ("format", cargo_with("fmt --all --check")),
+        (
+            "clippy",
+            cargo_with("clippy --workspace --all-targets --locked -- -D warnings"),
+        ),
+        ("tests", tests()),
+        ("doc tests", cargo_with("test --doc --workspace --locked")),
+        ("docs", docs),
+        ("golden files", chore("gen --check")),
+        ("generated client", chore("sdk")),
+        ("packages", package),
+    ];
+    if !no_lab {
+        parts.push(("lab, bookworm", chore("lab test --suite bookworm")));
+        parts.push(("lab, trixie", chore("lab test smoke --suite trixie")));
+    }
+    parts
+}
+
+/// Every test that needs no lab. The lab's own would end at once, and count as passed.
+fn tests() -> Command {
+    let mut command = if has_nextest() {
+        let mut command = cargo_with("nextest run --workspace --locked --no-fail-fast -E");
+        command.arg("not binary(lab)");
+        command
+    } else {
+        cargo_with("test --workspace --locked --no-fail-fast --lib --bins --tests --examples")
+    };
+    for lab in [AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE] {
+        command.env_remove(lab);
+    }
+    command
+}
+
+fn cargo_with(words: &str) -> Command {
+    let mut command = cargo();
+    command.args(words.split(' '));
+    command
+}
+
+/// Another chore of this very program, even where cargo has built a newer one meanwhile.
+fn chore(words: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(words.split(' '));
+    command
+}
+
+struct Done {
+    name: &'static str,
+    time: Duration,
+    tests: Tests,
+    is_good: bool,
+}
+
+fn run(name: &'static str, mut command: Command) -> Result<Done> {
+    println!("\n==== {name} ====");
+    let began = Instant::now();
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let out = thread::spawn(move || pass_on(out, std::io::stdout()));
+    let err = thread::spawn(move || pass_on(err, std::io::stderr()));
+    let status = child.wait()?;
+    let mut tests = Tests::default();
+    for lines in [out, err] {
+        tests.add(lines.join().expect("passing lines on does not panic"));
+    }
+    let time = began.elapsed();
+    let end = if status.success() { "passed" } else { "FAILED" };
+    println!("==== {name}: {end} after {} ====", shown(time));
+    Ok(Done {
+        name,
+        time,
+        tests,
+        is_good: status.success(),
+    })
+}
+
+/// Print what comes, line by line, and count the tests it tells of.
+fn pass_on(from: Option<impl Read>, mut to: impl Write) -> Tests {
+    let mut tests = Tests::default();
+    let Some(from) = from else { return tests };
+    for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+        tests.add(Tests::told_by(&String::from_utf8_lossy(&line)));
+        // Nobody to tell that nobody reads.
+        let _ = to.write_all(&line).and_then(|()| to.write_all(b"\n"));
+    }
+    tests
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tests {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tests {
+    /// The closing line of a test runner: of `cargo test`, of nextest, or a chore's own.
+    fn told_by(line: &str) -> Tests {
+        let line = line.trim();
+        let is_closing = line.starts_with("test result:")
+            || line.starts_with("Summary [")
+            || line.starts_with("client:");
+        let mut tests = Tests::default();
+        if !is_closing {
+            return tests;
+        }
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        for pair in words.windows(2) {
+            let Ok(number) = pair[0].parse::<u64>() else {
+                continue;
+            };
+            match pair[1].trim_end_matches([',', ';']) {
+                "passed" => tests.passed += number,
+                "failed" | "timed" => tests.failed += number,
+                _ => (),
+            }
+        }
+        tests
+    }
+
+    fn add(&mut self, other: Tests) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+fn print(done: &[Done], time: Duration) {
+    println!(
+        "\n{:<18} {:>8} {:>7} {:>7}",
+        "part", "time", "passed", "failed"
+    );
+    let mut all = Tests::default();
+    for it in done {
+        let Tests { passed, failed } = it.tests;
+        let end = if it.is_good { "" } else { "  FAILED" };
+        match it.tests == Tests::default() {
+            true => println!("{:<18} {:>8}{end}", it.name, shown(it.time)),
+            false => println!(
+                "{:<18} {:>8} {passed:>7} {failed:>7}{end}",
+                it.name,
+                shown(it.time)
+            ),
+        }
+        all.add(it.tests);
+    }
+    println!("{:<18} {:>8}", "all", shown(time));
+    // A part without tests fails as one.
+    let failed_parts = done
+        .iter()
+        .filter(|it| !it.is_good && it.tests.failed == 0)
+        .count() as u64;
+    println!(
+        "\n{} passed, {} failed",
+        all.passed,
+        all.failed + failed_parts
+    );
+}
+
+fn shown(time: Duration) -> String {
+    format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tests;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let told = |line| (Tests::told_by(line).passed, Tests::told_by(line).failed);
+        let cargo =
+            "test result: FAILED. 7 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out";
+        assert_eq!(told(cargo), (7, 2));
+        let nextest = "     Summary [   3.207s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(told(nextest), (6, 3));
+        assert_eq!(told("client: 8 passed, 0 failed"), (8, 0));
+        assert_eq!(told("3 passed, and a test that says so"), (0, 0));
+    }
+}
