@@ -1,5 +1,19 @@
 //! The operations, one noun a file.
 
+/// Name, role and answer of an operation.
+macro_rules! operation {
+    ($type:ty, $name:literal, $needs:expr, $output:ty $(, $object:ident)?) => {
+        impl Operation for $type {
+            const NAME: &'static str = $name;
+            const NEEDS: Option<Role> = $needs;
+            type Output = $output;
+            $(fn object(&self) -> Option<String> {
+                Some(self.$object.to_string())
+            })?
+        }
+    };
+}
+
 pub mod arrays;
 pub mod auth;
 pub mod disks;

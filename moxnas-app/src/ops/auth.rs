@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::arrays::operation;
 use crate::{
     actor::{Actor, Role, Via},
     app::App,

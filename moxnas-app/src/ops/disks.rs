@@ -5,7 +5,6 @@ use std::sync::Arc;
 use moxnas_core::disk::BlockDevice;
 use moxnas_raid::plan::usable;
 
-use super::arrays::operation;
 use crate::{
     actor::{Actor, Role},
     app::App,

@@ -9,7 +9,6 @@ use moxnas_core::{
     units::Bytes,
 };
 
-use super::arrays::operation;
 use crate::{
     actor::{Actor, Role},
     app::{App, Simulation},

@@ -9,7 +9,6 @@ use moxnas_core::{chain::chain, clock::Stopwatch};
 use moxnas_raid::{Health, Reason, health};
 use moxnas_telemetry::{HostInfo, Sample, rate};
 
-use super::arrays::operation;
 use crate::{
     actor::{Actor, Role},
     app::{App, blocking},

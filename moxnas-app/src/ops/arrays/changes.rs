@@ -1,0 +1,282 @@
+//! Changes of arrays: what is wished of the planner, and what must be seen afterwards.
+
+use std::sync::Arc;
+
+use moxnas_core::{disk::DeviceId, plan::Plan};
+use moxnas_raid::{self as raid, Array, CreateArray, Role as MemberRole, SyncAction, plan::Scrub};
+
+use super::{
+    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, ArrayView, MemberAdd,
+    MemberFail, MemberRemove, MemberReplace, find,
+};
+use crate::{
+    error::Error,
+    machine::AppStep,
+    operation::{Change, Lane, Operation},
+    seen::Seen,
+};
+
+/// A change that the raid crate plans.
+trait ArrayChange: Operation {
+    /// The array that is changed, if it is there already.
+    fn array(&self) -> Option<&str>;
+
+    /// The same in the words of the raid crate: names that people gave are devices now.
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error>;
+
+    /// What to answer, if the machine is as promised.
+    fn check(&self, after: &Seen) -> Result<Self::Output, Error>;
+}
+
+impl<T: ArrayChange> Change for T {
+    const LANE: Lane = Lane::Storage;
+
+    fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
+        Ok(raid::plan(&seen.raid, &self.wish(seen)?)?.map(AppStep::Raid))
+    }
+
+    fn etag(&self, seen: &Seen) -> Option<String> {
+        seen.raid.find(self.array()?).map(Seen::array_etag)
+    }
+
+    fn verify(&self, after: &Seen) -> Result<Self::Output, Error> {
+        self.check(after)
+    }
+}
+
+fn view(seen: &Seen, array: &Array) -> ArrayView {
+    ArrayView {
+        array: array.clone(),
+        seen: Arc::new(seen.clone()),
+    }
+}
+
+fn not_shown<T>(what: String) -> Result<T, Error> {
+    Err(Error::NotVerified(what))
+}
+
+fn must_be_gone(after: &Seen, array: &str) -> Result<(), Error> {
+    match after.raid.find(array) {
+        None => Ok(()),
+        Some(_) => not_shown(format!("array {array} is still there")),
+    }
+}
+
+impl ArrayChange for ArrayCreate {
+    fn array(&self) -> Option<&str> {
+        None
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let ids = |texts: &[String]| -> Result<Vec<DeviceId>, Error> {
+            texts.iter().map(|it| Ok(seen.device(it)?)).collect()
+        };
+        Ok(raid::Change::Create(CreateArray {
+            name: self.name.clone(),
+            level: self.level.clone(),
+            members: ids(&self.members)?,
+            spares: ids(&self.spares)?,
+            chunk: self.chunk,
+        }))
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let name = &self.name;
+        let Some(array) = after.raid.find(name.as_str()) else {
+            return not_shown(format!("there is no array {name}"));
+        };
+        if array.level != self.level {
+            return not_shown(format!("{name} is {}, not {}", array.level, self.level));
+        }
+        for text in self.members.iter().chain(&self.spares) {
+            let device = after.device(text)?;
+            if array.member(&device).is_none() {
+                return not_shown(format!("{device} is not a member of {name}"));
+            }
+        }
+        if array
+            .uuid
+            .as_ref()
+            .is_none_or(|uuid| !after.raid.conf.names(uuid))
+        {
+            return not_shown(format!("mdadm.conf does not name {name}"));
+        }
+        Ok(view(after, array))
+    }
+}
+
+impl ArrayChange for ArrayDelete {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Delete {
+            array: self.array.clone(),
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<(), Error> {
+        must_be_gone(after, &self.array)
+    }
+}
+
+impl ArrayChange for ArrayStop {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Stop {
+            array: self.array.clone(),
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<(), Error> {
+        must_be_gone(after, &self.array)
+    }
+}
+
+impl ArrayChange for ArrayAssemble {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Assemble {
+            array: self.array.clone(),
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        match after.raid.find(&self.array) {
+            Some(array) if array.state.is_started() => Ok(view(after, array)),
+            _ => not_shown(format!("array {} is not started", self.array)),
+        }
+    }
+}
+
+impl ArrayChange for ArrayScrub {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Scrub {
+            array: self.array.clone(),
+            scrub: self.scrub,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let runs = matches!(
+            array.sync.action(),
+            Some(SyncAction::Check | SyncAction::Repair)
+        );
+        // A small array may have been read to its end by now; then nothing runs any more.
+        match self.scrub {
+            Scrub::Idle if runs => not_shown("the scrub goes on".to_owned()),
+            _ => Ok(view(after, array)),
+        }
+    }
+}
+
+impl ArrayChange for MemberAdd {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let device = seen.device(&self.device)?;
+        Ok(raid::Change::Add {
+            array: self.array.clone(),
+            device,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let device = after.device(&self.device)?;
+        match array.member(&device) {
+            Some(_) => Ok(view(after, array)),
+            None => not_shown(format!("{device} is not a member of {}", self.array)),
+        }
+    }
+}
+
+impl ArrayChange for MemberFail {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let device = seen.member(find(seen, &self.array)?, &self.device)?;
+        Ok(raid::Change::Fail {
+            array: self.array.clone(),
+            device,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let device = after.member(array, &self.device)?;
+        match array.member(&device).map(|it| it.role) {
+            None | Some(MemberRole::Faulty) => Ok(view(after, array)),
+            Some(role) => not_shown(format!("{device} is {role}")),
+        }
+    }
+}
+
+impl ArrayChange for MemberRemove {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let device = seen.member(find(seen, &self.array)?, &self.device)?;
+        Ok(raid::Change::Remove {
+            array: self.array.clone(),
+            device,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let device = after.member(array, &self.device);
+        match device.ok().and_then(|it| array.member(&it)) {
+            None => Ok(view(after, array)),
+            Some(member) => not_shown(format!("{} is still listed", member.device)),
+        }
+    }
+}
+
+impl ArrayChange for MemberReplace {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let device = seen.member(find(seen, &self.array)?, &self.device)?;
+        let with = self.with.as_ref().map(|it| seen.device(it)).transpose()?;
+        Ok(raid::Change::Replace {
+            array: self.array.clone(),
+            device,
+            with,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let Some(with) = &self.with else {
+            return Ok(view(after, array));
+        };
+        let with = after.device(with)?;
+        match array.member(&with).map(|it| it.role) {
+            Some(MemberRole::Spare | MemberRole::Faulty) | None => {
+                not_shown(format!("{with} does not take the place"))
+            }
+            Some(_) => Ok(view(after, array)),
+        }
+    }
+}
