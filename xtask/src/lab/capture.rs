@@ -288,6 +288,10 @@ fn write_tree(tree: &Tree, root: &Path) -> Result<()> {
     for (path, target) in &tree.links {
         let (link, target) = (place(path), settled(target, &names));
         create_parent(&link)?;
+        if names_only(path) {
+            fs::write(&link, "").with_context(|| format!("cannot write {}", link.display()))?;
+            continue;
+        }
         symlink(relative(path, &target), &link)
             .with_context(|| format!("cannot link {}", link.display()))?;
     }
@@ -296,6 +300,12 @@ fn write_tree(tree: &Tree, root: &Path) -> Result<()> {
 
 fn create_parent(path: &Path) -> Result<()> {
     Ok(fs::create_dir_all(path.parent().unwrap_or(path))?)
+}
+
+/// Links among `slaves` and `holders` lead in circles, for whoever walks the folder. What they are
+/// called is all there is to know of them.
+fn names_only(path: &str) -> bool {
+    path.contains("/slaves/") || path.contains("/holders/")
 }
 
 /// `/sys/devices/…/block/sda/sda1` becomes `/sys/block/sda/sda1`.
