@@ -360,7 +360,7 @@ proptest! {
 
 /// A machine with one array, `r5`, whose files may be written.
 fn machine(runner: &Arc<ScriptedRunner>) -> (tempfile::TempDir, Mdadm, ArrayRef) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = captured::scratch();
     let captured = captured::named("raid5-clean").remove(0);
     crate::sysfs::copy_tree(&captured.root(), dir.path());
     let mdadm = Mdadm::new(Root::fixture(dir.path()), Arc::clone(runner) as _);
@@ -376,18 +376,16 @@ fn machine(runner: &Arc<ScriptedRunner>) -> (tempfile::TempDir, Mdadm, ArrayRef)
 
 #[test]
 fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
-    for step in steps()
-        .into_iter()
-        .filter(|it| !matches!(it, Step::Record { .. } | Step::Forget { .. }))
-    {
-        let (_, _, array) = machine(&Arc::default());
+    let (dir, _, array) = machine(&Arc::default());
+    let writes_conf = |it: &Step| matches!(it, Step::Record { .. } | Step::Forget { .. });
+    for step in steps().into_iter().filter(|it| !writes_conf(it)) {
         let step = on(step, &array);
         let mut script = ScriptedRunner::default();
         for cmd in argv(&step).unwrap() {
             script = script.expect(&cmd.to_string(), "");
         }
         let runner = Arc::new(script.expect("udevadm settle --timeout=20", ""));
-        let (_dir, mdadm, _) = machine(&runner);
+        let mdadm = Mdadm::new(Root::fixture(dir.path()), Arc::clone(&runner) as _);
         mdadm.apply(&step).unwrap();
         assert_eq!(runner.left(), 0, "{step}");
     }
@@ -460,14 +458,14 @@ fn a_command_that_fails_is_told_and_nothing_follows() {
         stderr: b"mdadm: set device faulty failed\n".to_vec(),
         ..Output::default()
     };
-    let (_, _, array) = machine(&Arc::default());
+    let (dir, _, array) = machine(&Arc::default());
     let step = Step::Fail {
         array,
         device: id("wwn-0x5"),
     };
     let line = argv(&step).unwrap()[0].to_string();
     let runner = Arc::new(ScriptedRunner::default().answer(&line, failed));
-    let (_dir, mdadm, _) = machine(&runner);
+    let mdadm = Mdadm::new(Root::fixture(dir.path()), runner);
     let text = chain(&mdadm.apply(&step).unwrap_err());
     assert!(
         text.contains("set device faulty failed") && text.contains(&line),

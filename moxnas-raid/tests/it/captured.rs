@@ -9,6 +9,7 @@ use std::{
 
 use moxnas_core::{cmd::ScriptedRunner, root::Root};
 use moxnas_raid::{Inventory, Mdadm, RaidBackend};
+use tempfile::TempDir;
 
 /// One captured state of one machine.
 pub(crate) struct Captured {
@@ -75,6 +76,11 @@ impl Captured {
 pub(crate) fn observe(root: &Path) -> Inventory {
     let mdadm = Mdadm::new(Root::fixture(root), Arc::new(ScriptedRunner::default()));
     mdadm.observe().expect("the folder can be listed")
+}
+
+/// A folder for a machine of hundreds of small files: in memory, where the system has such a place.
+pub(crate) fn scratch() -> TempDir {
+    TempDir::new_in("/dev/shm").unwrap_or_else(|_| TempDir::new().expect("files can be written"))
 }
 
 fn folders(dir: &Path) -> Vec<PathBuf> {

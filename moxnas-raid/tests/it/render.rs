@@ -12,6 +12,10 @@ use moxnas_raid::{Array, Inventory, Level, Member, MemberFlag, Role, SyncAction,
 
 /// Write the machine below a folder.
 pub(crate) fn render(seen: &Inventory, root: &Path) {
+    // They are there on a machine without disks too.
+    for folder in ["sys/block", "run/udev/data"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
     for device in seen.devices.by_name.values() {
         block_device(seen, device, root);
         write(

@@ -243,7 +243,7 @@ impl World {
                     .values()
                     .filter(|it| seen.devices.uses(&it.name).is_empty());
                 let free: Vec<_> = free.filter(|it| it.size > Bytes(0)).collect();
-                if let Some(device) = pick(&free, *at).filter(|_| *at % 3 == 0) {
+                if let Some(device) = pick(&free, *at).filter(|_| at.is_multiple_of(3)) {
                     machine.state().swaps.push(device.id.to_string());
                 }
             }
@@ -316,7 +316,7 @@ impl World {
 
     /// Of four wishes, three are wise.
     fn create(&mut self, wish: &Wish, seen: &Inventory) -> Change {
-        let is_wise = wish.shuffle % 4 != 0;
+        let is_wise = !wish.shuffle.is_multiple_of(4);
         let level = LEVELS[wish.level % 6].clone();
         let devices = &seen.devices;
         // A disk, or the partitions of a disk: both at once is not wise.

@@ -123,7 +123,14 @@ fn losses(array: &Array) -> Vec<Array> {
         it.degraded = it.degraded.map(|it| it + 1);
         it
     });
-    all.extend(counted.collect::<Vec<_>>());
+    let counted: Vec<Array> = counted.collect();
+    // Where the kernel counts members that its list does not explain, a loss that it does not count
+    // explains one of them, and more is known than before.
+    let is_explained = |it: &Array| it.degraded.unwrap_or(0) as usize <= it.missing_slots().len();
+    if !is_explained(array) {
+        all.clear();
+    }
+    all.extend(counted);
     let mut broken = array.clone();
     if array.state.is_started() {
         broken.state = ArrayState::Broken;

@@ -16,7 +16,7 @@ pub(super) struct Copy(TempDir);
 
 impl Copy {
     pub(super) fn of(captured: &Captured) -> Copy {
-        let copy = Copy(tempfile::tempdir().unwrap());
+        let copy = Copy(captured::scratch());
         copy_tree(&captured.root(), copy.0.path());
         copy
     }
