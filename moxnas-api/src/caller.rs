@@ -27,14 +27,20 @@ pub struct Caller {
 
 impl Caller {
     fn without_session(actor: Actor) -> Caller {
-        Caller { actor, session: None }
+        Caller {
+            actor,
+            session: None,
+        }
     }
 
     async fn of(request: &Request, app: &App) -> Result<Caller, Error> {
         let request_id = request.extensions().get::<RequestId>();
         let request_id = request_id.map_or_else(String::new, ToString::to_string);
         if let Some(InProcess(actor)) = request.extensions().get() {
-            return Ok(Caller::without_session(Actor { request_id, ..actor.clone() }));
+            return Ok(Caller::without_session(Actor {
+                request_id,
+                ..actor.clone()
+            }));
         }
         let peer = request.extensions().get::<Peer>().copied();
         let address = match peer {
@@ -45,17 +51,27 @@ impl Caller {
         if let Some(token) = bearer(request)? {
             let identity = app.auth.authenticate(token).await?;
             let actor = identity.actor(address, request_id);
-            return Ok(Caller { actor, session: Some(identity.session) });
+            return Ok(Caller {
+                actor,
+                session: Some(identity.session),
+            });
         }
         Ok(Caller::without_session(match peer {
             Some(Peer::Unix { uid, .. }) if is_owner(uid) => Actor {
-                name: if uid == 0 { "root".to_owned() } else { format!("uid-{uid}") },
+                name: if uid == 0 {
+                    "root".to_owned()
+                } else {
+                    format!("uid-{uid}")
+                },
                 role: Some(Role::Admin),
                 via: Via::Socket { uid },
                 address: None,
                 request_id,
             },
-            _ => Actor { address, ..Actor::nobody(request_id) },
+            _ => Actor {
+                address,
+                ..Actor::nobody(request_id)
+            },
         }))
     }
 }
@@ -66,7 +82,9 @@ fn is_owner(uid: u32) -> bool {
 }
 
 fn bearer(request: &Request) -> Result<Option<&str>, Error> {
-    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = request.headers().get(AUTHORIZATION) else {
+        return Ok(None);
+    };
     let token = value.to_str().ok().and_then(|it| {
         let (scheme, token) = it.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

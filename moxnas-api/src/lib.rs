@@ -102,7 +102,9 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),
         None => "MoxNAS".to_owned(),
     };
-    OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")).description(ABOUT).server("/api")
+    OpenApiService::new(api, title, env!("CARGO_PKG_VERSION"))
+        .description(ABOUT)
+        .server("/api")
 }
 
 fn simulation() -> OpenApiService<Shaped<simulation::Simulation>, ()> {
@@ -130,7 +132,7 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
     moxnas_app::loops::keep_looking(&app);
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
-    let docs = stack::docs(page(api.swagger_ui_html(), simulated.as_deref()));
+    let docs = stack::docs(page(&api.swagger_ui_html(), simulated.as_deref()));
     let json = document(api.spec());
     let mut site = Route::new()
         .nest("/api", api)
@@ -139,11 +141,18 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
     if simulated.is_some() {
         let simulation = simulation();
         let json = document(simulation.spec());
-        site = site.nest("/api/sim", simulation).at("/api/sim/openapi.json", json);
+        site = site
+            .nest("/api/sim", simulation)
+            .at("/api/sim/openapi.json", json);
     }
-    let shared = Shared { app, pages: Arc::default() };
+    let shared = Shared {
+        app,
+        pages: Arc::default(),
+    };
     let value = simulated.and_then(|it| HeaderValue::from_str(&it).ok());
-    let site = site.data(shared).before(async |request| Ok(known_elsewhere(request)));
+    let site = site
+        .data(shared)
+        .before(async |request| Ok(known_elsewhere(request)));
     stack::compose(site, BodyLimit::default()).after(move |result| {
         let value = value.clone();
         async move {
@@ -156,24 +165,36 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
     })
 }
 
-/// A page that people look at must say that nothing on it is real.
-fn page(html: String, simulated: Option<&str>) -> String {
-    let Some(scenario) = simulated else { return html };
-    let banner = format!(
-        "<div style=\"position:sticky;top:0;z-index:9;padding:8px;text-align:center;\
-         background:#b45309;color:#fff;font:bold 16px sans-serif\">\
-         SIMULATED MACHINE ({scenario}): no disk here is real</div>"
-    );
-    match html.find("<body").and_then(|at| html[at..].find('>').map(|end| at + end + 1)) {
-        Some(at) => format!("{}{banner}{}", &html[..at], &html[at..]),
-        None => format!("{banner}{html}"),
-    }
+/// What poem-openapi's page lacks: a name, a doctype, and, where people look at a simulated machine,
+/// that nothing on it is real.
+fn page(html: &str, simulated: Option<&str>) -> String {
+    // Scripts within the page hold pieces of HTML too, so the places are looked for from the outside.
+    let html = html
+        .trim_start()
+        .replacen("<title>Swagger UI<", "<title>MoxNAS<", 1);
+    let body = html.rfind("<body>").map_or(0, |at| at + "<body>".len());
+    let banner = simulated.map(|scenario| {
+        let scenario = scenario.replace('&', "&amp;").replace('<', "&lt;");
+        format!(
+            "<style>html{{scroll-padding-top:40px}}#simulated{{position:sticky;top:0;z-index:9;\
+             margin:-8px -8px 0;padding:8px;text-align:center;background:#b45309;color:#fff;\
+             font:bold 16px sans-serif}}</style><div id=\"simulated\">\
+             SIMULATED MACHINE ({scenario}): no disk here is real</div>"
+        )
+    });
+    let (head, rest) = html.split_at(body);
+    format!(
+        "<!DOCTYPE html>\n{head}{}{rest}",
+        banner.unwrap_or_default()
+    )
 }
 
 fn document(text: String) -> poem::RouteMethod {
     let text = bytes::Bytes::from(text);
     shape::get_only(make_sync(move |_| {
-        Response::builder().content_type(shape::JSON).body(text.clone())
+        Response::builder()
+            .content_type(shape::JSON)
+            .body(text.clone())
     }))
 }
 

@@ -33,7 +33,10 @@ impl Pages {
         let mut kept = self.0.lock().expect("no holder of this lock panics");
         let of = Some((seen.as_of, seen.serial));
         if kept.of != of || kept.pages.len() >= KEPT {
-            *kept = Kept { of, pages: BTreeMap::new() };
+            *kept = Kept {
+                of,
+                pages: BTreeMap::new(),
+            };
         }
         kept.pages.entry(key).or_insert_with(make).clone()
     }

@@ -45,6 +45,8 @@ pub struct Problem(Box<Parts>);
 struct Parts {
     details: Details,
     headers: HeaderMap,
+    /// For the log.
+    operation: Option<OperationId>,
 }
 
 /// Why a request failed (RFC 9457).
@@ -105,6 +107,7 @@ impl Problem {
         Problem(Box::new(Parts {
             details,
             headers: HeaderMap::new(),
+            operation: None,
         }))
     }
 
@@ -211,6 +214,12 @@ impl Problem {
         self
     }
 
+    /// Remember the operation for the log, as whoever routed the request to it has said.
+    fn logged_as(mut self, operation: Option<OperationId>) -> Problem {
+        self.0.operation = operation.or(self.0.operation);
+        self
+    }
+
     /// What the client will see, save for the request id.
     #[must_use]
     pub fn details(&self) -> &Details {
@@ -221,6 +230,7 @@ impl Problem {
         let Parts {
             mut details,
             headers,
+            operation,
         } = *self.0;
         details.request_id = request_id.map(ToOwned::to_owned);
         let status = StatusCode::from_u16(details.status).unwrap_or_default();
@@ -239,6 +249,9 @@ impl Problem {
                 .entry(WWW_AUTHENTICATE)
                 .or_insert(challenge);
         }
+        if let Some(operation) = operation {
+            response.set_data(operation);
+        }
         response
     }
 }
@@ -246,12 +259,7 @@ impl Problem {
 /// Write a failure as the answer to the request of this id.
 #[must_use]
 pub fn catch(error: poem::Error, request_id: Option<&str>) -> Response {
-    let operation = error.data::<OperationId>().copied();
-    let mut response = Problem::from(error).answer(request_id);
-    if let Some(operation) = operation {
-        response.set_data(operation);
-    }
-    response
+    Problem::from(error).answer(request_id)
 }
 
 impl fmt::Display for Problem {

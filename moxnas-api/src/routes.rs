@@ -34,8 +34,6 @@ enum Tag {
     Plans,
     /// What happens
     Events,
-    /// Breaking a simulated machine, and moving its time
-    Simulation,
 }
 
 /// How many items a page has if the caller does not say.

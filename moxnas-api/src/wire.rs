@@ -20,5 +20,6 @@ use time::OffsetDateTime;
 pub fn timestamp(at: SystemTime) -> OffsetDateTime {
     let at = OffsetDateTime::from(at);
     let millis = at.millisecond();
-    at.replace_nanosecond(u32::from(millis) * 1_000_000).unwrap_or(at)
+    at.replace_nanosecond(u32::from(millis) * 1_000_000)
+        .unwrap_or(at)
 }

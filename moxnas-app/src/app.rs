@@ -301,7 +301,7 @@ impl App {
         terms: &Terms,
     ) -> Result<Plan<AppStep>, Error> {
         if let (Some(believed), Some(is)) = (&terms.if_match, change.etag(seen))
-            && *believed != is
+            && !is_listed(&is, believed)
         {
             return Err(Error::Stale(change.object().unwrap_or_default()));
         }
@@ -426,6 +426,14 @@ impl App {
         })
         .await
     }
+}
+
+/// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC
+/// 9110 13.1.1).
+fn is_listed(tag: &str, list: &str) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|it| it == "*" || it == tag)
 }
 
 fn words(plan: &Plan<AppStep>) -> Vec<String> {

@@ -1,6 +1,11 @@
 //! Simulated machines as files: which disks, which arrays, what is broken.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use moxnas_core::{
     chain::chain,
@@ -9,7 +14,7 @@ use moxnas_core::{
     sim::{DiskSpec, SimMachine},
     units::Bytes,
 };
-use moxnas_raid::{Change, CreateArray, Level, RaidBackend, SimRaid, execute, plan};
+use moxnas_raid::{Change, CreateArray, Inventory, Level, RaidBackend, SimRaid, execute, plan};
 use serde::Deserialize;
 
 /// Long enough for the largest disks to be filled.
@@ -236,12 +241,22 @@ impl Scenario {
             .iter()
             .flat_map(|it| it.each_one(self))
             .collect();
+        // Hundreds of arrays are planned on one look at a thousand disks, so no plan sees the arrays
+        // before it. That a disk is in two of them is noticed when the second is created.
+        let mut names = BTreeSet::new();
+        if let Some(twice) = arrays.iter().find(|it| !names.insert(&it.name)) {
+            return Err(format!("two arrays are called {}", twice.name));
+        }
+        let seen = raid.observe().map_err(|err| chain(&err))?;
         for array in &arrays {
-            array.create(raid)?;
+            array.create(&seen, raid)?;
         }
         machine.advance(SETTLED);
+        let seen = raid.observe().map_err(|err| chain(&err))?;
         for array in &arrays {
-            array.fill(raid)?;
+            array.fill(&seen, machine)?;
+        }
+        for array in &arrays {
             array.spoil(raid)?;
         }
         Ok(())
@@ -280,6 +295,9 @@ impl Disks {
 
     /// A table on a disk with partitions, a filesystem on each that is mounted.
     fn furnish(&self, name: &str, machine: &SimMachine) {
+        if self.partitions.is_empty() {
+            return;
+        }
         let mut state = machine.state();
         let devices = state.block_devices();
         let parts: Vec<_> = devices
@@ -353,8 +371,7 @@ impl Arrays {
             .collect()
     }
 
-    fn create(&self, raid: &SimRaid) -> Result<(), String> {
-        let seen = raid.observe().map_err(|err| chain(&err))?;
+    fn create(&self, seen: &Inventory, raid: &SimRaid) -> Result<(), String> {
         let ids = |serials: &[String]| -> Result<Vec<DeviceId>, String> {
             let id = |it: &String| seen.devices.resolve(it).map(|it| it.id.clone());
             serials
@@ -368,18 +385,17 @@ impl Arrays {
             spares: ids(&self.spares)?,
             ..CreateArray::new(name, Level::from(self.level.clone()), ids(&self.members)?)
         };
-        let plan = plan(&seen, &Change::Create(wish)).map_err(|err| err.to_string())?;
+        let plan = plan(seen, &Change::Create(wish)).map_err(|err| err.to_string())?;
         execute(raid, &plan.steps).map_err(|err| chain(&*err))
     }
 
-    fn fill(&self, raid: &SimRaid) -> Result<(), String> {
+    fn fill(&self, seen: &Inventory, machine: &SimMachine) -> Result<(), String> {
         let Some(filesystem) = &self.filesystem else {
             return Ok(());
         };
-        let seen = raid.observe().map_err(|err| chain(&err))?;
         let array = seen.find(&self.name).and_then(|it| it.uuid.clone());
         let id = DeviceId::Md(array.ok_or_else(|| format!("array {} is gone", self.name))?);
-        let mut state = raid.machine().state();
+        let mut state = machine.state();
         let uuid = uuid(state.random());
         let mut signature = Signature::new(&filesystem.kind, &uuid);
         signature.label = Some(self.name.clone());

@@ -290,7 +290,9 @@ pub(crate) enum SimVerb {
 
 /// Seconds in a text like `90s`, `15m`, `6h`, `30d`.
 fn duration(text: &str) -> Result<u64, String> {
-    let split = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit {
         "s" | "" => 1,
@@ -299,8 +301,12 @@ fn duration(text: &str) -> Result<u64, String> {
         "d" => 24 * 3600,
         _ => return Err(format!("{unit:?} is none of s, m, h and d")),
     };
-    let number: u64 = number.parse().map_err(|_| "a number is missing".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "that is too long".to_owned())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a number is missing".to_owned())?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "that is too long".to_owned())
 }
 
 /// `--sim` takes its scenario as the next word, unless that is a command or an option.
@@ -308,7 +314,10 @@ fn duration(text: &str) -> Result<u64, String> {
 /// clap cannot tell `--sim blank array` from `--sim array`, so the word is joined to the option.
 pub(crate) fn with_scenario(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let is_noun = |word: &str| {
-        Cli::command().get_subcommands().any(|it| it.get_name() == word) || word == "help"
+        Cli::command()
+            .get_subcommands()
+            .any(|it| it.get_name() == word)
+            || word == "help"
     };
     let mut args = args.peekable();
     let mut joined = Vec::new();
@@ -334,7 +343,11 @@ pub(crate) fn with_scenario(args: impl Iterator<Item = OsString>) -> Vec<OsStrin
 pub(crate) fn usage(err: &clap::Error) -> ExitCode {
     // Nobody to tell that nobody reads.
     let _ = err.print();
-    if err.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    if err.use_stderr() {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 #[cfg(test)]
@@ -353,12 +366,30 @@ mod tests {
 
     #[test]
     fn the_scenario_may_be_left_out() {
-        assert_eq!(sim_of("moxnas --sim blank array list").as_deref(), Some("blank"));
-        assert_eq!(sim_of("moxnas --sim array list").as_deref(), Some("small-office"));
-        assert_eq!(sim_of("moxnas serve --sim").as_deref(), Some("small-office"));
-        assert_eq!(sim_of("moxnas serve --sim sandbox").as_deref(), Some("sandbox"));
-        assert_eq!(sim_of("moxnas --sim=large disk list").as_deref(), Some("large"));
-        assert_eq!(sim_of("moxnas array list --sim --yes").as_deref(), Some("small-office"));
+        assert_eq!(
+            sim_of("moxnas --sim blank array list").as_deref(),
+            Some("blank")
+        );
+        assert_eq!(
+            sim_of("moxnas --sim array list").as_deref(),
+            Some("small-office")
+        );
+        assert_eq!(
+            sim_of("moxnas serve --sim").as_deref(),
+            Some("small-office")
+        );
+        assert_eq!(
+            sim_of("moxnas serve --sim sandbox").as_deref(),
+            Some("sandbox")
+        );
+        assert_eq!(
+            sim_of("moxnas --sim=large disk list").as_deref(),
+            Some("large")
+        );
+        assert_eq!(
+            sim_of("moxnas array list --sim --yes").as_deref(),
+            Some("small-office")
+        );
         assert_eq!(sim_of("moxnas array list"), None);
     }
 

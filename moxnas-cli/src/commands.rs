@@ -49,7 +49,11 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         }
         Noun::Sim(verb) => {
             let transport = Transport::open(&global).await?;
-            told(&transport, printer, sim(&transport, &global, verb, printer).await)
+            told(
+                &transport,
+                printer,
+                sim(&transport, &global, verb, printer).await,
+            )
         }
     }
 }
@@ -72,7 +76,9 @@ async fn all_pages(transport: &Transport, path: &str) -> Result<String, Failure>
     let mut whole: Option<Value> = None;
     let mut cursor = String::new();
     loop {
-        let text = transport.raw(&Ask::get(format!("{path}?limit=1000{cursor}"))).await?;
+        let text = transport
+            .raw(&Ask::get(format!("{path}?limit=1000{cursor}")))
+            .await?;
         let mut page: Value = serde_json::from_str(&text).map_err(|_| broken())?;
         let next = page.as_object_mut().and_then(|it| it.remove("next"));
         match &mut whole {
@@ -155,8 +161,22 @@ async fn sim(
         SimVerb::Advance { time } => {
             Ask::with_body(Method::POST, "/api/sim/clock", &Advance { seconds: time })
         }
-        SimVerb::Fault { kind, serial, device, size, signature, step } => {
-            let fault = Fault { kind, serial, device, size_bytes: size, signature, step };
+        SimVerb::Fault {
+            kind,
+            serial,
+            device,
+            size,
+            signature,
+            step,
+        } => {
+            let fault = Fault {
+                kind,
+                serial,
+                device,
+                size_bytes: size,
+                signature,
+                step,
+            };
             Ask::with_body(Method::POST, "/api/sim/faults", &fault)
         }
     };
@@ -164,7 +184,10 @@ async fn sim(
     let text = answer.map_err(|failure| match failure {
         // A real service has no such path at all.
         Failure::Problem(problem) if problem.status == 404 && problem.operation.is_none() => {
-            Failure::with_hint("this machine is not simulated", "start one: moxnas serve --sim")
+            Failure::with_hint(
+                "this machine is not simulated",
+                "start one: moxnas serve --sim",
+            )
         }
         other => other,
     })?;

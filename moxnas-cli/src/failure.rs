@@ -29,12 +29,18 @@ pub(crate) enum Failure {
 impl Failure {
     /// A refusal without a remedy.
     pub(crate) fn refused(message: impl Into<String>) -> Failure {
-        Failure::Refused { message: message.into(), hint: None }
+        Failure::Refused {
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A refusal with a remedy.
     pub(crate) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure::Refused { message: message.into(), hint: Some(hint.into()) }
+        Failure::Refused {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
     }
 
     /// 1: refused or invalid; 2: broken.

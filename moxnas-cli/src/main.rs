@@ -26,10 +26,15 @@ fn main() -> ExitCode {
     // One ring for TLS, chosen before anything uses it. A second call would find it chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let printer = Printer::new(cli.global.output);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli, &printer)),
-        Err(err) => Err(Failure::Broken(format!("the runtime could not be started: {err}"))),
+        Err(err) => Err(Failure::Broken(format!(
+            "the runtime could not be started: {err}"
+        ))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

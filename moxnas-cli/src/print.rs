@@ -34,8 +34,8 @@ impl Printer {
 
     /// A result as the interface sent it.
     pub(crate) fn json(&self, text: &str) {
-        let pretty = serde_json::from_str::<Value>(text)
-            .and_then(|it| serde_json::to_string_pretty(&it));
+        let pretty =
+            serde_json::from_str::<Value>(text).and_then(|it| serde_json::to_string_pretty(&it));
         self.line(pretty.as_deref().unwrap_or(text));
     }
 
@@ -56,7 +56,9 @@ impl Printer {
 
     /// A simulated machine must not be taken for a real one.
     pub(crate) fn simulated(&self, scenario: &str) {
-        self.note(&format!("SIMULATED MACHINE ({scenario}): no disk here is real"));
+        self.note(&format!(
+            "SIMULATED MACHINE ({scenario}): no disk here is real"
+        ));
     }
 
     pub(crate) fn arrays(&self, page: &ArrayPage) {
@@ -143,7 +145,9 @@ fn table(header: &[&str]) -> Table {
 /// The lines of a table without the space around its columns.
 fn lines(table: &Table) -> String {
     let text = table.to_string();
-    let lines = text.lines().map(|it| it.strip_prefix(' ').unwrap_or(it).trim_end());
+    let lines = text
+        .lines()
+        .map(|it| it.strip_prefix(' ').unwrap_or(it).trim_end());
     lines.collect::<Vec<_>>().join("\n")
 }
 

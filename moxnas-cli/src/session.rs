@@ -41,7 +41,10 @@ impl Session {
         let nowhere = || io::Error::other("neither HOME nor XDG_STATE_HOME is set");
         let path = Session::path().ok_or_else(nowhere)?;
         if let Some(folder) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
         }
         let draft = path.with_extension("new");
         let mut file = fs::OpenOptions::new()

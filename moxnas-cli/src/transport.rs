@@ -28,8 +28,15 @@ pub(crate) struct Transport {
 }
 
 enum Way {
-    Http { client: reqwest::Client, base: String, token: Option<String> },
-    InProcess { endpoint: BoxEndpoint<'static, Response>, role: Role },
+    Http {
+        client: reqwest::Client,
+        base: String,
+        token: Option<String>,
+    },
+    InProcess {
+        endpoint: BoxEndpoint<'static, Response>,
+        role: Role,
+    },
 }
 
 /// A request.
@@ -42,32 +49,52 @@ pub(crate) struct Ask {
 
 impl Ask {
     pub(crate) fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), body: None, confirm: None }
+        Ask {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+            confirm: None,
+        }
     }
 
     pub(crate) fn with_body(method: Method, path: impl Into<String>, body: &impl ToJSON) -> Ask {
-        Ask { method, path: path.into(), body: body.to_json(), confirm: None }
+        Ask {
+            method,
+            path: path.into(),
+            body: body.to_json(),
+            confirm: None,
+        }
     }
 
     pub(crate) fn bare(method: Method, path: impl Into<String>) -> Ask {
-        Ask { method, path: path.into(), body: None, confirm: None }
+        Ask {
+            method,
+            path: path.into(),
+            body: None,
+            confirm: None,
+        }
     }
 }
 
 /// One part of a path, which may hold anything a person types.
 pub(crate) fn segment(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
-    let encoded = text.bytes().map(|byte| match keep(byte) && text != "." && text != ".." {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    });
+    let encoded = text
+        .bytes()
+        .map(|byte| match keep(byte) && text != "." && text != ".." {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        });
     encoded.collect()
 }
 
 impl Transport {
     /// The way that the options ask for.
     pub(crate) async fn open(global: &Global) -> Result<Transport, Failure> {
-        let socket = global.socket.clone().unwrap_or_else(|| PathBuf::from(SOCKET));
+        let socket = global
+            .socket
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(SOCKET));
         let way = if let Some(server) = &global.server {
             Way::http(server, global.cacert.as_deref())?
         } else if let Some(scenario) = &global.sim {
@@ -80,7 +107,10 @@ impl Transport {
         } else {
             Way::local(&socket).await?
         };
-        Ok(Transport { way, simulated: std::sync::Mutex::default() })
+        Ok(Transport {
+            way,
+            simulated: std::sync::Mutex::default(),
+        })
     }
 
     /// The service that a session would belong to, if it is reached over HTTP.
@@ -93,20 +123,28 @@ impl Transport {
 
     /// The scenario, if the service said that its machine is simulated.
     pub(crate) fn simulated(&self) -> Option<String> {
-        self.simulated.lock().expect("no holder of this lock panics").clone()
+        self.simulated
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// Ask, and read the answer.
     pub(crate) async fn send<T: ParseFromJSON>(&self, ask: &Ask) -> Result<T, Failure> {
         let text = self.raw(ask).await?;
-        T::parse_from_json_string(&text)
-            .map_err(|err| Failure::Broken(format!("the answer is not understood: {}", err.message())))
+        T::parse_from_json_string(&text).map_err(|err| {
+            Failure::Broken(format!("the answer is not understood: {}", err.message()))
+        })
     }
 
     /// Ask, and take the text of the answer.
     pub(crate) async fn raw(&self, ask: &Ask) -> Result<String, Failure> {
         let (status, simulated, text) = match &self.way {
-            Way::Http { client, base, token } => {
+            Way::Http {
+                client,
+                base,
+                token,
+            } => {
                 let mut answer = http(client, base, token.as_deref(), ask).await?;
                 if answer.0 == 401
                     && token.is_none()
@@ -119,7 +157,10 @@ impl Transport {
             Way::InProcess { endpoint, role } => in_process(endpoint, *role, ask).await?,
         };
         if simulated.is_some() {
-            *self.simulated.lock().expect("no holder of this lock panics") = simulated;
+            *self
+                .simulated
+                .lock()
+                .expect("no holder of this lock panics") = simulated;
         }
         if (200..300).contains(&status) {
             return Ok(text);
@@ -152,15 +193,29 @@ impl Way {
             client = client.tls_certs_only(all);
         }
         let client = client.build().map_err(|err| Failure::Broken(chain(&err)))?;
-        let token = std::env::var("MOXNAS_TOKEN").ok().filter(|it| !it.is_empty());
-        Ok(Way::Http { client, base, token })
+        let token = std::env::var("MOXNAS_TOKEN")
+            .ok()
+            .filter(|it| !it.is_empty());
+        Ok(Way::Http {
+            client,
+            base,
+            token,
+        })
     }
 
     fn unix(socket: &Path) -> Result<Way, Failure> {
-        let client = reqwest::Client::builder().unix_socket(socket.to_owned()).build();
+        let client = reqwest::Client::builder()
+            .unix_socket(socket.to_owned())
+            .build();
         let client = client.map_err(|err| Failure::Broken(chain(&err)))?;
-        let token = std::env::var("MOXNAS_TOKEN").ok().filter(|it| !it.is_empty());
-        Ok(Way::Http { client, base: UNIX_BASE.to_owned(), token })
+        let token = std::env::var("MOXNAS_TOKEN")
+            .ok()
+            .filter(|it| !it.is_empty());
+        Ok(Way::Http {
+            client,
+            base: UNIX_BASE.to_owned(),
+            token,
+        })
     }
 
     /// The work is done in this process. Root may change the machine unless a service does;
@@ -176,7 +231,11 @@ impl Way {
         let keeps = matches!(right, Right::Change(_));
         let settings = Settings {
             scenario: None,
-            database: if keeps { DatabaseUrl::in_folder(data) } else { DatabaseUrl::Memory },
+            database: if keeps {
+                DatabaseUrl::in_folder(data)
+            } else {
+                DatabaseUrl::Memory
+            },
             data_dir: keeps.then(|| data.to_owned()),
             admin_password: None,
             right,
@@ -193,7 +252,10 @@ impl Way {
             other => Failure::Broken(chain(&other)),
         })?;
         let endpoint = moxnas_api::endpoint(app);
-        Ok(Way::InProcess { endpoint: poem::EndpointExt::boxed(endpoint), role })
+        Ok(Way::InProcess {
+            endpoint: poem::EndpointExt::boxed(endpoint),
+            role,
+        })
     }
 }
 
@@ -240,7 +302,10 @@ async fn http(
     let status = response.status().as_u16();
     let simulated = response.headers().get(moxnas_api::SIMULATED);
     let simulated = simulated.and_then(|it| it.to_str().ok()).map(str::to_owned);
-    let text = response.text().await.map_err(|err| Failure::Broken(chain(&err)))?;
+    let text = response
+        .text()
+        .await
+        .map_err(|err| Failure::Broken(chain(&err)))?;
     Ok((status, simulated, text))
 }
 
@@ -248,12 +313,24 @@ async fn http(
 async fn renewed(client: &reqwest::Client, base: &str) -> Option<String> {
     use moxnas_api::wire::auth::{Refresh, Tokens};
     let session = Session::with(base)?;
-    let body = Refresh { refresh_token: session.refresh_token };
+    let body = Refresh {
+        refresh_token: session.refresh_token,
+    };
     let ask = Ask::with_body(Method::POST, "/api/auth/refresh", &body);
     let (status, _, text) = http(client, base, Some(""), &ask).await.ok()?;
-    let tokens = Tokens::parse_from_json_string(&text).ok().filter(|_| status == 200)?;
-    let Tokens { token, refresh_token, .. } = tokens;
-    let session = Session { server: base.to_owned(), token: token.clone(), refresh_token };
+    let tokens = Tokens::parse_from_json_string(&text)
+        .ok()
+        .filter(|_| status == 200)?;
+    let Tokens {
+        token,
+        refresh_token,
+        ..
+    } = tokens;
+    let session = Session {
+        server: base.to_owned(),
+        token: token.clone(),
+        refresh_token,
+    };
     // Not kept: this command works, the next one asks to log in.
     let _ = session.keep();
     Some(token)
@@ -267,12 +344,17 @@ async fn in_process(
     let mut request = Request::builder()
         .method(ask.method.clone())
         .uri_str(&ask.path)
-        .extension(InProcess(moxnas_app::Actor { role: Some(role), ..App::this_process("") }));
+        .extension(InProcess(moxnas_app::Actor {
+            role: Some(role),
+            ..App::this_process("")
+        }));
     if let Some(confirm) = &ask.confirm {
         request = request.header(CONFIRM, confirm);
     }
     let request = match &ask.body {
-        Some(body) => request.content_type("application/json").body(body.to_string()),
+        Some(body) => request
+            .content_type("application/json")
+            .body(body.to_string()),
         None => request.finish(),
     };
     let response = endpoint.get_response(request).await;

@@ -80,6 +80,9 @@ pub enum Why {
     /// There is nothing.
     #[error("it is empty")]
     Empty,
+    /// It means something else where it would stand.
+    #[error("it is a word of the interface")]
+    Reserved,
     /// Longer than the type allows, in bytes.
     #[error("it is longer than {0} bytes")]
     TooLong(usize),

@@ -35,6 +35,14 @@ pub enum BackendError {
     /// The device is not there any more, or cannot be named safely.
     #[error("the device {0} is not there")]
     DeviceGone(String),
+    /// A device holds something that was not known when the plan was made.
+    #[error("{device} holds something that the plan did not know of: {found}")]
+    NotBlank {
+        /// The device.
+        device: String,
+        /// What libblkid finds.
+        found: String,
+    },
     /// The simulation was told to fail here.
     #[error("{0}")]
     Injected(String),
@@ -58,6 +66,9 @@ impl BackendError {
                 cause: Cause::Missing(tool),
                 ..
             }) => Some(format!("install it: apt-get install {}", package_of(tool))),
+            BackendError::NotBlank { device, .. } => Some(format!(
+                "`udevadm trigger {device}` lets udev look again; then plan again"
+            )),
             BackendError::Command(err) if chain::chain(err).contains("Permission denied") => {
                 Some("run MoxNAS as root".to_owned())
             }

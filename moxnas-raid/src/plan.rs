@@ -140,6 +140,9 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Scrub { array, scrub } => scrub::plan_scrub(changeable(seen, array)?, *scrub),
         Change::Stop { array } => lifecycle::plan_stop(seen, changeable(seen, array)?),
         Change::Assemble { array } => lifecycle::plan_assemble(seen, array),
+        Change::Delete { array } if seen.find(array).is_none() => {
+            lifecycle::plan_delete_stopped(seen, array)
+        }
         Change::Delete { array } => lifecycle::plan_delete(seen, changeable(seen, array)?),
     }
     .map(|plan| heal_conf(seen, change, plan))

@@ -53,6 +53,21 @@ impl Mdadm {
         }
     }
 
+    /// A device that is given away must hold nothing by now: what the plan knew of was wiped by
+    /// the steps before, and what udev did not know of would be lost without having been shown.
+    fn check_blank(&self, step: &Step) -> Result<(), BackendError> {
+        for cmd in argv::probes(step)? {
+            let found = self.runner.run(&cmd)?.text();
+            let kinds: Vec<&str> = found.split_whitespace().collect();
+            if !kinds.is_empty() {
+                let device = cmd.words().pop().unwrap_or_default();
+                let found = kinds.join(", ");
+                return Err(BackendError::NotBlank { device, found });
+            }
+        }
+        Ok(())
+    }
+
     fn edit_conf(&self, edit: impl FnOnce(&str) -> String) -> Result<(), BackendError> {
         let text = self.root.read(CONF_PATH)?.unwrap_or_default();
         let edited = edit(&text);
@@ -101,6 +116,7 @@ impl RaidBackend for Mdadm {
             Step::Forget { uuid } => return self.edit_conf(|it| conf::without_array(it, uuid)),
             _ => (),
         }
+        self.check_blank(step)?;
         for cmd in argv::argv(step)? {
             self.runner.run(&cmd)?;
         }

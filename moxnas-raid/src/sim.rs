@@ -69,6 +69,7 @@ impl SimRaid {
                 Event::Up => kernel.come_up(&mut state, at),
             }
         }
+        kernel.notice_writes(&state);
         kernel.run_until(now, &mut state);
         publish(&kernel, &mut state);
         kernel
@@ -178,20 +179,22 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
             let mut devices = Vec::new();
             for device in members.iter().chain(spares) {
                 devices.push((free_in(&sizes, device, kernel)?, device.clone()));
+                check_blank(device, state)?;
             }
             let usable = |it: &(String, DeviceId)| {
                 let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
                 geometry::component_size(size, *chunk)
             };
+            let given: Vec<Bytes> = devices.iter().map(usable).collect();
             let template = Superblock {
                 uuid: new_uuid(state),
                 name: name.to_string(),
                 level: level.clone(),
-                layout: geometry::default_layout(level),
+                layout: layout(level, &given),
                 chunk: *chunk,
                 slots: u32::try_from(members.len()).unwrap_or(u32::MAX),
-                component: devices.iter().map(usable).min().unwrap_or_default(),
-                sizes: devices.iter().map(usable).collect(),
+                component: given.iter().copied().min().unwrap_or_default(),
+                sizes: given,
                 bitmap: *bitmap,
                 events: 0,
                 in_sync: Default::default(),
@@ -203,11 +206,9 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
         }
         Step::Add { array, device } => {
             let name = free_device(device, kernel, state)?;
+            check_blank(device, state)?;
             let live = kernel.find_mut(&array.uuid, &array.name)?;
-            live.members
-                .push(LiveMember::new(name, device.clone(), Role::Spare));
-            live.consider_sync(state);
-            live.write_superblocks(state);
+            live.add_member(name, device.clone(), state);
         }
         Step::Fail { array, device } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
@@ -244,6 +245,7 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
                 Scrub::Repair => Some(Sync::new(SyncAction::Repair, live.superblock.component)),
                 Scrub::Idle => None,
             };
+            live.read_auto = false;
         }
         Step::Stop { array } => {
             let name = kernel.name_of(&array.uuid, &array.name)?;
@@ -313,12 +315,40 @@ fn free_in(
     }
 }
 
+/// As the real backend probes a device at the last moment.
+fn check_blank(device: &DeviceId, state: &SimState) -> Result<(), BackendError> {
+    let kinds: Vec<String> = state
+        .contents_of(device)
+        .signatures
+        .into_iter()
+        .map(|it| it.kind)
+        .collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    Err(BackendError::NotBlank {
+        device: device.to_string(),
+        found: kinds.join(", "),
+    })
+}
+
 /// A disk whose table is gone has no partitions any more.
 fn forget_partitions(name: &str, state: &mut SimState) {
     for disk in state.disks.values_mut() {
         if disk.kernel_name.as_deref() == Some(name) {
             disk.spec.partitions.clear();
         }
+    }
+}
+
+/// mdadm(8) names one of the two layouts of RAID 0 only where they differ: with members of different
+/// size.
+fn layout(level: &Level, given: &[Bytes]) -> u32 {
+    const ORIGINAL: u32 = 1;
+    let differ = given.iter().any(|it| *it != given[0]);
+    match level {
+        Level::Raid0 if differ => ORIGINAL,
+        level => geometry::default_layout(level),
     }
 }
 

@@ -8,9 +8,12 @@ use poem::{
     error::{MethodNotAllowedError, NotFoundError, ReadBodyError},
     http::{StatusCode, header::CONTENT_TYPE},
 };
-use poem_openapi::error::{
-    AuthorizationError, ContentTypeError, ParseMultipartError, ParseParamError, ParsePathError,
-    ParseRequestPayloadError,
+use poem_openapi::{
+    OperationId,
+    error::{
+        AuthorizationError, ContentTypeError, ParseMultipartError, ParseParamError, ParsePathError,
+        ParseRequestPayloadError,
+    },
 };
 
 use super::{PROBLEM_JSON, Problem};
@@ -74,10 +77,12 @@ impl From<poem::Error> for Problem {
         if error.is_from_response() {
             return of_response(error.into_response());
         }
-        match error.downcast::<Problem>() {
+        let operation = error.data::<OperationId>().copied();
+        let problem = match error.downcast::<Problem>() {
             Ok(problem) => problem,
             Err(error) => of_error(&error),
-        }
+        };
+        problem.logged_as(operation)
     }
 }
 

@@ -81,12 +81,18 @@ impl Arrays {
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::ArrayPage>> {
         let wanted = Page::new(limit.0, cursor.0)?;
-        let seen = app.call_after(look(fresh.0), &caller.actor, ArrayList).await?.seen;
+        let seen = app
+            .call_after(look(fresh.0), &caller.actor, ArrayList)
+            .await?
+            .seen;
         Ok(page(&app, "arrays", &wanted, &seen, || {
             let all: Vec<_> = seen.raid.arrays.iter().collect();
             let (items, next) = wanted.cut(all, |it| it.name.clone());
             wire::ArrayPage {
-                items: items.into_iter().map(|it| wire::Array::new(it, &seen)).collect(),
+                items: items
+                    .into_iter()
+                    .map(|it| wire::Array::new(it, &seen))
+                    .collect(),
                 next,
                 as_of: crate::wire::timestamp(seen.as_of),
                 errors: seen.raid.errors.clone(),
@@ -109,7 +115,9 @@ impl Arrays {
         confirm: Header<Option<String>>,
     ) -> Answer<Created> {
         let wish = ArrayCreate::try_from(body.0).map_err(bad_name)?;
-        let made = app.change(&caller.actor, wish, terms(confirm.0, None)?).await?;
+        let made = app
+            .change(&caller.actor, wish, terms(confirm.0, None)?)
+            .await?;
         let tag = Seen::array_etag(&made.array);
         let location = format!("/api/storage/arrays/{}", made.array.name);
         Ok(Created::Created(Json(made.into()), location, tag))
@@ -128,7 +136,9 @@ impl Arrays {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::Array>> {
-        let found = app.call_after(look(fresh.0), &caller.actor, ArrayGet { array: array.0 }).await?;
+        let found = app
+            .call_after(look(fresh.0), &caller.actor, ArrayGet { array: array.0 })
+            .await?;
         let tag = ETag::quoted(&Seen::array_etag(&found.array));
         Ok(Cached::new(JsonBytes::of(&wire::Array::from(found)), tag))
     }
@@ -152,7 +162,8 @@ impl Arrays {
         if_match: Header<Option<String>>,
     ) -> Answer<Done> {
         let terms = terms(confirm.0, if_match.0)?;
-        app.change(&caller.actor, ArrayDelete { array: array.0 }, terms).await?;
+        app.change(&caller.actor, ArrayDelete { array: array.0 }, terms)
+            .await?;
         Ok(Done::Done)
     }
 
@@ -174,7 +185,8 @@ impl Arrays {
         if_match: Header<Option<String>>,
     ) -> Answer<Done> {
         let terms = terms(confirm.0, if_match.0)?;
-        app.change(&caller.actor, ArrayStop { array: array.0 }, terms).await?;
+        app.change(&caller.actor, ArrayStop { array: array.0 }, terms)
+            .await?;
         Ok(Done::Done)
     }
 
@@ -192,7 +204,9 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = ArrayAssemble { array: body.0.array };
+        let wish = ArrayAssemble {
+            array: body.0.array,
+        };
         change(&app, caller, wish, confirm, if_match).await
     }
 
@@ -236,12 +250,19 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = MemberAdd { array: array.0, device: body.0.device };
+        let wish = MemberAdd {
+            array: array.0,
+            device: body.0.device,
+        };
         change(&app, caller, wish, confirm, if_match).await
     }
 
     /// Remove a faulty member or a spare
-    #[oai(path = "/:array/members/:device", method = "delete", operation_id = "member_remove")]
+    #[oai(
+        path = "/:array/members/:device",
+        method = "delete",
+        operation_id = "member_remove"
+    )]
     async fn remove(
         &self,
         app: Data<&Shared>,
@@ -257,7 +278,10 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = MemberRemove { array: array.0, device: device.0 };
+        let wish = MemberRemove {
+            array: array.0,
+            device: device.0,
+        };
         change(&app, caller, wish, confirm, if_match).await
     }
 
@@ -265,7 +289,11 @@ impl Arrays {
     ///
     /// Refused where the data would not be complete any more. It lowers redundancy: the plan has
     /// to be confirmed.
-    #[oai(path = "/:array/members/:device/fail", method = "post", operation_id = "member_fail")]
+    #[oai(
+        path = "/:array/members/:device/fail",
+        method = "post",
+        operation_id = "member_fail"
+    )]
     async fn fail(
         &self,
         app: Data<&Shared>,
@@ -281,7 +309,10 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = MemberFail { array: array.0, device: device.0 };
+        let wish = MemberFail {
+            array: array.0,
+            device: device.0,
+        };
         change(&app, caller, wish, confirm, if_match).await
     }
 
@@ -293,7 +324,10 @@ impl Arrays {
         method = "post",
         operation_id = "member_replace"
     )]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request"
+    )]
     async fn replace(
         &self,
         app: Data<&Shared>,
@@ -310,7 +344,11 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = MemberReplace { array: array.0, device: device.0, with: body.0.with };
+        let wish = MemberReplace {
+            array: array.0,
+            device: device.0,
+            with: body.0.with,
+        };
         change(&app, caller, wish, confirm, if_match).await
     }
 }
@@ -329,7 +367,10 @@ impl Status {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Json<wire::RaidStatus>> {
-        let seen = app.call_after(look(fresh.0), &caller.actor, RaidStatus).await?.seen;
+        let seen = app
+            .call_after(look(fresh.0), &caller.actor, RaidStatus)
+            .await?
+            .seen;
         Ok(Json(wire::RaidStatus::new(&seen)))
     }
 }

@@ -38,7 +38,10 @@ impl Auth {
         body: Input<wire::Login>,
     ) -> Answer<Json<wire::Tokens>> {
         let wire::Login { username, password } = body.0;
-        let login = AuthLogin { username, password: Secret::from(password) };
+        let login = AuthLogin {
+            username,
+            password: Secret::from(password),
+        };
         Ok(Json(app.call(&anybody.0, login).await?.into()))
     }
 
@@ -52,7 +55,9 @@ impl Auth {
         anybody: Anybody,
         body: Input<wire::Refresh>,
     ) -> Answer<Json<wire::Tokens>> {
-        let refresh = AuthRefresh { refresh_token: Secret::from(body.0.refresh_token) };
+        let refresh = AuthRefresh {
+            refresh_token: Secret::from(body.0.refresh_token),
+        };
         Ok(Json(app.call(&anybody.0, refresh).await?.into()))
     }
 
@@ -73,7 +78,11 @@ impl Auth {
     /// Give a login another password
     ///
     /// Only on the machine itself: over the Unix socket. All sessions of the login end.
-    #[oai(path = "/users/:username/password", method = "put", operation_id = "user_passwd")]
+    #[oai(
+        path = "/users/:username/password",
+        method = "put",
+        operation_id = "user_passwd"
+    )]
     async fn passwd(
         &self,
         app: Data<&Shared>,
@@ -83,7 +92,14 @@ impl Auth {
         body: Input<wire::NewPassword>,
     ) -> Answer<Done> {
         let password = Secret::from(body.0.password);
-        app.call(&caller.actor, UserPasswd { username: username.0, password }).await?;
+        app.call(
+            &caller.actor,
+            UserPasswd {
+                username: username.0,
+                password,
+            },
+        )
+        .await?;
         Ok(Done::Done)
     }
 }

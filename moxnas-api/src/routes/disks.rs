@@ -9,9 +9,7 @@ use poem_openapi::{
 };
 
 use super::{Page, Tag, look, page};
-use crate::{
-    Shared, cached::Cached, caller::Caller, problem::Answer, wire::disks as wire,
-};
+use crate::{Shared, cached::Cached, caller::Caller, problem::Answer, wire::disks as wire};
 
 /// Disks.
 pub(crate) struct Disks;
@@ -32,13 +30,19 @@ impl Disks {
         fresh: Query<Option<bool>>,
     ) -> Answer<Cached<wire::DiskPage>> {
         let wanted = Page::new(limit.0, cursor.0)?;
-        let seen = app.call_after(look(fresh.0), &caller.actor, DiskList).await?.seen;
+        let seen = app
+            .call_after(look(fresh.0), &caller.actor, DiskList)
+            .await?
+            .seen;
         Ok(page(&app, "disks", &wanted, &seen, || {
             let all: Vec<_> = seen.raid.devices.disks().collect();
             // Two disks that claim one id are still two.
             let (items, next) = wanted.cut(all, |it| format!("{} {}", it.id, it.name));
             wire::DiskPage {
-                items: items.into_iter().map(|it| wire::Disk::new(it, &seen)).collect(),
+                items: items
+                    .into_iter()
+                    .map(|it| wire::Disk::new(it, &seen))
+                    .collect(),
                 next,
                 as_of: crate::wire::timestamp(seen.as_of),
                 errors: seen.raid.devices.errors.clone(),
@@ -57,7 +61,9 @@ impl Disks {
         /// Look at the machine first
         fresh: Query<Option<bool>>,
     ) -> Answer<Json<wire::Disk>> {
-        let found = app.call_after(look(fresh.0), &caller.actor, DiskGet { disk: disk.0 }).await?;
+        let found = app
+            .call_after(look(fresh.0), &caller.actor, DiskGet { disk: disk.0 })
+            .await?;
         Ok(Json(found.into()))
     }
 }

@@ -41,19 +41,22 @@ impl Events {
         last: Header<Option<u64>>,
     ) -> Answer<EventStream<BoxStream<'static, wire::Event>>> {
         let listening = app.call(&caller.actor, Listen { after: last.0 }).await?;
-        let kinds: Option<Vec<String>> =
-            kinds.0.map(|it| it.split(',').map(|it| it.trim().to_owned()).collect());
+        let kinds: Option<Vec<String>> = kinds
+            .0
+            .map(|it| it.split(',').map(|it| it.trim().to_owned()).collect());
         let is_wanted = move |it: &wire::Event| {
             let wanted = kinds.as_ref().is_none_or(|kinds| kinds.contains(&it.kind));
             std::future::ready(wanted)
         };
         let stream = all(listening).filter(is_wanted).boxed();
         let keep_alive = Duration::from_secs(15);
-        Ok(EventStream::new(stream).keep_alive(keep_alive).to_event(|event: wire::Event| {
-            sse::Event::message(event.to_json_string())
-                .id(event.id.to_string())
-                .event_type(event.kind)
-        }))
+        Ok(EventStream::new(stream)
+            .keep_alive(keep_alive)
+            .to_event(|event: wire::Event| {
+                sse::Event::message(event.to_json_string())
+                    .id(event.id.to_string())
+                    .event_type(event.kind)
+            }))
     }
 }
 
@@ -63,5 +66,7 @@ fn all(listening: Listening) -> impl futures_util::Stream<Item = wire::Event> + 
     let live = BroadcastStream::new(listening.live)
         .take_while(|it| std::future::ready(it.is_ok()))
         .filter_map(|it| std::future::ready(it.ok()));
-    stream::iter(listening.missed).chain(live).map(wire::Event::from)
+    stream::iter(listening.missed)
+        .chain(live)
+        .map(wire::Event::from)
 }

@@ -42,8 +42,13 @@ impl Plans {
         body: Input<wire::PlanRequest>,
     ) -> Answer<Json<wire::Plan>> {
         app.call(&caller.actor, PlanCreate).await?;
-        let wish = Wish { path: body.0.path, body: body.0.body };
-        plan(&app, &caller.actor, &body.0.operation, wish).await.map(Json)
+        let wish = Wish {
+            path: body.0.path,
+            body: body.0.body,
+        };
+        plan(&app, &caller.actor, &body.0.operation, wish)
+            .await
+            .map(Json)
     }
 }
 
@@ -56,7 +61,9 @@ struct Wish {
 impl Wish {
     fn path(&mut self, name: &str) -> Answer<String> {
         let required = || Problem::invalid(format!("`path.{name}` is required"));
-        self.path.remove(name).ok_or_else(|| required().field(format!("path.{name}"), "required"))
+        self.path
+            .remove(name)
+            .ok_or_else(|| required().field(format!("path.{name}"), "required"))
     }
 
     fn body<T: ParseFromJSON>(&mut self) -> Answer<T> {
@@ -84,15 +91,21 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             done(app, actor, it, change).await
         }
         ArrayDelete::NAME => {
-            let change = ArrayDelete { array: it.path("array")? };
+            let change = ArrayDelete {
+                array: it.path("array")?,
+            };
             done(app, actor, it, change).await
         }
         ArrayStop::NAME => {
-            let change = ArrayStop { array: it.path("array")? };
+            let change = ArrayStop {
+                array: it.path("array")?,
+            };
             done(app, actor, it, change).await
         }
         ArrayAssemble::NAME => {
-            let change = ArrayAssemble { array: it.body::<AssembleArray>()?.array };
+            let change = ArrayAssemble {
+                array: it.body::<AssembleArray>()?.array,
+            };
             done(app, actor, it, change).await
         }
         ArrayScrub::NAME => {
@@ -102,25 +115,46 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
         }
         MemberAdd::NAME => {
             let array = it.path("array")?;
-            let change = MemberAdd { array, device: it.body::<AddMember>()?.device };
+            let change = MemberAdd {
+                array,
+                device: it.body::<AddMember>()?.device,
+            };
             done(app, actor, it, change).await
         }
         MemberFail::NAME => {
-            let change = MemberFail { array: it.path("array")?, device: it.path("device")? };
+            let change = MemberFail {
+                array: it.path("array")?,
+                device: it.path("device")?,
+            };
             done(app, actor, it, change).await
         }
         MemberRemove::NAME => {
-            let change = MemberRemove { array: it.path("array")?, device: it.path("device")? };
+            let change = MemberRemove {
+                array: it.path("array")?,
+                device: it.path("device")?,
+            };
             done(app, actor, it, change).await
         }
         MemberReplace::NAME => {
             let (array, device) = (it.path("array")?, it.path("device")?);
             let with = it.body::<ReplaceMember>()?.with;
-            done(app, actor, it, MemberReplace { array, device, with }).await
+            done(
+                app,
+                actor,
+                it,
+                MemberReplace {
+                    array,
+                    device,
+                    with,
+                },
+            )
+            .await
         }
-        other => Err(Problem::invalid(format!("there is no change {other:?} to plan"))
-            .field("operation", "unknown")
-            .hint(format!("one of {}", PLANNED.join(", ")))),
+        other => Err(
+            Problem::invalid(format!("there is no change {other:?} to plan"))
+                .field("operation", "unknown")
+                .hint(format!("one of {}", PLANNED.join(", "))),
+        ),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use moxnas_app::ops::simulation::{SimAdvance, SimFault, SimShow};
 use poem::web::Data;
-use poem_openapi::{OpenApi, payload::Json};
+use poem_openapi::{OpenApi, Tags, payload::Json};
 
-use super::Tag;
 use crate::{
     Shared,
     caller::Caller,
@@ -12,6 +11,13 @@ use crate::{
     problem::{Answer, Problem},
     wire::simulation as wire,
 };
+
+/// The chapters of the document: an unused one in that of the service would be an empty chapter.
+#[derive(Tags)]
+enum Tag {
+    /// Breaking a simulated machine, and moving its time
+    Simulation,
+}
 
 /// A simulated machine.
 pub(crate) struct Simulation;
@@ -45,6 +51,10 @@ impl Simulation {
         caller: Caller,
         body: Input<wire::Advance>,
     ) -> Answer<Json<wire::Simulation>> {
-        Ok(Json(app.call(&caller.actor, SimAdvance(body.0.duration())).await?.into()))
+        Ok(Json(
+            app.call(&caller.actor, SimAdvance(body.0.duration()))
+                .await?
+                .into(),
+        ))
     }
 }

@@ -63,7 +63,11 @@ impl System {
     }
 
     /// Show whether everything works, and what does not
-    #[oai(path = "/health/detailed", method = "get", operation_id = "health_detailed")]
+    #[oai(
+        path = "/health/detailed",
+        method = "get",
+        operation_id = "health_detailed"
+    )]
     async fn detailed(&self, app: Data<&Shared>, caller: Caller) -> Answer<Json<Health>> {
         let checks = app.call(&caller.actor, HealthDetailed).await?;
         Ok(Json(Health::new(checks, Detail::All)))

@@ -7,7 +7,7 @@ use moxnas_app::{
 };
 use moxnas_core::{
     disk::{DeviceId, Use},
-    names::BadName,
+    names::{BadName, Why},
     units::Bytes,
 };
 use moxnas_raid::{self as raid, Health, Reason, Role, SyncState, health, plan::Scrub};
@@ -71,11 +71,28 @@ impl From<Level> for raid::Level {
     }
 }
 
+/// What stands in the place of an array's name in a path of this interface: an array of this name
+/// could not be asked for.
+const RESERVED: [&str; 1] = ["assemble"];
+
 impl TryFrom<CreateArray> for ArrayCreate {
     type Error = BadName;
 
     fn try_from(it: CreateArray) -> Result<ArrayCreate, BadName> {
-        let CreateArray { name, level, members, spares, chunk_bytes } = it;
+        let CreateArray {
+            name,
+            level,
+            members,
+            spares,
+            chunk_bytes,
+        } = it;
+        if RESERVED.contains(&name.as_str()) {
+            return Err(BadName {
+                kind: "ArrayName",
+                why: Why::Reserved,
+                text: name,
+            });
+        }
         Ok(ArrayCreate {
             name: name.parse()?,
             level: level.into(),
@@ -290,7 +307,12 @@ impl From<&SyncState> for Sync {
             SyncState::Frozen => sync.state = SyncWord::Frozen,
             SyncState::Delayed { .. } => sync.state = SyncWord::Delayed,
             SyncState::Pending { .. } => sync.state = SyncWord::Pending,
-            SyncState::Running { action: _, done, of, speed } => {
+            SyncState::Running {
+                action: _,
+                done,
+                of,
+                speed,
+            } => {
                 sync.state = SyncWord::Running;
                 sync.done_bytes = done.map(|it| it.0);
                 sync.total_bytes = of.map(|it| it.0);
@@ -348,10 +370,17 @@ impl Array {
             component_size_bytes: Some(array.component_size.0).filter(|it| *it > 0),
             chunk_bytes: array.chunk.map(|it| it.0),
             slots: array.slots,
-            members: array.members.iter().map(|it| Member::new(it, seen)).collect(),
+            members: array
+                .members
+                .iter()
+                .map(|it| Member::new(it, seen))
+                .collect(),
             consistency: array.consistency.clone(),
             mismatch_bytes: array.mismatch.map(|it| it.0),
-            in_mdadm_conf: array.uuid.as_ref().is_some_and(|it| seen.raid.conf.names(it)),
+            in_mdadm_conf: array
+                .uuid
+                .as_ref()
+                .is_some_and(|it| seen.raid.conf.names(it)),
             content: node.map_or_else(|| "unknown".to_owned(), |it| it.content()),
             used_by: uses(seen, &array.kernel_name),
             as_of: timestamp(seen.as_of),
@@ -360,7 +389,12 @@ impl Array {
 }
 
 pub(super) fn uses(seen: &Seen, kernel_name: &str) -> Vec<String> {
-    seen.raid.devices.uses(kernel_name).iter().map(Use::to_string).collect()
+    seen.raid
+        .devices
+        .uses(kernel_name)
+        .iter()
+        .map(Use::to_string)
+        .collect()
 }
 
 impl From<ArrayView> for Array {
@@ -371,7 +405,13 @@ impl From<ArrayView> for Array {
 
 impl Member {
     fn new(member: &raid::Member, seen: &Seen) -> Member {
-        let raid::Member { device, kernel_name, role, flags, errors } = member;
+        let raid::Member {
+            device,
+            kernel_name,
+            role,
+            flags,
+            errors,
+        } = member;
         let disk = match device {
             DeviceId::Gone(_) => None,
             _ => seen.raid.devices.disk_below(kernel_name),

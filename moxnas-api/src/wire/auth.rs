@@ -103,7 +103,11 @@ impl From<Session> for Tokens {
             token: it.token.expose().to_owned(),
             refresh_token: it.refresh_token.expose().to_owned(),
             expires_in: it.expires_in.as_secs(),
-            user: User { id, username, role: role.into() },
+            user: User {
+                id,
+                username,
+                role: role.into(),
+            },
         }
     }
 }
@@ -112,6 +116,10 @@ impl From<Actor> for Me {
     fn from(it: Actor) -> Me {
         // Nobody without a role gets as far as being told who it is.
         let role = it.role.unwrap_or(moxnas_app::Role::User).into();
-        Me { username: it.name, role, via: it.via.to_string() }
+        Me {
+            username: it.name,
+            role,
+            via: it.via.to_string(),
+        }
     }
 }

@@ -189,15 +189,24 @@ fn partitions(disk: &BlockDevice, seen: &Seen) -> Vec<Partition> {
 }
 
 fn array_of(disk: &BlockDevice, seen: &Seen) -> Option<String> {
-    let names: Vec<&str> =
-        seen.raid.devices.tower(&disk.name).iter().map(|it| it.name.as_str()).collect();
+    let names: Vec<&str> = seen
+        .raid
+        .devices
+        .tower(&disk.name)
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
     let lists = |it: &&moxnas_raid::Array| {
         it.members.iter().any(|it| {
             names.contains(&it.kernel_name.as_str())
                 && !matches!(it.device, inside::DeviceId::Gone(_))
         })
     };
-    seen.raid.arrays.iter().find(lists).map(|it| it.name.clone())
+    seen.raid
+        .arrays
+        .iter()
+        .find(lists)
+        .map(|it| it.name.clone())
 }
 
 impl From<DiskView> for Disk {

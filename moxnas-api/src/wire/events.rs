@@ -25,7 +25,14 @@ pub struct Event {
 
 impl From<events::Event> for Event {
     fn from(it: events::Event) -> Event {
-        let events::Event { id, at, kind, object, change, message } = it;
+        let events::Event {
+            id,
+            at,
+            kind,
+            object,
+            change,
+            message,
+        } = it;
         Event {
             id,
             at: timestamp(at),

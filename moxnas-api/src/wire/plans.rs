@@ -84,8 +84,15 @@ pub struct ArrayOutlook {
 
 impl From<report::PlanReport> for Plan {
     fn from(it: report::PlanReport) -> Plan {
-        let report::PlanReport { fingerprint, operation, steps, dangers, warnings, before, after } =
-            it;
+        let report::PlanReport {
+            fingerprint,
+            operation,
+            steps,
+            dangers,
+            warnings,
+            before,
+            after,
+        } = it;
         Plan {
             fingerprint,
             operation,
@@ -100,15 +107,41 @@ impl From<report::PlanReport> for Plan {
 
 impl From<report::StepReport> for PlanStep {
     fn from(it: report::StepReport) -> PlanStep {
-        let report::StepReport { what, command, file, destroys, reversible } = it;
+        let report::StepReport {
+            what,
+            command,
+            file,
+            destroys,
+            reversible,
+        } = it;
         let file = file.map(|report::FileReport { path, diff }| PlanFile { path, diff });
-        PlanStep { what, command, file, destroys, reversible }
+        PlanStep {
+            what,
+            command,
+            file,
+            destroys,
+            reversible,
+        }
     }
 }
 
 impl From<report::ArrayOutlook> for ArrayOutlook {
     fn from(it: report::ArrayOutlook) -> ArrayOutlook {
-        let report::ArrayOutlook { name, level, size_bytes, health, can_lose, members } = it;
-        ArrayOutlook { name, level, size_bytes, health, can_lose, members }
+        let report::ArrayOutlook {
+            name,
+            level,
+            size_bytes,
+            health,
+            can_lose,
+            members,
+        } = it;
+        ArrayOutlook {
+            name,
+            level,
+            size_bytes,
+            health,
+            can_lose,
+            members,
+        }
     }
 }

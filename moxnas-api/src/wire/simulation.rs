@@ -34,8 +34,16 @@ pub struct SimulatedDisk {
 
 impl From<SimView> for Simulation {
     fn from(it: SimView) -> Simulation {
-        let SimView { scenario, now, disks, faults } = it;
-        let disk = |(serial, kernel_name)| SimulatedDisk { serial, kernel_name };
+        let SimView {
+            scenario,
+            now,
+            disks,
+            faults,
+        } = it;
+        let disk = |(serial, kernel_name)| SimulatedDisk {
+            serial,
+            kernel_name,
+        };
         Simulation {
             scenario,
             now: timestamp(now),
@@ -117,7 +125,14 @@ impl TryFrom<Fault> for SimFault {
     type Error = Lacks;
 
     fn try_from(it: Fault) -> Result<SimFault, Lacks> {
-        let Fault { kind, serial, device, size_bytes, signature, step } = it;
+        let Fault {
+            kind,
+            serial,
+            device,
+            size_bytes,
+            signature,
+            step,
+        } = it;
         let serial = || serial.clone().ok_or(Lacks("serial"));
         let matching = step.unwrap_or_default();
         Ok(SimFault(match kind {

@@ -131,7 +131,13 @@ impl Health {
     /// What a check found, as far as the caller may see it.
     #[must_use]
     pub fn new(it: inside::Checks, detail: Detail) -> Health {
-        let inside::Checks { status, at, database, storage, system } = it;
+        let inside::Checks {
+            status,
+            at,
+            database,
+            storage,
+            system,
+        } = it;
         let is_all = detail == Detail::All;
         let causes = |causes: Vec<String>| is_all.then_some(causes);
         let not_yet = |what: &str| Some(format!("this release does not manage {what}"));
@@ -219,7 +225,12 @@ pub struct Info {
 
 impl From<inside::Info> for Info {
     fn from(it: inside::Info) -> Info {
-        let inside::Info { host, sample, simulated, now } = it;
+        let inside::Info {
+            host,
+            sample,
+            simulated,
+            now,
+        } = it;
         let HostInfo {
             hostname,
             os,
@@ -233,7 +244,9 @@ impl From<inside::Info> for Info {
         let memory = sample.as_ref().and_then(|it| it.memory);
         let unmeasured = sample.iter().flat_map(|it| it.missing.clone());
         let unknown = missing.into_iter().chain(unmeasured);
-        let unknown = unknown.map(|it| format!("{}: {}", it.what, it.why)).collect();
+        let unknown = unknown
+            .map(|it| format!("{}: {}", it.what, it.why))
+            .collect();
         Info {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             simulated,
@@ -249,8 +262,14 @@ impl From<inside::Info> for Info {
             evidence: virtualization.evidence,
             memory_total_bytes: memory.map(|it| it.total.0),
             memory_available_bytes: memory.and_then(|it| it.available).map(|it| it.0),
-            load_1m: sample.as_ref().and_then(|it| it.load).map(|it| f64::from(it.one)),
-            uptime_s: sample.as_ref().and_then(|it| it.uptime).map(|it| it.as_secs()),
+            load_1m: sample
+                .as_ref()
+                .and_then(|it| it.load)
+                .map(|it| f64::from(it.one)),
+            uptime_s: sample
+                .as_ref()
+                .and_then(|it| it.uptime)
+                .map(|it| it.as_secs()),
             service_resident_bytes: sample.and_then(|it| it.own).map(|it| it.resident.0),
             unknown,
         }

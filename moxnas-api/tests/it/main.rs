@@ -7,6 +7,7 @@
 mod body;
 mod client;
 mod nas;
+mod page;
 mod problem;
 mod server;
 mod shape;

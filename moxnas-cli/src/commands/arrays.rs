@@ -40,16 +40,32 @@ pub(super) async fn array(
             let text = transport.raw(&Ask::get(path(&it.array, ""))).await?;
             return shown(&text, printer);
         }
-        ArrayVerb::Create(body) => {
-            wish("array_create", Method::POST, ARRAYS.to_owned(), &[], body.to_json())
-        }
+        ArrayVerb::Create(body) => wish(
+            "array_create",
+            Method::POST,
+            ARRAYS.to_owned(),
+            &[],
+            body.to_json(),
+        ),
         ArrayVerb::Delete(it) => {
             let at = path(&it.array, "");
-            wish("array_delete", Method::DELETE, at, &[("array", &it.array)], None)
+            wish(
+                "array_delete",
+                Method::DELETE,
+                at,
+                &[("array", &it.array)],
+                None,
+            )
         }
         ArrayVerb::Stop(it) => {
             let at = path(&it.array, "/stop");
-            wish("array_stop", Method::POST, at, &[("array", &it.array)], None)
+            wish(
+                "array_stop",
+                Method::POST,
+                at,
+                &[("array", &it.array)],
+                None,
+            )
         }
         ArrayVerb::Assemble(body) => {
             let at = format!("{ARRAYS}/assemble");
@@ -57,16 +73,32 @@ pub(super) async fn array(
         }
         ArrayVerb::Add { array, body } => {
             let at = path(&array.array, "/members");
-            wish("member_add", Method::POST, at, &[("array", &array.array)], body.to_json())
+            wish(
+                "member_add",
+                Method::POST,
+                at,
+                &[("array", &array.array)],
+                body.to_json(),
+            )
         }
         ArrayVerb::Fail(it) => member("member_fail", Method::POST, &it, "/fail", None),
         ArrayVerb::Remove(it) => member("member_remove", Method::DELETE, &it, "", None),
-        ArrayVerb::Replace { member: it, body } => {
-            member("member_replace", Method::POST, &it, "/replace", body.to_json())
-        }
+        ArrayVerb::Replace { member: it, body } => member(
+            "member_replace",
+            Method::POST,
+            &it,
+            "/replace",
+            body.to_json(),
+        ),
         ArrayVerb::Scrub { array, body } => {
             let at = path(&array.array, "/scrub");
-            wish("array_scrub", Method::POST, at, &[("array", &array.array)], body.to_json())
+            wish(
+                "array_scrub",
+                Method::POST,
+                at,
+                &[("array", &array.array)],
+                body.to_json(),
+            )
         }
     };
     match carry_out(transport, global, printer, wish).await? {
@@ -100,7 +132,13 @@ fn member(
 ) -> Wish {
     let device = name_of(&it.device);
     let at = path(&it.array, &format!("/members/{}{rest}", segment(device)));
-    wish(operation, method, at, &[("array", &it.array), ("device", device)], body)
+    wish(
+        operation,
+        method,
+        at,
+        &[("array", &it.array), ("device", device)],
+        body,
+    )
 }
 
 fn wish(
@@ -113,7 +151,14 @@ fn wish(
     let parameter = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let path: BTreeMap<String, String> = parameters.iter().map(parameter).collect();
     Wish {
-        ask: Ask { body: body.clone(), ..Ask::bare(method, at) },
-        plan: PlanRequest { operation: operation.to_owned(), path, body },
+        ask: Ask {
+            body: body.clone(),
+            ..Ask::bare(method, at)
+        },
+        plan: PlanRequest {
+            operation: operation.to_owned(),
+            path,
+            body,
+        },
     }
 }

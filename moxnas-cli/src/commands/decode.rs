@@ -42,7 +42,11 @@ enum Form {
 }
 
 fn form(text: &str) -> Form {
-    let first = text.lines().map(str::trim).find(|it| !it.is_empty()).unwrap_or_default();
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|it| !it.is_empty())
+        .unwrap_or_default();
     if first.starts_with("MD_") {
         Form::Export
     } else if first.starts_with("ARRAY ") || first.starts_with("INACTIVE-ARRAY ") {
@@ -68,9 +72,7 @@ fn show<T: Serialize>(parsed: Parsed<T>, printer: &Printer) -> Result<(), Failur
     let broken = |err| Failure::Broken(format!("the model cannot be shown: {err}"));
     let value = serde_json::to_value(&parsed.value).map_err(broken)?;
     if printer.is_json() {
-        let error = |it: &ParseError| {
-            json!({ "line": it.line, "reason": it.reason.to_string(), "text": it.text })
-        };
+        let error = |it: &ParseError| json!({ "line": it.line, "reason": it.reason.to_string(), "text": it.text });
         let errors: Vec<_> = parsed.errors.iter().map(error).collect();
         printer.json(&json!({ "value": value, "errors": errors }).to_string());
     } else {
@@ -79,5 +81,9 @@ fn show<T: Serialize>(parsed: Parsed<T>, printer: &Printer) -> Result<(), Failur
     for error in &parsed.errors {
         printer.note(&error.to_string());
     }
-    if parsed.errors.is_empty() { Ok(()) } else { Err(Failure::Silent) }
+    if parsed.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Silent)
+    }
 }

@@ -66,7 +66,12 @@ fn tool(tool: moxnas_core::cmd::Tool) -> Finding {
 }
 
 fn good(what: &str, found: impl Into<String>) -> Finding {
-    Finding { what: what.to_owned(), verdict: Verdict::Good, found: found.into(), remedy: None }
+    Finding {
+        what: what.to_owned(),
+        verdict: Verdict::Good,
+        found: found.into(),
+        remedy: None,
+    }
 }
 
 fn note(what: &str, found: &str, remedy: &str) -> Finding {
@@ -102,7 +107,9 @@ fn udev() -> Finding {
             what: "udev".to_owned(),
             verdict: Verdict::Missing,
             found: "there is no /run/udev/data, so nobody knows what is on the disks".to_owned(),
-            remedy: Some("start systemd-udevd; in a container, manage disks on the host".to_owned()),
+            remedy: Some(
+                "start systemd-udevd; in a container, manage disks on the host".to_owned(),
+            ),
         },
     }
 }
@@ -110,12 +117,19 @@ fn udev() -> Finding {
 fn root() -> Finding {
     match nix::unistd::geteuid().is_root() {
         true => good("rights", "run by root"),
-        false => note("rights", "not run by root: may look, not change", "run it with sudo"),
+        false => note(
+            "rights",
+            "not run by root: may look, not change",
+            "run it with sudo",
+        ),
     }
 }
 
 fn service(global: &Global) -> Finding {
-    let socket = global.socket.clone().unwrap_or_else(|| PathBuf::from(SOCKET));
+    let socket = global
+        .socket
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(SOCKET));
     match UnixStream::connect(&socket) {
         Ok(_) => good("service", format!("answers on {}", socket.display())),
         Err(err) => note(

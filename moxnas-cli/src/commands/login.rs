@@ -13,11 +13,7 @@ use crate::{
     transport::{Ask, Transport, segment},
 };
 
-pub(super) async fn login(
-    global: &Global,
-    login: Login,
-    printer: &Printer,
-) -> Result<(), Failure> {
+pub(super) async fn login(global: &Global, login: Login, printer: &Printer) -> Result<(), Failure> {
     let transport = Transport::open(global).await?;
     let server = transport.server().map(str::to_owned).ok_or_else(|| {
         Failure::with_hint(
@@ -25,21 +21,48 @@ pub(super) async fn login(
             "name the service: moxnas --server http://127.0.0.1:8000 login",
         )
     })?;
-    let password = password(&format!("Password of {} at {server}: ", login.username), login.password_stdin)?;
-    let body = Body { username: login.username, password };
+    let password = password(
+        &format!("Password of {} at {server}: ", login.username),
+        login.password_stdin,
+    )?;
+    let body = Body {
+        username: login.username,
+        password,
+    };
     let ask = Ask::with_body(Method::POST, "/api/auth/login", &body);
     let tokens: Tokens = transport.send(&ask).await?;
-    let Tokens { token, refresh_token, user, .. } = tokens;
-    let session = Session { server, token, refresh_token };
-    session.keep().map_err(|err| Failure::Broken(format!("the session is not kept: {err}")))?;
-    printer.note(&format!("logged in as {} at {}", user.username, session.server));
+    let Tokens {
+        token,
+        refresh_token,
+        user,
+        ..
+    } = tokens;
+    let session = Session {
+        server,
+        token,
+        refresh_token,
+    };
+    session
+        .keep()
+        .map_err(|err| Failure::Broken(format!("the session is not kept: {err}")))?;
+    printer.note(&format!(
+        "logged in as {} at {}",
+        user.username, session.server
+    ));
     Ok(())
 }
 
 pub(super) async fn logout(global: &Global) -> Result<(), Failure> {
     let transport = Transport::open(global).await?;
     if transport.server().is_some() {
-        transport.raw(&Ask::bare(Method::POST, "/api/auth/logout")).await?;
+        match transport
+            .raw(&Ask::bare(Method::POST, "/api/auth/logout"))
+            .await
+        {
+            // It has ended already.
+            Err(Failure::Problem(problem)) if problem.status == 401 => (),
+            done => drop(done?),
+        }
     }
     Session::forget().map_err(|err| Failure::Broken(format!("the session is still kept: {err}")))
 }
@@ -49,7 +72,10 @@ pub(super) async fn user(
     verb: UserVerb,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    let UserVerb::Passwd { username, password_stdin } = verb;
+    let UserVerb::Passwd {
+        username,
+        password_stdin,
+    } = verb;
     let transport = Transport::open(global).await?;
     let new = password(&format!("New password of {username}: "), password_stdin)?;
     if !password_stdin && new != password("Once more: ", false)? {
@@ -58,7 +84,9 @@ pub(super) async fn user(
     let path = format!("/api/users/{}/password", segment(&username));
     let ask = Ask::with_body(Method::PUT, path, &NewPassword { password: new });
     transport.raw(&ask).await?;
-    printer.note(&format!("{username} has another password, all its sessions have ended"));
+    printer.note(&format!(
+        "{username} has another password, all its sessions have ended"
+    ));
     Ok(())
 }
 
@@ -67,7 +95,10 @@ fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
     let unread = |err: std::io::Error| Failure::Broken(format!("no password was read: {err}"));
     if from_stdin {
         let mut text = String::new();
-        std::io::stdin().take(4096).read_to_string(&mut text).map_err(unread)?;
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .map_err(unread)?;
         return Ok(text.lines().next().unwrap_or_default().to_owned());
     }
     if !std::io::stdin().is_terminal() {

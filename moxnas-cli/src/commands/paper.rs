@@ -22,7 +22,9 @@ pub(super) fn man(dir: Option<&Path>, printer: &Printer) -> Result<(), Failure> 
         }
         None => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(broken)?;
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(broken)?;
             printer.line(&String::from_utf8_lossy(&text));
             Ok(())
         }

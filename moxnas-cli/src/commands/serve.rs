@@ -31,11 +31,7 @@ struct Doors {
     socket: Option<PathBuf>,
 }
 
-pub(super) async fn serve(
-    global: &Global,
-    serve: Serve,
-    printer: &Printer,
-) -> Result<(), Failure> {
+pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env("MOXNAS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -56,11 +52,19 @@ pub(super) async fn serve(
         prepare(socket)?;
         server.bind_unix(socket, 0o600).map_err(refused)?;
     }
-    let app = App::start(&settings).await.map_err(|err| Failure::Broken(chain(&err)))?;
+    let app = App::start(&settings)
+        .await
+        .map_err(|err| Failure::Broken(chain(&err)))?;
     welcome(&app, &settings, printer).await?;
-    let scheme = if serve.tls_cert.is_some() || file.tls_cert.is_some() { "https" } else { "http" };
+    let scheme = if serve.tls_cert.is_some() || file.tls_cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     for address in &server.listening().tcp {
-        printer.line(&format!("listening on {scheme}://{address}, documentation at {scheme}://{address}/api/docs"));
+        printer.line(&format!(
+            "listening on {scheme}://{address}, documentation at {scheme}://{address}/api/docs"
+        ));
     }
     for socket in &server.listening().unix {
         printer.line(&format!("listening on {}", socket.display()));
@@ -71,9 +75,15 @@ pub(super) async fn serve(
 
 fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Settings, Failure> {
     let admin_password = env("MOXNAS_ADMIN_PASSWORD").map(Secret::from);
-    let data_dir = serve.data_dir.clone().or_else(|| env("MOXNAS_DATA_DIR").map(PathBuf::from));
+    let data_dir = serve
+        .data_dir
+        .clone()
+        .or_else(|| env("MOXNAS_DATA_DIR").map(PathBuf::from));
     let url = env("DATABASE_URL").or_else(|| file.database_url.clone());
-    let url = url.map(|it| it.parse::<DatabaseUrl>()).transpose().map_err(refused)?;
+    let url = url
+        .map(|it| it.parse::<DatabaseUrl>())
+        .transpose()
+        .map_err(refused)?;
     if let Some(scenario) = &global.sim {
         let scenario = Scenario::load(scenario).map_err(refused)?;
         // Nothing of a simulated machine is kept unless somebody names a place.
@@ -104,14 +114,15 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
 
 fn doors(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Doors, Failure> {
     let env_listen = env("MOXNAS_LISTEN").map(|it| {
-        it.parse().map_err(|_| Failure::refused(format!("MOXNAS_LISTEN: {it:?} is no address and port")))
+        it.parse()
+            .map_err(|_| Failure::refused(format!("MOXNAS_LISTEN: {it:?} is no address and port")))
     });
     let listen = match (serve.listen, env_listen) {
         (Some(listen), _) => listen,
         (None, Some(listen)) => listen?,
-        (None, None) => {
-            file.listen.unwrap_or_else(|| LISTEN.parse().expect("the constant is an address"))
-        }
+        (None, None) => file
+            .listen
+            .unwrap_or_else(|| LISTEN.parse().expect("the constant is an address")),
     };
     let cert = serve.tls_cert.as_ref().or(file.tls_cert.as_ref());
     let key = serve.tls_key.as_ref().or(file.tls_key.as_ref());
@@ -129,7 +140,11 @@ fn doors(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Doors, Fai
     let socket = global.socket.clone().or_else(|| file.socket.clone());
     // A simulated service must not stand where commands look for the real one.
     let usual = global.sim.is_none().then(|| PathBuf::from(SOCKET));
-    Ok(Doors { listen, tls, socket: socket.or(usual) })
+    Ok(Doors {
+        listen,
+        tls,
+        socket: socket.or(usual),
+    })
 }
 
 /// The folder of the socket.
@@ -143,21 +158,32 @@ fn prepare(socket: &Path) -> Result<(), Failure> {
 async fn welcome(app: &App, settings: &Settings, printer: &Printer) -> Result<(), Failure> {
     // A simulated service has nothing to lose: its password may stand in a log.
     let is_shown = std::io::stdout().is_terminal() || app.simulation.is_some();
-    let terminal = if is_shown { Terminal::Attached } else { Terminal::Absent };
-    let first = app.first_start(settings.admin_password.clone(), terminal).await;
+    let terminal = if is_shown {
+        Terminal::Attached
+    } else {
+        Terminal::Absent
+    };
+    let first = app
+        .first_start(settings.admin_password.clone(), terminal)
+        .await;
     let first = first.map_err(|err| Failure::refused(chain(&err)))?;
     if let Some(simulation) = &app.simulation {
-        printer.line(&format!("SIMULATED MACHINE ({}): no disk here is real", simulation.scenario));
+        printer.line(&format!(
+            "SIMULATED MACHINE ({}): no disk here is real",
+            simulation.scenario
+        ));
     }
     match first {
         FirstStart::AlreadySet => (),
         FirstStart::MadeFromEnvironment => printer.line("login: admin, with the password given"),
         FirstStart::MadeRandom { password } => {
-            printer.line(&format!("login: admin, password: {} (shown this once)", password.expose()));
+            printer.line(&format!(
+                "login: admin, password: {} (shown this once)",
+                password.expose()
+            ));
         }
-        FirstStart::NoPasswordYet => printer.line(
-            "nobody can log in yet: root sets a password with `moxnas user passwd admin`",
-        ),
+        FirstStart::NoPasswordYet => printer
+            .line("nobody can log in yet: root sets a password with `moxnas user passwd admin`"),
     }
     Ok(())
 }

@@ -9,7 +9,9 @@ pub(super) fn table(page: &ArrayPage) -> String {
     if page.items.is_empty() {
         return "there are no arrays".to_owned();
     }
-    let mut table = super::table(&["NAME", "LEVEL", "SIZE", "HEALTH", "MAY LOSE", "MEMBERS", "ACTIVITY"]);
+    let mut table = super::table(&[
+        "NAME", "LEVEL", "SIZE", "HEALTH", "MAY LOSE", "MEMBERS", "ACTIVITY",
+    ]);
     for it in &page.items {
         let filled = it.slots.saturating_sub(it.health.missing);
         table.add_row([
@@ -17,7 +19,9 @@ pub(super) fn table(page: &ArrayPage) -> String {
             it.level.clone(),
             bytes(it.size_bytes),
             word(it.health.verdict).to_owned(),
-            it.health.can_lose.map_or_else(|| "-".to_owned(), |it| it.to_string()),
+            it.health
+                .can_lose
+                .map_or_else(|| "-".to_owned(), |it| it.to_string()),
             format!("{filled}/{}", it.slots),
             activity(&it.sync),
         ]);
@@ -44,7 +48,10 @@ fn activity(sync: &Sync) -> String {
         SyncWord::Delayed => format!("{action} waits for another array"),
         SyncWord::Pending => format!("{action} waits for the first write"),
         SyncWord::Running => {
-            let percent = sync.percent.map(|it| format!(" {it:.1} %")).unwrap_or_default();
+            let percent = sync
+                .percent
+                .map(|it| format!(" {it:.1} %"))
+                .unwrap_or_default();
             let left = sync.remaining_s.map(|it| format!(", {} left", time(it)));
             format!("{action}{percent}{}", left.unwrap_or_default())
         }
@@ -73,15 +80,32 @@ pub(super) fn sheet(it: &Array) -> String {
         facts.push(("chunk", format!("{} KiB", chunk / 1024)));
     }
     if let Some(mismatch) = it.mismatch_bytes.filter(|it| *it > 0) {
-        facts.push(("mismatch", format!("{} found different by the last check", bytes(mismatch))));
+        facts.push((
+            "mismatch",
+            format!("{} found different by the last check", bytes(mismatch)),
+        ));
     }
     facts.extend([
         ("device", it.device.clone()),
-        ("uuid", it.uuid.clone().unwrap_or_else(|| "unknown".to_owned())),
+        (
+            "uuid",
+            it.uuid.clone().unwrap_or_else(|| "unknown".to_owned()),
+        ),
         ("metadata", it.metadata.clone()),
-        ("mdadm.conf", if it.in_mdadm_conf { "names it" } else { "does not name it" }.to_owned()),
+        (
+            "mdadm.conf",
+            if it.in_mdadm_conf {
+                "names it"
+            } else {
+                "does not name it"
+            }
+            .to_owned(),
+        ),
     ]);
-    let facts: Vec<String> = facts.iter().map(|(key, value)| format!("{key:<12}{value}")).collect();
+    let facts: Vec<String> = facts
+        .iter()
+        .map(|(key, value)| format!("{key:<12}{value}"))
+        .collect();
     format!("{}\n\n{}", facts.join("\n"), members(it))
 }
 

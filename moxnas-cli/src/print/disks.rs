@@ -62,26 +62,48 @@ pub(super) fn sheet(it: &Disk) -> String {
         ("wwn", known(&it.wwn)),
         ("firmware", known(&it.firmware)),
         ("kind", kind(it)),
-        ("size", format!("{} ({} bytes)", bytes(it.size_bytes), it.size_bytes)),
-        ("sectors", format!("{}/{}", it.logical_sector_bytes, it.physical_sector_bytes)),
+        (
+            "size",
+            format!("{} ({} bytes)", bytes(it.size_bytes), it.size_bytes),
+        ),
+        (
+            "sectors",
+            format!("{}/{}", it.logical_sector_bytes, it.physical_sector_bytes),
+        ),
         ("content", it.content.clone()),
         ("status", status(it)),
     ];
     facts.extend(it.used_by.iter().map(|it| ("used by", it.clone())));
-    facts.extend(it.not_usable_because.iter().map(|it| ("not usable", it.clone())));
+    facts.extend(
+        it.not_usable_because
+            .iter()
+            .map(|it| ("not usable", it.clone())),
+    );
     facts.extend(it.remedy.iter().map(|it| ("remedy", it.clone())));
-    facts.push(match (&it.temperature_celsius, &it.temperature_unknown_because) {
-        (Some(celsius), _) => ("temperature", format!("{celsius} °C")),
-        (None, why) => ("temperature", format!("unknown: {}", known(why))),
-    });
-    facts.extend(it.aliases.iter().map(|it| ("also", it.clone())));
-    let mut text: Vec<String> =
-        facts.iter().map(|(key, value)| format!("{key:<13}{value}")).collect();
+    facts.push(
+        match (&it.temperature_celsius, &it.temperature_unknown_because) {
+            (Some(celsius), _) => ("temperature", format!("{celsius} °C")),
+            (None, why) => ("temperature", format!("unknown: {}", known(why))),
+        },
+    );
+    let others = it.aliases.iter().filter(|alias| **alias != it.id);
+    facts.extend(others.map(|it| ("also", it.clone())));
+    let mut text: Vec<String> = facts
+        .iter()
+        .map(|(key, value)| format!("{key:<13}{value}"))
+        .collect();
     for part in &it.partitions {
         let mounts = part.mounts.join(", ");
-        let mounted = if mounts.is_empty() { mounts } else { format!(", mounted at {mounts}") };
+        let mounted = if mounts.is_empty() {
+            mounts
+        } else {
+            format!(", mounted at {mounts}")
+        };
         let size = bytes(part.size_bytes);
-        text.push(format!("partition {:<3}{size}, {}{mounted}", part.number, part.content));
+        text.push(format!(
+            "partition {:<3}{size}, {}{mounted}",
+            part.number, part.content
+        ));
     }
     text.join("\n")
 }

@@ -19,8 +19,16 @@ pub(super) fn sheet(plan: &Plan) -> String {
             text.push(format!("       {}: {}", file.path, file.diff));
         }
     }
-    text.extend(plan.before.iter().map(|it| format!("Before:  {}", outlook(it))));
-    text.extend(plan.after.iter().map(|it| format!("After:   {}", outlook(it))));
+    text.extend(
+        plan.before
+            .iter()
+            .map(|it| format!("Before:  {}", outlook(it))),
+    );
+    text.extend(
+        plan.after
+            .iter()
+            .map(|it| format!("After:   {}", outlook(it))),
+    );
     text.extend(plan.warnings.iter().map(|it| format!("Note:    {it}")));
     text.extend(plan.dangers.iter().map(|it| format!("DANGER:  {it}")));
     text.join("\n")
@@ -31,6 +39,16 @@ fn outlook(it: &ArrayOutlook) -> String {
         Some(count) => format!(", may lose {count}"),
         None => String::new(),
     };
-    let ArrayOutlook { name, level, size_bytes, health, members, .. } = it;
-    format!("{name} {level} {}, {members} members, {health}{lose}", bytes(*size_bytes))
+    let ArrayOutlook {
+        name,
+        level,
+        size_bytes,
+        health,
+        members,
+        ..
+    } = it;
+    format!(
+        "{name} {level} {}, {members} members, {health}{lose}",
+        bytes(*size_bytes)
+    )
 }

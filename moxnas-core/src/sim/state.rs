@@ -47,6 +47,8 @@ pub struct SimState {
     random: u64,
     /// Keys of `disks` by kernel name.
     names: BTreeMap<String, String>,
+    /// How many names of a family are taken by disks, from the first on without a gap.
+    taken: BTreeMap<&'static str, usize>,
 }
 
 impl SimState {
@@ -62,6 +64,7 @@ impl SimState {
             faults: Vec::new(),
             random: seed,
             names: BTreeMap::new(),
+            taken: BTreeMap::new(),
         }
     }
 
@@ -104,6 +107,7 @@ impl SimState {
         let name = disk.kernel_name.take();
         let name = name.ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
         self.names.remove(&name);
+        self.taken.clear();
         Ok(name)
     }
 
@@ -140,6 +144,7 @@ impl SimState {
             .map(|(serial, ..)| serial.to_owned())
             .collect();
         self.names.clear();
+        self.taken.clear();
         for disk in self.disks.values_mut() {
             disk.kernel_name = None;
         }
@@ -176,16 +181,26 @@ impl SimState {
 
     /// The name the kernel gives to the next disk: the first that neither a disk has nor an array
     /// still lists for a disk that left.
-    fn free_name(&self, bus: Bus) -> String {
+    fn free_name(&mut self, bus: Bus) -> String {
+        let family = match bus {
+            Bus::Nvme => "nvme",
+            Bus::Virtio => "vd",
+            Bus::Mmc => "mmcblk",
+            Bus::Ata | Bus::Scsi | Bus::Usb | Bus::Unknown => "sd",
+        };
+        let name = |number: usize| match family {
+            "nvme" => format!("nvme{number}n1"),
+            "mmcblk" => format!("mmcblk{number}"),
+            family => format!("{family}{}", letters(number)),
+        };
+        // A thousand disks that are plugged in one after the other need not be counted each time.
+        let taken = self.taken.entry(family).or_default();
+        while self.names.contains_key(&name(*taken)) {
+            *taken += 1;
+        }
         let held = self.nodes.values().flat_map(|node| &node.slaves);
         let held: BTreeSet<&String> = held.collect();
-        let name = |number: usize| match bus {
-            Bus::Nvme => format!("nvme{number}n1"),
-            Bus::Virtio => format!("vd{}", letters(number)),
-            Bus::Mmc => format!("mmcblk{number}"),
-            Bus::Ata | Bus::Scsi | Bus::Usb | Bus::Unknown => format!("sd{}", letters(number)),
-        };
-        (0..)
+        (*taken..)
             .map(name)
             .find(|it| !self.names.contains_key(it) && !held.contains(it))
             .expect("numbers do not end")
@@ -290,7 +305,10 @@ impl SimState {
             read_only: false,
             kind,
             slaves: Vec::new(),
-            signatures: self.contents_of(&id).signatures,
+            signatures: self
+                .contents
+                .get(&text)
+                .map_or_else(Vec::new, |it| it.signatures.clone()),
             mounts: mounted.map(|(_, at)| at.clone()).collect(),
             swap: self.swaps.contains(&text),
             id,

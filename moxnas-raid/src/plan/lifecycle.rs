@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use moxnas_core::{
     disk::{DeviceId, Signature},
+    names::ArrayName,
     plan::{Danger, Plan},
 };
 
-use super::{ArrayRef, CreateArray, Refusal, Step, array_evidence, device::device_evidence};
+use super::{
+    ArrayRef, CreateArray, Refusal, Step, array_evidence,
+    device::{device_evidence, usable},
+};
 use crate::model::{Array, Inventory};
 
 /// What libblkid calls a device that carries an md superblock.
@@ -70,6 +74,13 @@ pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
     found.into_values().collect()
 }
 
+/// The stopped array that a person means, if it is one and not several.
+fn stopped(seen: &Inventory, text: &str) -> Option<StoppedArray> {
+    let mut found = stopped_arrays(seen);
+    found.retain(|it| it.uuid == text || it.name == text);
+    if found.len() == 1 { found.pop() } else { None }
+}
+
 /// libblkid writes the UUID of an array with dashes, mdadm the same digits in four groups.
 fn colon_form(uuid: &str) -> String {
     let digits: Vec<char> = uuid.chars().filter(char::is_ascii_hexdigit).collect();
@@ -108,11 +119,20 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
             ..Plan::default()
         });
     }
-    let mut found: Vec<StoppedArray> = stopped_arrays(seen);
-    found.retain(|it| it.uuid == text || it.name == text);
-    let array = match found.len() {
-        1 => found.remove(0),
-        _ => return Err(Refusal::NothingToAssemble(text.to_owned())),
+    let nothing = || Refusal::NothingToAssemble(text.to_owned());
+    let array = stopped(seen, text).ok_or_else(nothing)?;
+    // The label comes from a disk that may come from anywhere.
+    let name = match array.name.parse::<ArrayName>() {
+        Ok(name) => name.to_string(),
+        Err(_) => format!(
+            "md_{}",
+            array
+                .uuid
+                .replace(':', "_")
+                .chars()
+                .take(8)
+                .collect::<String>()
+        ),
     };
     let members = array.members.iter().filter_map(|it| seen.devices.by_id(it));
     Ok(Plan {
@@ -121,7 +141,7 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
             .collect(),
         steps: vec![Step::Assemble {
             uuid: array.uuid,
-            name: array.name,
+            name,
             members: array.members,
         }],
         ..Plan::default()
@@ -166,6 +186,40 @@ pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>,
     }
     if seen.conf.ours.contains_key(&uuid) {
         plan.steps.push(Step::Forget { uuid });
+    }
+    Ok(plan)
+}
+
+/// What is left of an array that is not assembled: superblocks on its members, its line in
+/// mdadm.conf. That is all there is after a deletion that stopped half way.
+pub(super) fn plan_delete_stopped(seen: &Inventory, text: &str) -> Result<Plan<Step>, Refusal> {
+    let array = stopped(seen, text);
+    let mut plan = Plan::default();
+    for id in array.iter().flat_map(|it| &it.members) {
+        let device = usable(seen, id)?;
+        plan.evidence.push(device_evidence(&seen.devices, device));
+        plan.dangers.push(Danger::DestroysData {
+            device: id.to_string(),
+            content: device.content(),
+        });
+        plan.steps.push(Step::ZeroSuperblock { device: id.clone() });
+    }
+    let node = format!("/dev/md/{text}");
+    let is_meant = |uuid: &str, device: &str| match &array {
+        Some(array) => array.uuid == uuid,
+        None => uuid == text || device == node,
+    };
+    let listed = seen
+        .conf
+        .ours
+        .iter()
+        .filter(|(uuid, device)| is_meant(uuid, device));
+    // A line of an array that runs under another name is not what is left of this one.
+    let left = listed.filter(|(uuid, _)| seen.by_uuid(uuid).is_none());
+    plan.steps
+        .extend(left.map(|(uuid, _)| Step::Forget { uuid: uuid.clone() }));
+    if plan.steps.is_empty() {
+        return Err(Refusal::NoSuchArray(text.to_owned()));
     }
     Ok(plan)
 }

@@ -48,7 +48,7 @@ pub(super) fn plan_fail(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Refu
     }
     let after = without(array, id);
     let complete = |array: &Array| health(array).0.can_lose().is_some();
-    if complete(array) && !complete(&after) {
+    if !complete(&after) {
         return Err(Refusal::WouldLoseData {
             array: array.name.clone(),
             device: id.clone(),

@@ -29,6 +29,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
         }
         Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
+            wake(array);
             fill(array);
         }),
         Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
@@ -45,6 +46,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             with,
         } => change(&mut after, &array.uuid, |array| {
             let slot = array.member(device).and_then(Member::slot);
+            wake(array);
             for member in &mut array.members {
                 match slot {
                     Some(slot) if member.device == *with => member.role = Role::Active { slot },
@@ -59,7 +61,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
                 .retain(|it| it.uuid.as_deref() != Some(array.uuid.as_str()));
         }
         Step::Start { array } => change(&mut after, &array.uuid, |array| {
-            array.state = ArrayState::Clean;
+            array.state = ArrayState::ReadAuto;
             fill(array);
         }),
         Step::Forget { uuid } => {
@@ -81,12 +83,56 @@ fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
         .find(|it| it.uuid.as_deref() == Some(uuid))
     {
         how(array);
+        // What waits for the first write goes on waiting, everything else comes to its end.
+        if array.state != ArrayState::ReadAuto {
+            array.sync = SyncState::Idle;
+            finish_replacements(array);
+        }
+    }
+}
+
+/// What is being filled beside a member that works takes its place in the end.
+fn finish_replacements(array: &mut Array) {
+    let filled: Vec<u32> = array
+        .members
+        .iter()
+        .filter_map(|it| match it.role {
+            Role::Replacement { slot } => Some(slot),
+            _ => None,
+        })
+        .collect();
+    for member in &mut array.members {
+        member.role = match member.role {
+            Role::Active { slot } if filled.contains(&slot) => Role::Faulty,
+            Role::Replacement { slot } => Role::Active { slot },
+            other => other,
+        };
+    }
+}
+
+/// md itself writes to an array that is changed.
+fn wake(array: &mut Array) {
+    if array.state == ArrayState::ReadAuto {
+        array.state = ArrayState::Clean;
     }
 }
 
 /// Let spares take empty slots, as they will when recovery is done. Of data that is not complete
 /// nothing is recovered.
 fn fill(array: &mut Array) {
+    // A replacement of what has failed goes on as the only one in its slot.
+    let missing = array.missing_slots();
+    for member in &mut array.members {
+        if let Role::Replacement { slot } = member.role
+            && missing.contains(&slot)
+        {
+            member.role = Role::Recovering { slot };
+        }
+    }
+    // Recovery writes, and does not begin before somebody else has written.
+    if array.state == ArrayState::ReadAuto {
+        return count_missing(array);
+    }
     let missing = array.missing_slots();
     let is_complete = array.state != ArrayState::Broken
         && geometry::can_lose(&array.level, array.layout, array.slots, &missing).is_some();
@@ -98,6 +144,10 @@ fn fill(array: &mut Array) {
             spare.role = Role::Active { slot };
         }
     }
+    count_missing(array);
+}
+
+fn count_missing(array: &mut Array) {
     let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
     array.degraded = array.degraded.map(|_| missing);
 }

@@ -460,6 +460,33 @@ fn delete_can_be_retried_after_a_power_cut_at_any_step() {
     }
 }
 
+/// A deletion that stopped after the array itself was gone is finished by asking again.
+#[test]
+fn delete_can_be_retried_after_a_failure_at_any_step() {
+    let delete = Change::Delete { array: on("tank") };
+    let count = plan(&raid5().observe().unwrap(), &delete)
+        .unwrap()
+        .steps
+        .len();
+    for at in 0..count {
+        let raid = raid5();
+        let steps = plan(&raid.observe().unwrap(), &delete).unwrap().steps;
+        let injected = || BackendError::Injected("told to".to_owned());
+        execute(&steps, fail_at(at, injected, |it| raid.apply(it))).unwrap_err();
+        run(&raid, &delete);
+        let seen = raid.observe().unwrap();
+        assert!(
+            seen.arrays.is_empty() && seen.conf.ours.is_empty(),
+            "after step {at}"
+        );
+        assert!(
+            seen.devices.disks().all(|it| it.signatures.is_empty()),
+            "after step {at}"
+        );
+        assert_eq!(refusal(&raid, &delete), "there is no array tank");
+    }
+}
+
 /// The figures shown before are those of the array that is made.
 #[test]
 fn prediction_and_observation_agree() {

@@ -94,6 +94,19 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     }])
 }
 
+/// The commands that tell whether the devices a step gives away hold anything. They write nothing.
+pub fn probes(step: &Step) -> Result<Vec<Cmd>, BackendError> {
+    let devices: Vec<&DeviceId> = match step {
+        Step::Create { .. } | Step::Add { .. } => step.destroys(),
+        _ => Vec::new(),
+    };
+    let probe = |device: &DeviceId| {
+        let cmd = Cmd::new(WIPEFS).args(["--no-act", "--noheadings", "--output=TYPE"]);
+        Ok(cmd.arg(path(device)?))
+    };
+    devices.into_iter().map(probe).collect()
+}
+
 /// The array that has to be there for a step.
 #[must_use]
 pub fn array_of(step: &Step) -> Option<&ArrayRef> {
@@ -128,10 +141,19 @@ fn paths<'a>(devices: impl Iterator<Item = &'a DeviceId>) -> Result<Vec<String>,
     devices.map(path).collect()
 }
 
-/// A member as mdadm finds it in the array's own list, for which a bare kernel name does.
+/// A member as mdadm finds it in the array's own list, for which a bare kernel name does. mdadm
+/// takes some bare words for more than one member, and none of those is the name of a device.
 fn listed(device: &DeviceId) -> Result<String, BackendError> {
+    const SEVERAL: [&str; 4] = ["failed", "faulty", "detached", "missing"];
     match device {
-        DeviceId::Gone(name) => Ok(name.clone()),
+        DeviceId::Gone(name) => {
+            let is_name = name.starts_with(|it: char| it.is_ascii_alphabetic())
+                && !SEVERAL.contains(&name.as_str());
+            match is_name {
+                true => Ok(name.clone()),
+                false => Err(BackendError::DeviceGone(device.to_string())),
+            }
+        }
         other => path(other),
     }
 }

@@ -40,8 +40,14 @@ impl Kernel {
     }
 
     /// A disk appeared: a member of an array that waits for it joins; of a stopped one, the array
-    /// begins to wait for the others. A running array does not take an old member back by itself.
+    /// begins to wait for the others. A running array takes spares, but no old member back: it is
+    /// probably missing because it failed (Incremental.c).
     pub(super) fn device_came(&mut self, name: &str, state: &mut SimState, now: SystemTime) {
+        let id = state.id_of(name);
+        let contents = id.and_then(|it| state.contents.get(&it.to_string()));
+        if contents.is_none_or(|it| it.superblock.is_none()) {
+            return;
+        }
         let found: Vec<Found> = self
             .unheld(state)
             .into_iter()
@@ -54,7 +60,14 @@ impl Kernel {
                 .iter()
                 .find(|(_, live)| live.superblock.uuid == uuid);
             match same.map(|(name, live)| (name.clone(), live.started)) {
-                Some((_, true)) => continue,
+                Some((running, true)) => {
+                    if it.superblock.role == SuperRole::Spare
+                        && let Some(live) = self.arrays.get_mut(&running)
+                    {
+                        live.add_member(it.kernel_name, it.device, state);
+                    }
+                    continue;
+                }
                 Some((waiting, false)) => {
                     self.arrays.remove(&waiting);
                 }
@@ -128,8 +141,8 @@ impl Kernel {
     }
 }
 
-/// The array as its freshest member has it. Members that missed something wait as spares that
-/// nobody takes: they are left out.
+/// The array as its freshest member has it. Members that missed something are left out, unless
+/// another one has their slot by now: then they come back as spares.
 fn joined(mut found: Vec<Found>) -> Live {
     let newest = found
         .iter()
@@ -142,21 +155,21 @@ fn joined(mut found: Vec<Found>) -> Live {
     found.sort_by_key(|it| Reverse(it.superblock.events));
     for it in found {
         // One change may have been on its way to the members when power was cut.
-        if it.superblock.events + 1 < newest {
-            continue;
-        }
-        // The fresher ones know of a member that was thrown out, which itself does not.
-        if let SuperRole::Active(slot) = it.superblock.role {
-            let is_taken = members.iter().any(|it| it.role == Role::Active { slot });
-            if is_taken || !superblock.in_sync.contains(&slot) {
-                continue;
-            }
-        }
+        let is_old = it.superblock.events + 1 < newest;
+        let holds = |slot: u32| {
+            members
+                .iter()
+                .any(|it: &LiveMember| it.slot() == Some(slot))
+        };
         let role = match it.superblock.role {
+            SuperRole::Spare => Role::Spare,
+            SuperRole::Active(slot) | SuperRole::Recovering(slot) if holds(slot) => Role::Spare,
+            // The fresher ones know of a member that was thrown out, which itself does not.
+            SuperRole::Active(slot) if is_old || !superblock.in_sync.contains(&slot) => continue,
             SuperRole::Active(slot) => Role::Active { slot },
+            _ if is_old => continue,
             SuperRole::Recovering(slot) => Role::Recovering { slot },
             SuperRole::Replacement(slot) => Role::Replacement { slot },
-            SuperRole::Spare => Role::Spare,
         };
         members.push(LiveMember::new(it.kernel_name, it.device, role));
     }

@@ -42,6 +42,9 @@ pub(super) struct Live {
     /// When udev's timer starts it although members are missing.
     pub(super) start_at: Option<SystemTime>,
     pub(super) broken: bool,
+    /// Nothing is written, not even by md itself, until somebody writes to it: how Debian has md
+    /// start every array (`start_ro=1` in /etc/modprobe.d/mdadm.conf).
+    pub(super) read_auto: bool,
     pub(super) members: Vec<LiveMember>,
     pub(super) sync: Option<Sync>,
     mismatch: Bytes,
@@ -200,6 +203,9 @@ impl Kernel {
             let Some(live) = self.arrays.get_mut(&array) else {
                 continue;
             };
+            if live.started && !is_used {
+                live.rest();
+            }
             let leaving: Vec<LiveMember> = live
                 .members
                 .iter()
@@ -214,8 +220,11 @@ impl Kernel {
                     Role::Spare => live
                         .members
                         .retain(|it| it.kernel_name != member.kernel_name),
+                    // `mdadm --incremental --fail` marks it as faulty and removes it at once.
                     _ if live.survives_without(&member.device) => {
                         live.fail_member(&member.device, state);
+                        live.members
+                            .retain(|it| it.kernel_name != member.kernel_name);
                     }
                     _ => live.lose(&member.kernel_name),
                 }
@@ -223,6 +232,15 @@ impl Kernel {
             // An idle array that has lost too much is stopped by udev's rule.
             if live.broken && !is_used {
                 self.arrays.remove(&array);
+            }
+        }
+    }
+
+    /// What is mounted or swapped to is written to.
+    pub(super) fn notice_writes(&mut self, state: &SimState) {
+        for live in self.arrays.values_mut().filter(|it| it.read_auto) {
+            if is_mounted(live, state) {
+                live.wake(state);
             }
         }
     }
@@ -256,6 +274,7 @@ impl Live {
             started: false,
             start_at: None,
             broken: false,
+            read_auto: false,
             members,
             sync: None,
             mismatch: Bytes(0),
@@ -322,17 +341,41 @@ impl Live {
         // What was being read or filled begins anew or ends.
         if self.sync.is_some_and(|it| it.action != SyncAction::Resync) {
             self.sync = None;
-            for member in &mut self.members {
-                if matches!(
-                    member.role,
-                    Role::Recovering { .. } | Role::Replacement { .. }
-                ) {
-                    member.role = Role::Spare;
-                }
-            }
         }
         self.consider_sync(state);
         self.write_superblocks(state);
+    }
+
+    /// A new device that waits; what is being filled begins anew together with it.
+    pub(super) fn add_member(&mut self, name: String, device: DeviceId, state: &mut SimState) {
+        self.members
+            .push(LiveMember::new(name, device, Role::Spare));
+        if self.sync.is_some_and(|it| it.action == SyncAction::Recover) {
+            self.sync = None;
+        }
+        self.wake(state);
+        self.write_superblocks(state);
+    }
+
+    /// Somebody writes to it, or changes it: md may write too.
+    pub(super) fn wake(&mut self, state: &SimState) {
+        self.read_auto = false;
+        self.consider_sync(state);
+    }
+
+    /// Nothing is written until somebody does: what runs is put off. udev's rule has mdadm do that
+    /// to an array that nobody uses when a member leaves (`IncrementalRemove` in Incremental.c).
+    fn rest(&mut self) {
+        if let Some(Sync {
+            action: SyncAction::Resync,
+            done,
+            ..
+        }) = self.sync
+        {
+            self.superblock.resync_from = Some(done);
+        }
+        self.sync = None;
+        self.read_auto = true;
     }
 
     pub(super) fn start_replacement(
@@ -351,14 +394,28 @@ impl Live {
         };
         self.members[old].want_replacement = true;
         self.members[new].role = Role::Replacement { slot };
+        self.read_auto = false;
         self.sync = Some(Sync::new(SyncAction::Recover, self.superblock.component));
         self.write_superblocks(state);
         Ok(())
     }
 
+    /// A replacement of what has failed goes on as the only one in its slot.
+    fn promote_replacements(&mut self) {
+        let missing = self.missing();
+        for member in &mut self.members {
+            if let Role::Replacement { slot } = member.role
+                && missing.contains(&slot)
+            {
+                member.role = Role::Recovering { slot };
+            }
+        }
+    }
+
     /// Begin what is due: resync after an unclean stop, recovery of an empty slot.
     pub(super) fn consider_sync(&mut self, state: &SimState) {
-        if !self.started || self.sync.is_some() || self.broken {
+        self.promote_replacements();
+        if !self.started || self.sync.is_some() || self.broken || self.read_auto {
             return;
         }
         if let Some(from) = self.superblock.resync_from {
@@ -516,6 +573,7 @@ impl Live {
             self.superblock.resync_from.get_or_insert(Bytes(0));
         }
         self.superblock.dirty = false;
+        self.read_auto = true;
         self.consider_sync(state);
         self.write_superblocks(state);
         true
@@ -608,16 +666,22 @@ impl Live {
     }
 
     fn array_state(&self) -> ArrayState {
-        match (self.started, self.broken) {
-            (false, _) => ArrayState::Inactive,
-            (true, true) => ArrayState::Broken,
-            (true, false) => ArrayState::Clean,
+        match (self.started, self.broken, self.read_auto) {
+            (false, ..) => ArrayState::Inactive,
+            (true, true, _) => ArrayState::Broken,
+            (true, false, true) => ArrayState::ReadAuto,
+            (true, false, false) => ArrayState::Clean,
         }
     }
 
     fn sync_state(&self, state: &SimState) -> SyncState {
         let Some(sync) = self.sync else {
-            return SyncState::Idle;
+            let action = SyncAction::Resync;
+            let waits = self.read_auto && self.superblock.resync_from.is_some();
+            return match waits {
+                true => SyncState::Pending { action },
+                false => SyncState::Idle,
+            };
         };
         SyncState::Running {
             action: sync.action,
@@ -629,6 +693,16 @@ impl Live {
 }
 
 impl LiveMember {
+    /// The slot it fills, completely or not yet.
+    pub(super) fn slot(&self) -> Option<u32> {
+        match self.role {
+            Role::Active { slot } | Role::Recovering { slot } | Role::Replacement { slot } => {
+                Some(slot)
+            }
+            Role::Spare | Role::Faulty | Role::Journal => None,
+        }
+    }
+
     /// The slot it fills completely.
     fn complete_slot(&self) -> Option<u32> {
         match self.role {

@@ -14,7 +14,7 @@ use moxnas_raid::{
     BackendError, Level, Mdadm, RaidBackend, Step,
     conf::CONF_PATH,
     plan::{ArrayRef, Scrub},
-    real::argv::{TOOLS, argv, array_of},
+    real::argv::{TOOLS, argv, array_of, probes},
 };
 use proptest::prelude::*;
 
@@ -381,7 +381,7 @@ fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
     for step in steps().into_iter().filter(|it| !writes_conf(it)) {
         let step = on(step, &array);
         let mut script = ScriptedRunner::default();
-        for cmd in argv(&step).unwrap() {
+        for cmd in probes(&step).unwrap().iter().chain(&argv(&step).unwrap()) {
             script = script.expect(&cmd.to_string(), "");
         }
         let runner = Arc::new(script.expect("udevadm settle --timeout=20", ""));
@@ -389,6 +389,24 @@ fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
         mdadm.apply(&step).unwrap();
         assert_eq!(runner.left(), 0, "{step}");
     }
+}
+
+/// udev's database may be behind: what libblkid finds at the last moment counts.
+#[test]
+fn a_device_that_is_not_blank_after_all_is_not_given_away() {
+    let (dir, _, array) = machine(&Arc::default());
+    let device: DeviceId = "wwn-0x5000c500a1b2c3d4".parse().unwrap();
+    let step = Step::Add { array, device };
+    let probe = "wipefs --no-act --noheadings --output=TYPE /dev/disk/by-id/wwn-0x5000c500a1b2c3d4";
+    let runner = Arc::new(ScriptedRunner::default().expect(probe, "xfs\n"));
+    let mdadm = Mdadm::new(Root::fixture(dir.path()), Arc::clone(&runner) as _);
+    let err = mdadm.apply(&step).unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4 holds something that the plan did not know of: xfs"
+    );
+    assert!(err.hint().unwrap().contains("udevadm trigger"));
+    assert_eq!(runner.left(), 0);
 }
 
 /// The same step on another array.

@@ -215,7 +215,11 @@ fn md_folder(array: &Array, root: &Path) {
         }
         .as_str(),
     );
-    attr("resync_start", if is_started { "none" } else { "0" });
+    let waits = matches!(array.sync, SyncState::Pending { .. });
+    attr(
+        "resync_start",
+        if is_started && !waits { "none" } else { "0" },
+    );
     if let Some(degraded) = array.degraded {
         attr("degraded", &degraded.to_string());
         sync(array, attr);
@@ -271,7 +275,8 @@ fn member_state(member: &Member) -> String {
 fn sync(array: &Array, attr: impl Fn(&str, &str)) {
     let none = || "none".to_owned();
     match &array.sync {
-        SyncState::Idle => {
+        // What waits for the first write shows in `resync_start` only.
+        SyncState::Idle | SyncState::Pending { .. } => {
             attr("sync_action", "idle");
             attr("sync_completed", "none");
             attr("sync_speed", "none");
@@ -334,6 +339,9 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
             (true, false) => "active",
         };
         write!(text, "{} : {state}", array.kernel_name).unwrap();
+        if array.state == moxnas_raid::ArrayState::ReadAuto {
+            text += " (auto-read-only)";
+        }
         if is_started {
             write!(text, " {}", array.level).unwrap();
         }
@@ -366,6 +374,9 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
         } = &array.sync
         {
             text += &progress(*action, done.unwrap(), of.unwrap(), speed.unwrap());
+        }
+        if let SyncState::Pending { .. } = &array.sync {
+            text += "      \tresync=PENDING\n";
         }
         if array.consistency == "bitmap" {
             text += "      bitmap: 1/1 pages [4KB], 65536KB chunk\n";
