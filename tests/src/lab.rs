@@ -89,6 +89,16 @@ impl Lab {
         }
     }
 
+    /// The release of Debian that its machines run.
+    pub fn suite(&self) -> Result<Suite> {
+        let name = self
+            .image
+            .folder
+            .file_name()
+            .context("the image has no folder")?;
+        name.to_string_lossy().parse()
+    }
+
     #[must_use]
     pub fn disk(mut self, disk: Disk) -> Self {
         if disk.bus == Bus::Sata {

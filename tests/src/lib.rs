@@ -1,3 +1,5 @@
 //! Building blocks.
 
+#[cfg(feature = "product")]
+pub mod conformance;
 pub mod lab;

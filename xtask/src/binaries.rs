@@ -33,6 +33,21 @@ pub(crate) fn build_product() -> Result<PathBuf> {
     build("moxnas", &["-p", "moxnas-cli", "--bin", "moxnas"])
 }
 
+/// The product as it is shipped.
+pub(crate) fn build_release() -> Result<PathBuf> {
+    build(
+        "moxnas",
+        &[
+            "-p",
+            "moxnas-cli",
+            "--bin",
+            "moxnas",
+            "--release",
+            "--locked",
+        ],
+    )
+}
+
 /// Whether tests can be run by nextest, which gives each a process and a time limit.
 pub(crate) fn has_nextest() -> bool {
     let version = cargo().args(["nextest", "--version"]).output();

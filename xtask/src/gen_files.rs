@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use crate::binaries::{cargo, exit_code};
+use crate::binaries::{build_product, cargo, exit_code};
 
 /// Told the contract test to write what it would compare.
 const BLESS: &str = "MOXNAS_BLESS";
@@ -30,6 +30,8 @@ impl Gen {
             "it",
             "contract",
         ]);
+        // It asks the product for its command tree.
+        test.env("MOXNAS_BIN", build_product()?);
         if self.check {
             test.env_remove(BLESS);
         } else {

@@ -6,11 +6,13 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod bench;
 mod binaries;
 mod ci;
 mod gen_files;
 mod lab;
 mod sdk;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,10 @@ enum Chore {
     Gen(gen_files::Gen),
     /// Generate a client from the OpenAPI document and use it on a simulated service.
     Sdk(sdk::Sdk),
+    /// Measure the service: how soon it answers, how small it is, how fast its lists are.
+    Bench(bench::Bench),
+    /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
+    Soak(soak::Soak),
     /// Virtual machines with real disks and arrays, for tests that may destroy them.
     #[command(subcommand)]
     Lab(lab::Lab),
@@ -36,6 +42,8 @@ fn main() -> Result<ExitCode> {
         Chore::Ci(ci) => ci.run(),
         Chore::Gen(golden) => golden.run(),
         Chore::Sdk(sdk) => sdk.run(),
+        Chore::Bench(bench) => bench.run(),
+        Chore::Soak(soak) => soak.run(),
         Chore::Lab(lab) => lab.run(),
     }
 }

@@ -3,6 +3,8 @@
 mod exec;
 mod gather;
 mod guard;
+#[cfg(feature = "product")]
+mod raid;
 mod spawned;
 mod watch_md;
 
@@ -74,6 +76,10 @@ fn answer(request: Request) -> Result<Value> {
         Request::Disks => json(guard::disks_by_serial()?),
         Request::WatchMd(watch) => json(watch_md::follow(&watch)?),
         Request::Gather { patterns } => json(gather::gather(&patterns)),
+        #[cfg(feature = "product")]
+        Request::Observe => json(raid::observe()?),
+        #[cfg(feature = "product")]
+        Request::Apply { step } => json(raid::apply(&step)?),
     }
 }
 

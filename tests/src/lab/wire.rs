@@ -43,6 +43,12 @@ pub enum Request {
     WatchMd(WatchMd),
     /// Reads what the patterns name (`*` stands for a part of one name). Answers a [`Tree`].
     Gather { patterns: Vec<String> },
+    /// What the product sees of arrays and disks. Answers an [`Inventory`](moxnas_raid::Inventory).
+    #[cfg(feature = "product")]
+    Observe,
+    /// Has the product do one step of a plan. Answers `null`.
+    #[cfg(feature = "product")]
+    Apply { step: moxnas_raid::Step },
 }
 
 /// The agent's answer to a [`Request`].

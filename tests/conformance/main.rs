@@ -1,0 +1,22 @@
+//! The scenarios on the simulation: what they see is committed, and a simulation that is wrong is
+//! found out.
+
+mod wrong;
+
+use anyhow::Result;
+use moxnas_tests::conformance::{SimWorld, raid};
+
+/// One test for each, so that each shows by name what it saw.
+macro_rules! on_the_simulation {
+    (smoke { $($smoke:ident)* } more { $($more:ident)* }) => {
+        $(#[test] fn $smoke() -> Result<()> { check(stringify!($smoke)) })*
+        $(#[test] fn $more() -> Result<()> { check(stringify!($more)) })*
+    };
+}
+moxnas_tests::for_each_scenario!(on_the_simulation);
+
+fn check(name: &str) -> Result<()> {
+    let scenario = raid::scenario(name).expect("the macro lists what there is");
+    insta::assert_snapshot!(name, scenario.journal(&mut SimWorld::new())?);
+    Ok(())
+}

@@ -1,0 +1,443 @@
+//! Who may what: every operation of the documents with every role, by real requests with real
+//! logins.
+
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use moxnas_api::routes::plans::PLANNED;
+use moxnas_app::{Role, ops, scenario::Scenario, settings::Settings, store::Phase};
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    contract::{all_documents, operations},
+    nas::{ARRAYS, Ask, Nas, PASSWORD, bare, blank, get, post, wish},
+};
+
+/// A request for the operation that is understood, whether or not it can be done: a body that is
+/// wrong would be refused before anybody asks who is there.
+///
+/// An operation without a row here fails the test.
+fn example(id: &str, method: &str, path: &str) -> Ask {
+    let path = path.replace("{array}", "none").replace("{disk}", "none");
+    let path = path
+        .replace("{device}", "none")
+        .replace("{username}", "nobody");
+    let ask = bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
+    let body = match id {
+        "array_create" => wish("none", "raid1", &[1, 2]),
+        "array_assemble" => json!({ "array": "none" }),
+        "array_scrub" => json!({ "action": "check" }),
+        "member_add" => json!({ "device": blank(1) }),
+        "member_replace" => json!({ "with": blank(1) }),
+        "plan_create" => {
+            json!({ "operation": "array_scrub", "path": { "array": "none" }, "body": { "action": "check" } })
+        }
+        "auth_login" => json!({ "username": "one-user", "password": PASSWORD }),
+        "auth_refresh" => json!({ "refresh_token": "mxr_none" }),
+        "user_passwd" => json!({ "password": PASSWORD }),
+        "sim_fault" => json!({ "kind": "step-fails", "step": "nothing has this text" }),
+        "sim_advance" => json!({ "seconds": 0 }),
+        "array_delete" | "array_get" | "array_list" | "array_stop" | "auth_logout" | "auth_me"
+        | "disk_get" | "disk_list" | "event_stream" | "health_basic" | "health_detailed"
+        | "health_live" | "health_ready" | "member_fail" | "member_remove" | "raid_status"
+        | "sim_show" | "system_info" => return ask,
+        other => panic!("{other} is new: give it a row here"),
+    };
+    ask.json(&body)
+}
+
+/// What an operation takes, by the application's own list. Planning takes what the planned
+/// operation takes.
+fn needs(id: &str) -> Option<Role> {
+    let known: BTreeMap<&str, Option<Role>> =
+        ops::all().iter().map(|it| (it.name, it.needs)).collect();
+    match id {
+        "plan_create" => known["plan_create"].max(known["array_scrub"]),
+        other => known[other],
+    }
+}
+
+/// Ask, and read no more of the answer than its status.
+async fn status(nas: &Nas, ask: Ask) -> u16 {
+    nas.open(ask).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn every_operation_lets_in_exactly_who_may() {
+    let nas = Nas::start("blank").await;
+    let mut seen = 0;
+    for document in all_documents() {
+        for (path, method, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().unwrap();
+            let needs = needs(id);
+            let ask = || example(id, &method, &path);
+            // Whoever logs out has to log in again, so that comes last.
+            if id == "auth_logout" {
+                assert_eq!(status(&nas, ask().nobody()).await, 401);
+                continue;
+            }
+            let nobody = status(&nas, ask().nobody()).await;
+            // A wrong refresh token is a 401 of its own.
+            let expects_nobody = needs.is_some() || id == "auth_refresh";
+            assert_eq!(nobody == 401, expects_nobody, "{id} by nobody: {nobody}");
+            assert_ne!(nobody, 403, "{id} by nobody");
+            for role in Role::ALL {
+                let answer = status(&nas, ask().by(role)).await;
+                assert_eq!(
+                    answer == 403,
+                    needs > Some(role),
+                    "{id} by {role}: {answer}"
+                );
+                assert!(
+                    answer != 401 || id == "auth_refresh",
+                    "{id} by {role}: {answer}"
+                );
+                assert!(answer < 500, "{id} by {role}: {answer}");
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen + 1, ops::all().len());
+    for role in Role::ALL {
+        assert_eq!(
+            status(&nas, bare(Method::POST, "/api/auth/logout").by(role)).await,
+            204
+        );
+        assert_eq!(
+            status(&nas, get("/api/auth/me").by(role)).await,
+            401,
+            "it has ended"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_plan_takes_what_the_operation_takes() {
+    let nas = Nas::start("blank").await;
+    for operation in PLANNED {
+        let needs = ops::all()
+            .iter()
+            .find(|it| it.name == operation)
+            .unwrap()
+            .needs
+            .unwrap();
+        let body = match operation {
+            "array_create" => wish("none", "raid1", &[1, 2]),
+            "array_assemble" => json!({ "array": "none" }),
+            "array_scrub" => json!({ "action": "check" }),
+            "member_add" => json!({ "device": blank(1) }),
+            "member_replace" => json!({}),
+            _ => Value::Null,
+        };
+        let path = match operation {
+            "array_create" | "array_assemble" => json!({}),
+            it if it.starts_with("member_") && it != "member_add" => {
+                json!({ "array": "none", "device": "none" })
+            }
+            _ => json!({ "array": "none" }),
+        };
+        let ask = post(
+            "/api/plans",
+            json!({ "operation": operation, "path": path, "body": body }),
+        );
+        assert_eq!(status(&nas, ask.clone().nobody()).await, 401, "{operation}");
+        for role in Role::ALL {
+            let answer = status(&nas, ask.clone().by(role)).await;
+            assert_eq!(
+                answer == 403,
+                role < needs,
+                "{operation} by {role}: {answer}"
+            );
+        }
+    }
+    // What cannot be planned is no way around the login either.
+    let ask = post("/api/plans", json!({ "operation": "nonsense" }));
+    nas.ask(ask.clone().nobody())
+        .await
+        .problem(401, "unauthenticated");
+    nas.ask(ask.clone().by(Role::User))
+        .await
+        .problem(403, "forbidden");
+    nas.ask(ask).await.problem(400, "invalid_request");
+}
+
+/// A fresh look reads the whole machine: not for those who may not even ask.
+#[tokio::test]
+async fn nobody_can_make_the_machine_be_looked_at() {
+    let nas = Nas::start("blank").await;
+    let paths = [
+        "/api/storage/arrays",
+        "/api/storage/arrays/none",
+        "/api/storage/disks",
+        "/api/storage/disks/none",
+        "/api/system/raid/status",
+    ];
+    for path in paths {
+        // The disk that left is news, so that a look would show in the serial number.
+        let disk = blank(12);
+        nas.app
+            .simulation
+            .as_ref()
+            .unwrap()
+            .machine
+            .pull(&disk)
+            .unwrap();
+        let before = nas.app.seen().as_of;
+        let ask = get(format!("{path}?fresh=true"));
+        nas.ask(ask.clone().nobody())
+            .await
+            .problem(401, "unauthenticated");
+        nas.ask(ask.by(Role::User)).await.problem(403, "forbidden");
+        // The loop looks once a second by itself; this takes much less.
+        let is_old = nas.app.seen().as_of == before;
+        nas.app
+            .simulation
+            .as_ref()
+            .unwrap()
+            .machine
+            .plug_back(&disk)
+            .unwrap();
+        assert!(is_old, "{path}");
+        nas.app.look().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_logged_in_and_refused_is_in_the_audit_log() {
+    let nas = Nas::start("blank").await;
+    let ask =
+        post(ARRAYS, wish("data", "raid1", &[1, 2])).header("X-Request-Id", "the-refused-one");
+    nas.ask(ask.clone().by(Role::Viewer))
+        .await
+        .problem(403, "forbidden");
+    let refused: Vec<_> = nas
+        .audit()
+        .await
+        .into_iter()
+        .filter(|it| it.entry.phase == Phase::Refused)
+        .collect();
+    let [record] = refused.as_slice() else {
+        panic!("one refusal: {refused:#?}")
+    };
+    let entry = &record.entry;
+    assert_eq!(
+        (entry.actor.as_str(), entry.operation.as_str()),
+        ("one-viewer", "array_create")
+    );
+    assert_eq!(
+        (entry.object.as_deref(), entry.request_id.as_str()),
+        (Some("data"), "the-refused-one")
+    );
+    assert_eq!(entry.detail["code"], "forbidden");
+    // Nobody at all could fill the disk with it.
+    nas.ask(ask.nobody()).await.problem(401, "unauthenticated");
+    assert_eq!(nas.audit().await.last().unwrap().id, record.id);
+}
+
+/// A service whose signing key the test knows.
+async fn with_known_key(folder: &Path) -> (Nas, Vec<u8>) {
+    let settings = Settings {
+        data_dir: Some(folder.to_owned()),
+        ..Settings::simulated(Scenario::built_in("blank").unwrap())
+    };
+    let nas = Nas::with(&settings).await;
+    let key = std::fs::read(folder.join("jwt.key")).unwrap();
+    (nas, key)
+}
+
+/// What is in a token, without asking whether it is right.
+fn claims(token: &str) -> Value {
+    jsonwebtoken::dangerous::insecure_decode::<Value>(token)
+        .unwrap()
+        .claims
+}
+
+#[tokio::test]
+async fn tokens_that_are_not_right_open_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nas, key) = with_known_key(folder.path()).await;
+    let session = nas.login("one-admin").await;
+    let good = session["token"].as_str().unwrap();
+    let claims = claims(good);
+    let sign = |changes: Value, algorithm: Algorithm, key: &[u8]| {
+        let mut claims = claims.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        encode(
+            &Header::new(algorithm),
+            &claims,
+            &EncodingKey::from_secret(key),
+        )
+        .unwrap()
+    };
+    let me = |token: &str| get("/api/auth/me").token(token);
+    // The very same claims open the door, so that what follows is refused for what is changed.
+    assert_eq!(
+        nas.ask(me(&sign(json!({}), Algorithm::HS256, &key)))
+            .await
+            .status,
+        200
+    );
+
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let expired = sign(json!({ "exp": now - 1 }), Algorithm::HS256, &key);
+    let forged = sign(
+        json!({}),
+        Algorithm::HS256,
+        b"a key that somebody else has chosen",
+    );
+    let stronger = sign(json!({}), Algorithm::HS512, &key);
+    let refresh_type = sign(json!({ "typ": "refresh" }), Algorithm::HS256, &key);
+    let other_session = sign(json!({ "sid": "0".repeat(32) }), Algorithm::HS256, &key);
+    let unsigned = {
+        let parts: Vec<&str> = good.split('.').collect();
+        // {"typ":"JWT","alg":"none"}
+        format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.{}.", parts[1])
+    };
+    let refresh = session["refresh_token"].as_str().unwrap().to_owned();
+    let cut = &good[..good.len() - 2];
+    for (token, code) in [
+        (expired.as_str(), "token_invalid"),
+        (&forged, "token_invalid"),
+        (&stronger, "token_invalid"),
+        (&refresh_type, "token_invalid"),
+        (&other_session, "session_ended"),
+        (&unsigned, "token_invalid"),
+        (&refresh, "token_invalid"),
+        (cut, "token_invalid"),
+        ("", "token_invalid"),
+        ("nonsense", "token_invalid"),
+    ] {
+        let reply = nas.ask(me(token)).await;
+        let problem = reply.problem(401, code);
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some(r#"Bearer realm="moxnas""#)
+        );
+        assert!(
+            !problem.to_string().contains(good),
+            "a token is not repeated"
+        );
+    }
+    // Where nobody has to log in a stale token does no harm.
+    assert_eq!(
+        nas.ask(get("/api/system/health").token(&expired))
+            .await
+            .status,
+        200
+    );
+
+    let basic = get("/api/auth/me")
+        .nobody()
+        .header("Authorization", "Basic YWRtaW46YWRtaW4=");
+    nas.ask(basic).await.problem(401, "session_ended");
+}
+
+#[tokio::test]
+async fn what_is_revoked_ends_at_once() {
+    let nas = Nas::start("blank").await;
+    let me = |token: &Value| get("/api/auth/me").token(token.as_str().unwrap());
+    let refresh =
+        |token: &Value| post("/api/auth/refresh", json!({ "refresh_token": token })).nobody();
+
+    // Logged out.
+    let session = nas.login("one-admin").await;
+    assert_eq!(nas.ask(me(&session["token"])).await.status, 200);
+    let token = session["token"].as_str().unwrap();
+    assert_eq!(
+        nas.ask(bare(Method::POST, "/api/auth/logout").token(token))
+            .await
+            .status,
+        204
+    );
+    nas.ask(me(&session["token"]))
+        .await
+        .problem(401, "session_ended");
+    nas.ask(refresh(&session["refresh_token"]))
+        .await
+        .problem(401, "session_ended");
+
+    // A refresh token works once; a second time it was stolen, and the whole session ends.
+    let first = nas.login("one-admin").await;
+    let second = nas.ok(refresh(&first["refresh_token"])).await;
+    assert_eq!(nas.ask(me(&second["token"])).await.status, 200);
+    nas.ask(refresh(&first["refresh_token"]))
+        .await
+        .problem(401, "refresh_reused");
+    nas.ask(me(&second["token"]))
+        .await
+        .problem(401, "session_ended");
+    let is_reuse = |it: &moxnas_app::store::Record| {
+        it.entry.operation == "auth_refresh" && it.entry.object.as_deref() == Some("one-admin")
+    };
+    assert!(
+        nas.audit().await.iter().any(is_reuse),
+        "a theft is in the audit log"
+    );
+
+    // Disabled, and with another role: at once, not when the token expires.
+    let session = nas.login("one-operator").await;
+    nas.app
+        .auth
+        .set_role("one-operator", Role::User)
+        .await
+        .unwrap();
+    nas.ask(get("/api/storage/disks").token(session["token"].as_str().unwrap()))
+        .await
+        .problem(403, "forbidden");
+    nas.app.auth.disable_login("one-operator").await.unwrap();
+    let reply = nas.ask(me(&session["token"])).await;
+    assert_eq!(reply.status, 401, "{}", reply.text);
+}
+
+#[tokio::test]
+async fn passwords_are_guessed_slowly() {
+    let nas = Nas::start("blank").await;
+    let guess = || {
+        post(
+            "/api/auth/login",
+            json!({ "username": "one-admin", "password": "wrong" }),
+        )
+        .nobody()
+    };
+    let mut wait = None;
+    for _ in 0..50 {
+        let reply = nas.ask(guess()).await;
+        if reply.status == 429 {
+            reply.problem(429, "too_many_attempts");
+            wait = reply.header("retry-after").map(str::to_owned);
+            break;
+        }
+        reply.problem(401, "wrong_credentials");
+    }
+    let wait: u64 = wait.expect("it ends before fifty guesses").parse().unwrap();
+    assert!((1..=3600).contains(&wait), "{wait}");
+    let records = nas.audit().await;
+    let failed = records
+        .iter()
+        .filter(|it| it.entry.phase == Phase::Login && !it.entry.detail.to_string().contains("{}"));
+    assert!(failed.count() > 0, "failed logins are in the audit log");
+    assert!(
+        records
+            .iter()
+            .all(|it| !format!("{it:?}").contains("\"wrong\"")),
+        "passwords are not"
+    );
+}
+
+/// Somebody who stole a session must not be able to keep the NAS with it.
+#[tokio::test]
+async fn passwords_of_others_are_not_set_over_the_network() {
+    let nas = Nas::start("blank").await;
+    let ask = bare(Method::PUT, "/api/users/one-viewer/password");
+    let reply = nas
+        .ask(ask.json(&json!({ "password": "another good password" })))
+        .await;
+    reply.problem(400, "invalid_request");
+    nas.login("one-viewer").await;
+}

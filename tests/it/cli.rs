@@ -1,0 +1,6 @@
+//! The command line, as people and scripts meet it.
+
+mod offline;
+mod refusals;
+mod same;
+mod service;

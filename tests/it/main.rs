@@ -1,0 +1,14 @@
+//! What no single crate of MoxNAS can prove.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod access;
+mod architecture;
+mod cli;
+mod contract;
+mod nas;
+mod product;
+mod rest;
+mod source;
+mod tidy;
+mod whole_box;

@@ -1,0 +1,168 @@
+//! Lists come in pages that neither double nor hide anything.
+
+use std::collections::BTreeSet;
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::nas::{ARRAYS, Nas, bare, get, post};
+
+fn names(page: &Value, key: &str) -> Vec<String> {
+    let items = page["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|it| it[key].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// All pages of a list.
+async fn all(nas: &Nas, list: &str, key: &str, limit: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = nas.ok(get(format!("{list}?limit={limit}{cursor}"))).await;
+        let items = names(&page, key);
+        assert!(
+            items.len() <= limit && !items.is_empty(),
+            "{} items",
+            items.len()
+        );
+        found.extend(items);
+        assert!(page["as_of"].is_string() && page["errors"] == json!([]));
+        match page.get("next").and_then(Value::as_str) {
+            // The cursor may hold anything, such as the space between an id and a name.
+            Some(next) => {
+                cursor = format!("&cursor={}", next.replace('%', "%25").replace(' ', "%20"))
+            }
+            None => return found,
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_items_come_once_and_in_order() {
+    let nas = Nas::start("large").await;
+    let whole = all(&nas, ARRAYS, "name", 1000).await;
+    assert_eq!(whole.len(), 120);
+    assert!(whole.is_sorted());
+    for limit in [17, 119, 120, 121] {
+        assert_eq!(all(&nas, ARRAYS, "name", limit).await, whole, "by {limit}");
+    }
+    assert_eq!(
+        names(&nas.ok(get(ARRAYS)).await, "name").len(),
+        100,
+        "unless told otherwise"
+    );
+    let disks = "/api/storage/disks";
+    let whole: Vec<String> = all(&nas, disks, "id", 1000).await;
+    assert_eq!(whole.len(), 1000);
+    assert_eq!(whole.iter().collect::<BTreeSet<_>>().len(), 1000);
+    assert_eq!(all(&nas, disks, "id", 333).await, whole);
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_meanwhile_hides_nothing_else() {
+    let nas = Nas::start("large").await;
+    let first = nas.ok(get(format!("{ARRAYS}?limit=50"))).await;
+    let mut found = names(&first, "name");
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(next, found.last().unwrap());
+    // The array at the cursor goes, and one before and one behind it come.
+    let stop = bare(Method::POST, format!("{ARRAYS}/{next}/stop"));
+    let stopped = nas
+        .change("array_stop", json!({ "array": next }), stop)
+        .await;
+    assert_eq!(stopped.status, 204, "{}", stopped.text);
+    for (name, disks) in [("before", [961, 962]), ("with-us", [963, 964])] {
+        let members: Vec<String> = disks.iter().map(|it| format!("LARGE-{it:04}")).collect();
+        let wish = json!({ "name": name, "level": "raid1", "members": members });
+        let made = nas
+            .change("array_create", json!({}), post(ARRAYS, wish))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.text);
+    }
+    let rest = nas
+        .ok(get(format!("{ARRAYS}?limit=1000&cursor={next}")))
+        .await;
+    found.extend(names(&rest, "name"));
+    assert!(found.is_sorted(), "{found:?}");
+    let unique: BTreeSet<&String> = found.iter().collect();
+    assert_eq!(unique.len(), found.len(), "nothing twice");
+    assert_eq!(
+        found.len(),
+        121,
+        "all that was there all the time, and what came behind the cursor"
+    );
+    assert!(unique.contains(&"with-us".to_owned()) && !unique.contains(&"before".to_owned()));
+    let past = nas.ok(get(format!("{ARRAYS}?cursor=zzz"))).await;
+    assert_eq!((&past["items"], past.get("next")), (&json!([]), None));
+}
+
+/// The loop looks once a second by itself, so that an old answer is only old for a moment.
+#[tokio::test]
+async fn an_answer_is_of_the_last_look_unless_somebody_insists() {
+    let nas = Nas::start("blank").await;
+    let machine = &nas.app.simulation.as_ref().unwrap().machine;
+    let disks = async |query: &str| nas.ok(get(format!("/api/storage/disks{query}"))).await;
+    let before = disks("?fresh=true").await;
+    assert_eq!(before["items"].as_array().unwrap().len(), 12);
+    machine.pull("BLANK-0012").unwrap();
+    let after = disks("?fresh=true").await;
+    assert_eq!(after["items"].as_array().unwrap().len(), 11);
+    let time = |it: &Value| it["as_of"].as_str().unwrap().to_owned();
+    assert!(
+        time(&after) > time(&before),
+        "{} {}",
+        time(&after),
+        time(&before)
+    );
+    // What was seen is what everybody gets from then on.
+    assert_eq!(disks("").await["items"], after["items"]);
+}
+
+#[tokio::test]
+async fn a_list_that_did_not_change_is_not_sent_again() {
+    let nas = Nas::start("blank").await;
+    for _ in 0..5 {
+        let first = nas.ask(get(ARRAYS)).await;
+        let tag = first.header("etag").unwrap();
+        let again = nas.ask(get(ARRAYS).header("If-None-Match", tag)).await;
+        // A look in between is news, if only of the time.
+        if again.status == 304 {
+            return;
+        }
+    }
+    panic!("it was never known");
+}
+
+#[tokio::test]
+async fn a_disk_is_found_by_each_of_its_names() {
+    let nas = Nas::start("small-office").await;
+    let disk = nas.ok(get("/api/storage/disks/ZGY1A003")).await;
+    for name in ["id", "serial", "kernel_name"] {
+        let name = disk[name].as_str().unwrap();
+        let found = nas.ok(get(format!("/api/storage/disks/{name}"))).await;
+        assert_eq!(found["id"], disk["id"], "{name}");
+    }
+    let array = nas.ok(get(format!("{ARRAYS}/media"))).await;
+    let uuid = array["uuid"].as_str().unwrap();
+    let kernel = array["device"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("/dev/");
+    for name in [uuid, kernel] {
+        assert_eq!(
+            nas.ok(get(format!("{ARRAYS}/{name}"))).await["name"],
+            "media"
+        );
+    }
+    let system = nas.ok(get("/api/storage/disks/S6P1NX0T100001")).await;
+    assert_eq!(system["usable"], false);
+    assert!(
+        system["not_usable_because"]
+            .as_str()
+            .unwrap()
+            .contains("running system"),
+        "{system:#}"
+    );
+}

@@ -1,0 +1,28 @@
+//! The scenarios on real md: what they see is what the simulation shows.
+
+use anyhow::Result;
+use moxnas_tests::{
+    conformance::{LabWorld, SimWorld, compare, in_dialect, raid},
+    lab::Lab,
+};
+
+macro_rules! on_real_md {
+    (smoke { $($smoke:ident)* } more { $($more:ident)* }) => {
+        mod smoke_conformance {
+            $(#[test] fn $smoke() -> super::Result<()> { super::check(stringify!($smoke)) })*
+        }
+        $(#[test] fn $more() -> Result<()> { check(stringify!($more)) })*
+    };
+}
+moxnas_tests::for_each_scenario!(on_real_md);
+
+fn check(name: &str) -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let suite = lab.suite()?;
+    let scenario = raid::scenario(name).expect("the macro lists what there is");
+    let simulated = scenario.journal(&mut SimWorld::new())?;
+    let real = scenario.journal(&mut LabWorld::start(lab)?)?;
+    compare(&in_dialect(suite, name, &simulated)?, &real)
+}

@@ -1,0 +1,364 @@
+//! What a scenario saw, in words that are the same on every machine.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use moxnas_core::{
+    disk::{BlockKind, DeviceId},
+    plan,
+};
+use moxnas_raid::{
+    Array, Change, CreateArray, Inventory, Level, SyncState, health, plan as plan_change,
+};
+
+use super::{Shutdown, World};
+
+/// A world and the record of what happens in it.
+pub struct Journal<'w> {
+    world: &'w mut dyn World,
+    lines: Vec<String>,
+    /// Serials by kernel name, as of the last time the disk was seen.
+    serials: BTreeMap<String, String>,
+}
+
+impl<'w> Journal<'w> {
+    pub(super) fn new(world: &'w mut dyn World) -> Self {
+        Self {
+            world,
+            lines: Vec::new(),
+            serials: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.lines.iter().map(|it| format!("{it}\n")).collect()
+    }
+
+    /// Creates `tank` and writes down its facts.
+    pub fn create(&mut self, level: Level, members: &[&str], spares: &[&str]) -> Result<()> {
+        let seen = self.world.observe()?;
+        let ids = |serials: &[&str]| -> Result<Vec<DeviceId>> {
+            serials.iter().map(|it| id(&seen, it)).collect()
+        };
+        let wish = CreateArray {
+            spares: ids(spares)?,
+            ..CreateArray::new("tank".parse()?, level, ids(members)?)
+        };
+        self.wish(&Change::Create(wish))
+    }
+
+    pub fn add(&mut self, serial: &str) -> Result<()> {
+        let device = self.id(serial)?;
+        self.wish(&Change::Add {
+            array: tank(),
+            device,
+        })
+    }
+
+    pub fn fail(&mut self, serial: &str) -> Result<()> {
+        let device = self.id(serial)?;
+        self.wish(&Change::Fail {
+            array: tank(),
+            device,
+        })
+    }
+
+    pub fn remove(&mut self, serial: &str) -> Result<()> {
+        let device = self.id(serial)?;
+        self.wish(&Change::Remove {
+            array: tank(),
+            device,
+        })
+    }
+
+    /// Removes the member whose disk has left.
+    pub fn remove_gone(&mut self, serial: &str) -> Result<()> {
+        let name = self.serials.iter().find(|(_, it)| *it == serial);
+        let name = name.map(|(name, _)| name.clone());
+        let device = DeviceId::Gone(name.with_context(|| format!("{serial} was never seen"))?);
+        self.wish(&Change::Remove {
+            array: tank(),
+            device,
+        })
+    }
+
+    pub fn replace(&mut self, serial: &str, with: Option<&str>) -> Result<()> {
+        let device = self.id(serial)?;
+        let with = with.map(|it| self.id(it)).transpose()?;
+        self.wish(&Change::Replace {
+            array: tank(),
+            device,
+            with,
+        })
+    }
+
+    pub fn scrub(&mut self, scrub: moxnas_raid::plan::Scrub) -> Result<()> {
+        self.wish(&Change::Scrub {
+            array: tank(),
+            scrub,
+        })
+    }
+
+    pub fn stop(&mut self) -> Result<()> {
+        self.wish(&Change::Stop { array: tank() })
+    }
+
+    pub fn assemble(&mut self) -> Result<()> {
+        self.wish(&Change::Assemble { array: tank() })
+    }
+
+    pub fn delete(&mut self) -> Result<()> {
+        self.wish(&Change::Delete { array: tank() })
+    }
+
+    pub fn settle(&mut self) -> Result<()> {
+        self.world.settle()?;
+        self.look("everything comes to its end")
+    }
+
+    pub fn last_resort(&mut self) -> Result<()> {
+        self.world.last_resort()?;
+        self.look("30 s pass")
+    }
+
+    pub fn pull(&mut self, serial: &str) -> Result<()> {
+        self.world.pull(serial)?;
+        self.look(&format!("{serial} is pulled"))
+    }
+
+    pub fn plug_back(&mut self, serial: &str) -> Result<()> {
+        self.world.plug_back(serial)?;
+        self.look(&format!("{serial} is plugged back"))
+    }
+
+    pub fn restart(&mut self, how: Shutdown, without: &[&str]) -> Result<()> {
+        self.world.restart(how, without)?;
+        // The kernel counts disks anew.
+        self.serials.clear();
+        let how = match how {
+            Shutdown::Clean => "the machine reboots",
+            Shutdown::PowerCut => "the power is cut",
+        };
+        let without = match without {
+            [] => String::new(),
+            gone => format!(" and comes back without {}", gone.join(" and ")),
+        };
+        self.look(&format!("{how}{without}"))
+    }
+
+    pub fn mount(&mut self, device: &str) -> Result<()> {
+        self.world.mount(device)?;
+        self.look(&format!("{device} is mounted"))
+    }
+
+    pub fn swap_on(&mut self, serial: &str) -> Result<()> {
+        self.world.swap_on(serial)?;
+        self.look(&format!("{serial} is swapped to"))
+    }
+
+    pub fn make_filesystem(&mut self, serial: &str) -> Result<()> {
+        self.world.make_filesystem(serial)?;
+        self.look(&format!("{serial} gets a filesystem"))
+    }
+
+    /// Plans and does it, and writes down both and what came of it.
+    fn wish(&mut self, change: &Change) -> Result<()> {
+        let seen = self.world.observe()?;
+        self.learn(&seen);
+        let plan = match plan_change(&seen, change) {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                let text = self.translate(&seen, &refusal.to_string());
+                self.lines.push(format!("refused: {text}"));
+                return Ok(());
+            }
+        };
+        for step in &plan.steps {
+            let text = self.translate(&seen, &step.to_string());
+            self.lines.push(format!("do: {text}"));
+        }
+        if let Err(stopped) = plan::execute(&plan.steps, |step| self.world.apply(step)) {
+            let step = self.translate(&seen, &stopped.step.to_string());
+            // What the machine says differs from one version of mdadm to the next.
+            return Err(stopped.cause).with_context(|| format!("the machine refuses to {step}"));
+        }
+        self.look("then")
+    }
+
+    /// Writes down all that a backend answers for.
+    pub fn look(&mut self, moment: &str) -> Result<()> {
+        let seen = self.world.observe()?;
+        self.learn(&seen);
+        self.lines.push(format!("{moment}:"));
+        for array in &seen.arrays {
+            let lines = [
+                self.array(&seen, array),
+                self.shape(array),
+                self.members(&seen, array),
+            ];
+            self.lines.extend(lines.map(|it| format!("  {it}")));
+        }
+        if seen.arrays.is_empty() {
+            self.lines.push("  no arrays".to_owned());
+        }
+        let marks = self.superblocks(&seen);
+        self.lines.push(format!(
+            "  superblocks on {marks}; mdadm.conf names {}",
+            recorded(&seen)
+        ));
+        for error in &seen.errors {
+            self.lines
+                .push(format!("  error: {}", self.translate(&seen, error)));
+        }
+        Ok(())
+    }
+
+    /// `tank clean recover degraded=1: degraded …`: the state first, then the verdict.
+    fn array(&self, seen: &Inventory, array: &Array) -> String {
+        let sync = match &array.sync {
+            SyncState::Idle => "idle".to_owned(),
+            SyncState::Frozen => "frozen".to_owned(),
+            SyncState::Running { action, .. } => action.to_string(),
+            SyncState::Delayed { action } => format!("{action}-delayed"),
+            SyncState::Pending { action } => format!("{action}-pending"),
+        };
+        let degraded = array
+            .degraded
+            .map_or("none".to_owned(), |it| it.to_string());
+        let (verdict, reasons) = health(array);
+        let can_lose = verdict.can_lose().map(|it| format!(", can lose {it}"));
+        let mut reasons: Vec<String> = reasons
+            .iter()
+            .map(|it| self.translate(seen, &it.to_string()))
+            .collect();
+        // Some come in the order of kernel names, which are chance.
+        reasons.sort();
+        let text = format!(
+            "{} {} {sync} degraded={degraded}: {}{}; {}",
+            array.name,
+            array.state,
+            verdict.word(),
+            can_lose.unwrap_or_default(),
+            reasons.join(", "),
+        );
+        self.translate(seen, text.trim_end_matches("; "))
+    }
+
+    fn shape(&self, array: &Array) -> String {
+        let bytes = |it: Option<moxnas_core::units::Bytes>| {
+            it.map_or("none".to_owned(), |it| it.0.to_string())
+        };
+        format!(
+            "{} of {}, size {}, of each member {}, chunk {}, layout {}, {}, mismatch {}",
+            array.level,
+            array.slots,
+            array.size.0,
+            array.component_size.0,
+            bytes(array.chunk),
+            array.layout,
+            array.consistency,
+            bytes(array.mismatch),
+        )
+    }
+
+    /// Members by slot and serial: kernel names and numbers of members are chance.
+    fn members(&self, seen: &Inventory, array: &Array) -> String {
+        let mut members: Vec<(u32, String)> = Vec::new();
+        for member in &array.members {
+            let slot = member.slot();
+            let place = slot.map_or(String::new(), |it| format!("{it}:"));
+            let who = self.translate(seen, &member.device.to_string());
+            let mut text = format!("{place}{who} {}", member.role);
+            for flag in &member.flags {
+                text.push_str(&format!(" {flag:?}"));
+            }
+            members.push((slot.unwrap_or(u32::MAX), text));
+        }
+        members.sort();
+        let members: Vec<String> = members.into_iter().map(|(_, text)| text).collect();
+        members.join(", ")
+    }
+
+    fn superblocks(&self, seen: &Inventory) -> String {
+        let marked = seen.devices.disks().filter(|it| {
+            it.signatures
+                .iter()
+                .any(|it| it.kind == "linux_raid_member")
+        });
+        let mut serials: Vec<&str> = marked.filter_map(|it| it.serial()).collect();
+        serials.sort_unstable();
+        if serials.is_empty() {
+            return "no disk".to_owned();
+        }
+        serials.join(" ")
+    }
+
+    fn learn(&mut self, seen: &Inventory) {
+        for disk in seen.devices.disks() {
+            if let Some(serial) = disk.serial() {
+                self.serials.insert(disk.name.clone(), serial.to_owned());
+            }
+        }
+    }
+
+    fn id(&mut self, serial: &str) -> Result<DeviceId> {
+        id(&self.world.observe()?, serial)
+    }
+
+    /// A text with serials for ids and kernel names of disks, and names for those of arrays.
+    fn translate(&self, seen: &Inventory, text: &str) -> String {
+        let mut words: Vec<(String, String)> = Vec::new();
+        for device in seen.devices.by_name.values() {
+            if let (BlockKind::Disk(_), Some(serial)) = (&device.kind, device.serial()) {
+                words.push((device.id.to_string(), serial.to_owned()));
+            }
+        }
+        for array in &seen.arrays {
+            words.push((array.kernel_name.clone(), array.name.clone()));
+            words.extend(array.uuid.clone().map(|it| (it, array.name.clone())));
+        }
+        for (name, serial) in &self.serials {
+            words.push((format!("gone:{name}"), format!("gone {serial}")));
+            words.push((name.clone(), serial.clone()));
+        }
+        words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+        words.iter().fold(text.to_owned(), |text, (word, with)| {
+            replace_word(&text, word, with)
+        })
+    }
+}
+
+fn tank() -> String {
+    "tank".to_owned()
+}
+
+fn id(seen: &Inventory, serial: &str) -> Result<DeviceId> {
+    Ok(seen.devices.resolve(serial)?.id.clone())
+}
+
+fn recorded(seen: &Inventory) -> String {
+    let ours = seen.conf.ours.values();
+    let names: Vec<&str> = ours.filter_map(|it| it.strip_prefix("/dev/md/")).collect();
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(" ")
+    }
+}
+
+fn replace_word(text: &str, word: &str, with: &str) -> String {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "-_:.".contains(it);
+    let mut left = text;
+    let mut replaced = String::new();
+    while let Some(at) = left.find(word) {
+        let (before, rest) = left.split_at(at);
+        let after = &rest[word.len()..];
+        let begins = !before.ends_with(is_part) || word.starts_with("gone:");
+        // A colon may end a word, as in "sda: ...".
+        let ends = !after.starts_with(|it| is_part(it) && it != ':');
+        replaced.push_str(before);
+        replaced.push_str(if begins && ends { with } else { word });
+        left = after;
+    }
+    replaced + left
+}

@@ -1,0 +1,336 @@
+//! Scenarios of arrays.
+
+use anyhow::Result;
+use moxnas_raid::{Level, plan::Scrub};
+
+use super::{Journal, Scenario, Shutdown};
+
+/// Calls a macro with the names of all scenarios: those of the short run on a second kernel first.
+#[macro_export]
+macro_rules! for_each_scenario {
+    ($callback:ident) => {
+        $callback! {
+            smoke {
+                raid5_loses_a_member_and_gets_another
+                raid6_lives_and_is_deleted
+                boot_with_a_missing_member
+            }
+            more {
+                raid0_is_created
+                raid1_is_created_and_scrubbed
+                raid10_is_created
+                raid6_fills_two_slots
+                a_spare_takes_over
+                a_member_is_replaced_with_redundancy_kept
+                a_replacement_takes_a_spare
+                stop_and_assemble
+                a_pulled_disk_comes_back
+                a_pulled_spare
+                two_disks_leave_an_idle_raid5
+                two_disks_leave_a_mounted_raid5
+                a_disk_leaves_a_raid0
+                a_clean_reboot
+                a_clean_reboot_while_recovering
+                power_is_cut_while_resyncing
+                power_is_cut_while_recovering
+                a_faulty_member_after_a_reboot
+                a_faulty_member_after_a_power_cut
+                a_removed_member_after_a_reboot
+                a_replaced_member_after_a_reboot
+                a_disk_leaves_an_idle_array_with_a_spare
+                a_disk_leaves_a_mounted_array_with_a_spare
+                devices_in_use_are_refused
+                what_would_lose_data_is_refused
+                shapes_that_cannot_be_are_refused
+            }
+        }
+    };
+}
+
+macro_rules! list {
+    (smoke { $($smoke:ident)* } more { $($more:ident)* }) => {
+        pub const SCENARIOS: &[Scenario] = &[
+            $(Scenario { name: stringify!($smoke), run: $smoke },)*
+            $(Scenario { name: stringify!($more), run: $more },)*
+        ];
+    };
+}
+for_each_scenario!(list);
+
+/// The scenario of this name.
+#[must_use]
+pub fn scenario(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|it| it.name == name)
+}
+
+pub fn raid0_is_created(it: &mut Journal<'_>) -> Result<()> {
+    // Not of one size: stripes go on over the bigger one.
+    it.create(Level::Raid0, &["LABA", "LABF"], &[])?;
+    it.settle()?;
+    it.delete()
+}
+
+pub fn raid1_is_created_and_scrubbed(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.scrub(Scrub::Check)?;
+    it.settle()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub(Scrub::Repair)?;
+    it.scrub(Scrub::Idle)?;
+    it.scrub(Scrub::Idle)?;
+    it.scrub(Scrub::Repair)?;
+    it.settle()
+}
+
+pub fn raid10_is_created(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid10, &["LABA", "LABB", "LABC", "LABD"], &[])?;
+    it.settle()?;
+    it.fail("LABB")?;
+    it.fail("LABA")?;
+    it.fail("LABC")
+}
+
+pub fn raid5_loses_a_member_and_gets_another(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.fail("LABB")?;
+    it.remove("LABB")?;
+    it.add("LABD")?;
+    it.settle()
+}
+
+pub fn raid6_lives_and_is_deleted(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid6, &["LABA", "LABB", "LABC", "LABD"], &[])?;
+    it.settle()?;
+    it.scrub(Scrub::Check)?;
+    it.settle()?;
+    it.stop()?;
+    it.assemble()?;
+    it.delete()
+}
+
+pub fn raid6_fills_two_slots(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid6, &["LABA", "LABB", "LABC", "LABD"], &[])?;
+    it.settle()?;
+    it.fail("LABA")?;
+    it.fail("LABC")?;
+    it.fail("LABD")?;
+    it.add("LABE")?;
+    it.add("LABF")?;
+    it.settle()?;
+    it.settle()?;
+    it.remove("LABA")
+}
+
+pub fn a_spare_takes_over(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &["LABD"])?;
+    it.settle()?;
+    it.fail("LABA")?;
+    it.settle()?;
+    it.remove("LABA")
+}
+
+pub fn a_member_is_replaced_with_redundancy_kept(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.replace("LABB", Some("LABD"))?;
+    it.replace("LABC", Some("LABE"))?;
+    it.settle()?;
+    it.remove("LABB")
+}
+
+pub fn a_replacement_takes_a_spare(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &["LABC"])?;
+    it.settle()?;
+    it.replace("LABA", None)?;
+    it.fail("LABB")?;
+    it.settle()
+}
+
+pub fn stop_and_assemble(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.stop()?;
+    it.assemble()?;
+    it.settle()?;
+    it.mount("tank")?;
+    it.settle()?;
+    it.stop()
+}
+
+pub fn a_pulled_disk_comes_back(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.pull("LABB")?;
+    it.plug_back("LABB")?;
+    it.remove_gone("LABB")?;
+    it.add("LABB")?;
+    it.settle()
+}
+
+pub fn a_pulled_spare(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &["LABC"])?;
+    it.settle()?;
+    it.pull("LABC")?;
+    it.pull("LABA")?;
+    it.plug_back("LABC")?;
+    it.settle()
+}
+
+pub fn two_disks_leave_an_idle_raid5(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.pull("LABA")?;
+    it.pull("LABB")
+}
+
+pub fn two_disks_leave_a_mounted_raid5(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.mount("tank")?;
+    it.pull("LABA")?;
+    it.pull("LABB")
+}
+
+pub fn a_disk_leaves_a_raid0(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid0, &["LABA", "LABB"], &[])?;
+    it.mount("tank")?;
+    it.pull("LABA")
+}
+
+/// Without a spare: one that is found after the others makes md write to the array.
+pub fn a_clean_reboot(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.restart(Shutdown::Clean, &[])?;
+    it.fail("LABA")?;
+    it.add("LABD")?;
+    it.settle()
+}
+
+pub fn a_clean_reboot_while_recovering(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.restart(Shutdown::Clean, &[])?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+pub fn boot_with_a_missing_member(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.restart(Shutdown::Clean, &["LABB"])?;
+    it.last_resort()?;
+    it.plug_back("LABB")?;
+    it.settle()
+}
+
+pub fn power_is_cut_while_resyncing(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.restart(Shutdown::PowerCut, &[])?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+/// The old member is out: what becomes of it depends on which disk is found first.
+pub fn power_is_cut_while_recovering(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid6, &["LABA", "LABB", "LABC", "LABD"], &[])?;
+    it.settle()?;
+    it.fail("LABD")?;
+    it.remove("LABD")?;
+    it.add("LABE")?;
+    it.restart(Shutdown::PowerCut, &["LABD"])?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+pub fn a_faulty_member_after_a_reboot(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.fail("LABB")?;
+    it.restart(Shutdown::Clean, &[])
+}
+
+pub fn a_faulty_member_after_a_power_cut(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.mount("tank")?;
+    it.fail("LABB")?;
+    it.restart(Shutdown::PowerCut, &[])
+}
+
+pub fn a_removed_member_after_a_reboot(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.fail("LABB")?;
+    it.remove("LABB")?;
+    it.restart(Shutdown::Clean, &[])
+}
+
+/// It comes when the array runs: at the same time, it may be taken as a spare or be left out.
+pub fn a_replaced_member_after_a_reboot(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.replace("LABB", Some("LABD"))?;
+    it.settle()?;
+    it.remove("LABB")?;
+    it.restart(Shutdown::Clean, &["LABB"])?;
+    it.plug_back("LABB")
+}
+
+pub fn a_disk_leaves_an_idle_array_with_a_spare(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &["LABC"])?;
+    it.settle()?;
+    it.pull("LABA")?;
+    it.settle()?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+pub fn a_disk_leaves_a_mounted_array_with_a_spare(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &["LABD"])?;
+    it.settle()?;
+    it.mount("tank")?;
+    it.pull("LABA")?;
+    it.settle()?;
+    it.plug_back("LABA")
+}
+
+pub fn devices_in_use_are_refused(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.mount("LABC")?;
+    it.swap_on("LABD")?;
+    it.make_filesystem("LABE")?;
+    it.add("LABC")?;
+    it.add("LABD")?;
+    it.add("LABA")?;
+    it.add("LABE")?;
+    it.mount("tank")?;
+    it.stop()?;
+    it.delete()
+}
+
+pub fn what_would_lose_data_is_refused(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.fail("LABA")?;
+    it.settle()?;
+    it.remove("LABA")?;
+    it.fail("LABA")?;
+    it.fail("LABB")?;
+    it.fail("LABA")?;
+    it.scrub(Scrub::Check)?;
+    it.replace("LABC", Some("LABD"))
+}
+
+pub fn shapes_that_cannot_be_are_refused(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB"], &[])?;
+    it.create(Level::Raid6, &["LABA", "LABB", "LABC"], &[])?;
+    it.create(Level::Raid0, &["LABA", "LABB"], &["LABC"])?;
+    it.create(Level::Raid1, &["LABA", "LABA"], &[])?;
+    it.create(Level::Linear, &["LABA", "LABB"], &[])?;
+    it.create(Level::Raid1, &["LABE", "LABF"], &[])?;
+    it.settle()?;
+    it.create(Level::Raid1, &["LABC", "LABD"], &[])?;
+    it.fail("LABE")?;
+    it.remove("LABE")?;
+    it.create(Level::Raid1, &["LABC", "LABE"], &[])?;
+    it.add("LABD")
+}

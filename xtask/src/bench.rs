@@ -1,0 +1,200 @@
+//! `cargo xtask bench`: how soon, how small and how fast the service is on this machine.
+//!
+//! Beside each figure of the interface stands what the same client gets, in the same run, from a
+//! responder that only sends as many bytes: what is lost between the two is the service's, the rest is
+//! the machine's and whatever else runs on it.
+
+mod client;
+mod responder;
+mod service;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use self::{client::Load, responder::Responder, service::Service};
+use crate::binaries::build_release;
+
+const STARTUP_AIM: Duration = Duration::from_millis(150);
+const RESIDENT_AIM: u64 = 25 << 20;
+const P99_AIM: Duration = Duration::from_millis(2);
+
+/// How often the service is started for the time of its start.
+const STARTS: usize = 10;
+/// How long a service is left alone before its memory is looked at.
+const IDLE: Duration = Duration::from_secs(5);
+const CONNECTIONS: [usize; 2] = [1, 8];
+/// Who may be asked without a login.
+const HEALTH: &str = "/api/system/health";
+const ARRAYS: &str = "/api/storage/arrays";
+
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Measure this program, instead of building it for release.
+    #[arg(long, value_name = "FILE")]
+    product: Option<PathBuf>,
+    /// Requests of each measurement, over all its connections.
+    #[arg(long, default_value_t = 8000)]
+    requests: usize,
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let product = match self.product {
+            Some(product) => product,
+            None => build_release()?,
+        };
+        let before = load();
+        let mut rows = Vec::new();
+        for scenario in ["small-office", "large"] {
+            rows.push(startup(&product, scenario)?);
+        }
+        for scenario in ["small-office", "large"] {
+            rows.push(resident(&product, scenario)?);
+        }
+        let service = Service::start(&product, "large")?;
+        let token = service.token()?;
+        let array = first_array(&service, &token)?;
+        for path in [HEALTH.to_owned(), array, ARRAYS.to_owned()] {
+            for connections in CONNECTIONS {
+                let load = Load {
+                    connections,
+                    requests: self.requests,
+                    path: &path,
+                    token: &token,
+                };
+                rows.push(requests(&service, &load)?);
+            }
+        }
+        drop(service);
+        print(&rows, &before);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A line of the table.
+struct Row {
+    what: String,
+    figure: String,
+    beside: String,
+    aim: String,
+}
+
+fn startup(product: &std::path::Path, scenario: &str) -> Result<Row> {
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let began = Instant::now();
+        let service = Service::start(product, scenario)?;
+        let answer = service.connect()?.get(HEALTH, "")?;
+        ensure!(answer.status == 200, "health answers {}", answer.status);
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+    Ok(Row {
+        what: format!("start to first answer, {scenario}"),
+        figure: format!("{} (median of {STARTS})", millis(median)),
+        beside: format!("{} to {}", millis(least), millis(most)),
+        aim: aim(median <= STARTUP_AIM, &millis(STARTUP_AIM)),
+    })
+}
+
+fn resident(product: &std::path::Path, scenario: &str) -> Result<Row> {
+    let service = Service::start(product, scenario)?;
+    thread::sleep(IDLE);
+    let (all, own) = (service.memory("VmRSS")?, service.memory("RssAnon")?);
+    Ok(Row {
+        what: format!("resident when idle, {scenario}"),
+        figure: mebibytes(all),
+        beside: format!("{} of it anonymous", mebibytes(own)),
+        aim: aim(all <= RESIDENT_AIM, &mebibytes(RESIDENT_AIM)),
+    })
+}
+
+fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
+    let measured = load.run(service.address)?;
+    let responder = Responder::start(measured.body)?;
+    let baseline = load.run(responder.address)?;
+    let is_aimed_at = load.path == ARRAYS && load.connections == 8;
+    let aim = match is_aimed_at {
+        true => aim(measured.p99 <= P99_AIM, &format!("p99 {}", millis(P99_AIM))),
+        false => String::new(),
+    };
+    Ok(Row {
+        what: format!(
+            "GET {}, {} B, × {}",
+            load.path, measured.body, load.connections
+        ),
+        figure: measured.to_string(),
+        beside: baseline.to_string(),
+        aim,
+    })
+}
+
+/// The path of some array.
+fn first_array(service: &Service, token: &str) -> Result<String> {
+    let answer = service.connect()?.get(ARRAYS, token)?;
+    ensure!(answer.status == 200, "{ARRAYS} answers {}", answer.status);
+    let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    let name = page["items"][0]["name"]
+        .as_str()
+        .context("there is no array")?;
+    Ok(format!("{ARRAYS}/{name}"))
+}
+
+fn print(rows: &[Row], load_before: &str) {
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("Linux {}, {cores} cores", kernel.trim());
+    println!("load before {load_before}, after {}\n", load());
+    let heads = [
+        "what",
+        "the service",
+        "range, part, or bare responder",
+        "aim",
+    ];
+    let cells = |row: &Row| [&row.what, &row.figure, &row.beside, &row.aim].map(String::clone);
+    let table: Vec<[String; 4]> = std::iter::once(heads.map(str::to_owned))
+        .chain(rows.iter().map(cells))
+        .collect();
+    let width = |column: usize| {
+        table
+            .iter()
+            .map(|it| it[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    for [what, figure, beside, aim] in &table {
+        let line = format!(
+            "{what:0$}  {figure:1$}  {beside:2$}  {aim}",
+            width(0),
+            width(1),
+            width(2)
+        );
+        println!("{}", line.trim_end());
+    }
+}
+
+/// The machine's load over 1, 5 and 15 minutes.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn aim(is_met: bool, aim: &str) -> String {
+    format!("{aim}: {}", if is_met { "met" } else { "MISSED" })
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
