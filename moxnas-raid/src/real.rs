@@ -7,7 +7,7 @@ pub mod sysfs;
 use std::sync::Arc;
 
 use moxnas_core::{
-    cmd::{Cmd, Runner, SystemRunner, Tool},
+    cmd::{Runner, SystemRunner},
     disk::{DiskBackend, SystemDisks},
     root::Root,
 };
@@ -18,8 +18,6 @@ use crate::{
     model::Inventory,
     plan::{ArrayRef, Step},
 };
-
-const UDEVADM: Tool = Tool::new("udevadm");
 
 /// md arrays of a real machine.
 ///
@@ -120,9 +118,9 @@ impl RaidBackend for Mdadm {
         for cmd in argv::argv(step)? {
             self.runner.run(&cmd)?;
         }
-        // The links and the database that the next look reads are made by udev.
-        let settle = Cmd::new(UDEVADM).args(["settle", "--timeout=20"]);
-        self.runner.run(&settle)?;
+        for cmd in argv::catch_up(step)? {
+            self.runner.run(&cmd)?;
+        }
         Ok(())
     }
 }

@@ -1,3 +1,5 @@
+//! The page of the documentation, as a browser gets it.
+
 use moxnas_app::{App, scenario::Scenario, settings::Settings};
 use poem::{Endpoint, Request};
 

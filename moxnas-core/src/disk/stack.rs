@@ -111,12 +111,13 @@ impl BlockDevices {
     pub fn resolve(&self, text: &str) -> Result<&BlockDevice, ResolveError> {
         let name = text.rsplit_once('/').map_or(text, |(_, name)| name);
         let is_path = text.starts_with("/dev/");
+        let id = name.parse::<DeviceId>().ok();
         let found: Vec<&BlockDevice> = self
             .by_name
             .values()
             .filter(|it| {
                 it.name == name
-                    || it.id.to_string() == name
+                    || Some(&it.id) == id.as_ref()
                     || it.aliases.iter().any(|alias| alias == name)
                     || (!is_path && it.serial() == Some(name))
                     || (is_path && it.is_mapped_as(text))

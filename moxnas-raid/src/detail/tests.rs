@@ -1,3 +1,5 @@
+//! What is made of texts of mdadm, whole and damaged.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is made of texts of `/proc/mdstat`, whole and damaged.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Stopping, starting and deleting whole arrays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moxnas_core::{
     disk::{DeviceId, Signature},
@@ -36,6 +36,12 @@ impl StoppedArray {
 
 /// The arrays that could be assembled, from the signatures on devices that nothing holds.
 pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
+    let listed: BTreeSet<&str> = seen
+        .arrays
+        .iter()
+        .flat_map(|it| &it.members)
+        .map(|it| it.kernel_name.as_str())
+        .collect();
     let mut found: BTreeMap<String, StoppedArray> = BTreeMap::new();
     for device in seen.devices.by_name.values() {
         let signature = device.signatures.iter().find(|it| it.kind == MEMBER);
@@ -47,15 +53,10 @@ pub(super) fn stopped_arrays(seen: &Inventory) -> Vec<StoppedArray> {
         else {
             continue;
         };
-        let uuid = colon_form(uuid);
-        let is_listed = seen
-            .arrays
-            .iter()
-            .flat_map(|it| &it.members)
-            .any(|it| it.kernel_name == device.name);
-        if is_listed || !device.id.is_stable() {
+        if listed.contains(device.name.as_str()) || !device.id.is_stable() {
             continue;
         }
+        let uuid = colon_form(uuid);
         let label = label.as_deref().unwrap_or(&uuid);
         let name = label
             .rsplit_once(':')

@@ -19,9 +19,10 @@ use crate::{
 
 const MDADM: Tool = Tool::new("mdadm");
 const WIPEFS: Tool = Tool::new("wipefs");
+const UDEVADM: Tool = Tool::new("udevadm");
 
 /// The programs that [`argv`] names, and the one that waits for udev.
-pub const TOOLS: [Tool; 3] = [MDADM, WIPEFS, Tool::new("udevadm")];
+pub const TOOLS: [Tool; 3] = [MDADM, WIPEFS, UDEVADM];
 
 /// mdadm waits for udev and for members to be written; this is for a machine in trouble.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -105,6 +106,21 @@ pub fn probes(step: &Step) -> Result<Vec<Cmd>, BackendError> {
         Ok(cmd.arg(path(device)?))
     };
     devices.into_iter().map(probe).collect()
+}
+
+/// The commands after a step that have udev catch up: the links and the database that the next
+/// look reads are made by it.
+///
+/// It looks at a disk again when whoever wrote to it closes it, and under load it was seen to miss
+/// a superblock that way; so it is told to look at every device that was written to.
+pub fn catch_up(step: &Step) -> Result<Vec<Cmd>, BackendError> {
+    let settle = Cmd::new(UDEVADM).args(["settle", "--timeout=20"]);
+    let written = paths(step.destroys().into_iter())?;
+    if written.is_empty() {
+        return Ok(vec![settle]);
+    }
+    let trigger = Cmd::new(UDEVADM).args(["trigger", "--settle", "--action=change"]);
+    Ok(vec![trigger.args(written), settle])
 }
 
 /// The array that has to be there for a step.

@@ -384,6 +384,15 @@ fn apply_runs_the_commands_of_the_table_and_waits_for_udev() {
         for cmd in probes(&step).unwrap().iter().chain(&argv(&step).unwrap()) {
             script = script.expect(&cmd.to_string(), "");
         }
+        if !step.destroys().is_empty() {
+            let paths = step
+                .destroys()
+                .iter()
+                .map(|it| it.path().unwrap())
+                .collect::<Vec<_>>();
+            let trigger = "udevadm trigger --settle --action=change";
+            script = script.expect(&format!("{trigger} {}", paths.join(" ")), "");
+        }
         let runner = Arc::new(script.expect("udevadm settle --timeout=20", ""));
         let mdadm = Mdadm::new(Root::fixture(dir.path()), Arc::clone(&runner) as _);
         mdadm.apply(&step).unwrap();

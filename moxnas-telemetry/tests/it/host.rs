@@ -1,3 +1,5 @@
+//! What a captured machine says of itself.
+
 use std::{fs, path::Path};
 
 use moxnas_core::root::Root;

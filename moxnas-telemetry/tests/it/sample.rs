@@ -1,3 +1,5 @@
+//! Samples of a captured machine.
+
 use std::{
     fs,
     sync::Arc,

@@ -1,3 +1,5 @@
+//! Figures of a simulated machine.
+
 use std::{sync::Arc, time::Duration};
 
 use moxnas_core::clock::ManualClock;

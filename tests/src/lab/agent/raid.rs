@@ -1,8 +1,6 @@
 //! The product's own eyes and hands in the guest.
 
-use std::process::Command;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use moxnas_raid::{Inventory, Mdadm, RaidBackend as _, Step, real::argv};
 
 use super::guard::lab_disk;
@@ -24,21 +22,5 @@ pub(super) fn apply(step: &Step) -> Result<()> {
     if let Some(array) = argv::array_of(step) {
         lab_disk(&array.kernel_name)?;
     }
-    raid.apply(step).with_context(|| step.to_string())?;
-    let written = step.destroys().into_iter().filter_map(|it| it.path());
-    look_again(&written.collect::<Vec<_>>())
-}
-
-/// udev may have looked at a device before mdadm had written to it, and nothing makes it look again.
-/// What it believes then is chance: seen on a loaded machine.
-fn look_again(nodes: &[String]) -> Result<()> {
-    if nodes.is_empty() {
-        return Ok(());
-    }
-    let triggered = Command::new("udevadm")
-        .args(["trigger", "--settle", "--action=change"])
-        .args(nodes)
-        .status()?;
-    ensure!(triggered.success(), "udevadm trigger: {triggered}");
-    Ok(())
+    raid.apply(step).with_context(|| step.to_string())
 }
