@@ -7,6 +7,9 @@
 
 mod assemble;
 mod kernel;
+mod live;
+mod progress;
+mod show;
 mod superblock;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +28,8 @@ use crate::{
     model::{Inventory, Level, Role, SyncAction},
     plan::{Scrub, Step},
 };
-use kernel::{Kernel, LiveMember, Sync};
+use kernel::Kernel;
+use live::{LiveMember, Sync};
 use superblock::{SuperRole, Superblock};
 
 /// md arrays of a [`SimMachine`].

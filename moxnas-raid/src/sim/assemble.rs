@@ -10,7 +10,8 @@ use moxnas_core::{disk::DeviceId, sim::SimState};
 
 use super::{
     SuperRole, Superblock,
-    kernel::{Kernel, Live, LiveMember},
+    kernel::Kernel,
+    live::{Live, LiveMember},
 };
 use crate::{backend::BackendError, model::Role};
 
