@@ -1,0 +1,108 @@
+//! What somebody who looks at an assembled array sees.
+
+use std::collections::BTreeSet;
+
+use moxnas_core::{sim::SimState, units::Bytes};
+
+use super::{
+    counts_missing,
+    live::{Live, LiveMember},
+};
+use crate::{
+    geometry,
+    model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState},
+};
+
+impl Live {
+    /// What somebody who looks sees.
+    pub(super) fn show(&self, kernel_name: &str, state: &SimState) -> Array {
+        let it = &self.superblock;
+        let missing = u32::try_from(self.missing().len()).unwrap_or(u32::MAX);
+        let mut array = Array {
+            uuid: Some(it.uuid.clone()),
+            name: self.name.clone(),
+            kernel_name: kernel_name.to_owned(),
+            level: it.level.clone(),
+            metadata: "1.2".to_owned(),
+            state: self.array_state(),
+            sync: self.sync_state(state),
+            slots: it.slots,
+            degraded: (self.started && counts_missing(&it.level)).then_some(missing),
+            size: if self.started { self.size() } else { Bytes(0) },
+            component_size: if geometry::is_redundant(&it.level) {
+                it.component
+            } else {
+                Bytes(0)
+            },
+            chunk: it.chunk,
+            layout: it.layout,
+            members: self.members.iter().map(|it| it.show(state)).collect(),
+            consistency: match (geometry::is_redundant(&it.level), it.bitmap) {
+                _ if !self.started => "unknown",
+                (false, _) => "none",
+                (true, true) => "bitmap",
+                (true, false) => "resync",
+            }
+            .to_owned(),
+            mismatch: (self.started && counts_missing(&it.level)).then_some(self.mismatch),
+        };
+        if !self.started {
+            forget_shape(&mut array);
+        }
+        array.sort_members();
+        array
+    }
+
+    fn array_state(&self) -> ArrayState {
+        match (self.started, self.broken, self.read_auto) {
+            (false, ..) => ArrayState::Inactive,
+            (true, true, _) => ArrayState::Broken,
+            (true, false, true) => ArrayState::ReadAuto,
+            (true, false, false) => ArrayState::Clean,
+        }
+    }
+
+    fn sync_state(&self, state: &SimState) -> SyncState {
+        let Some(sync) = self.sync else {
+            let action = SyncAction::Resync;
+            let waits = self.read_auto && self.superblock.resync_from.is_some();
+            return match waits {
+                true => SyncState::Pending { action },
+                false => SyncState::Idle,
+            };
+        };
+        SyncState::Running {
+            action: sync.action,
+            done: Some(sync.done),
+            of: Some(sync.of),
+            speed: Some(Bytes(self.speed(state))),
+        }
+    }
+}
+
+impl LiveMember {
+    fn show(&self, state: &SimState) -> Member {
+        let mut flags = BTreeSet::new();
+        if self.want_replacement {
+            flags.insert(MemberFlag::WantReplacement);
+        }
+        Member {
+            device: self.device_now(state),
+            kernel_name: self.kernel_name.clone(),
+            role: self.role,
+            flags,
+            errors: 0,
+        }
+    }
+}
+
+/// The kernel reads what the members remember when it starts an array, and not before.
+fn forget_shape(array: &mut Array) {
+    array.level = Level::Other("unknown".to_owned());
+    array.slots = 0;
+    array.chunk = None;
+    array.layout = 0;
+    for member in &mut array.members {
+        member.role = Role::Spare;
+    }
+}
