@@ -31,12 +31,25 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Talk to the service at this URL
-    #[arg(long, global = true, value_name = "URL", env = "MOXNAS_SERVER")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MOXNAS_SERVER",
+        hide_env_values = true
+    )]
     pub(crate) server: Option<String>,
     /// Trust this certificate authority, PEM, for --server
-    #[arg(long, global = true, value_name = "FILE", env = "MOXNAS_CACERT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MOXNAS_CACERT",
+        hide_env_values = true
+    )]
     pub(crate) cacert: Option<PathBuf>,
     /// The Unix socket of the service
     #[arg(long, global = true, value_name = "PATH")]

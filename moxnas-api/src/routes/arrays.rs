@@ -125,7 +125,8 @@ impl Arrays {
 
     /// Show an array
     ///
-    /// The `ETag` is over its configuration: it does not change with progress or health.
+    /// The `ETag` is over its configuration: it does not change with progress or health. Whoever
+    /// follows those must not send `If-None-Match`.
     #[oai(path = "/:array", method = "get", operation_id = "array_get")]
     async fn get(
         &self,
