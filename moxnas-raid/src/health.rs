@@ -95,6 +95,8 @@ pub enum Reason {
     },
     /// Copies or parity do not agree yet: a failure now may cost data.
     NotInSync,
+    /// It is auto-read-only: what has to be filled or made to agree waits for the first write.
+    WaitsForWrite,
     /// The last check found differences.
     Mismatch {
         /// How many bytes.
@@ -131,6 +133,9 @@ impl fmt::Display for Reason {
             }
             Reason::NotInSync => {
                 f.write_str("copies or parity do not agree yet, a failure now may cost data")
+            }
+            Reason::WaitsForWrite => {
+                f.write_str("it is auto-read-only: nothing is filled before something is written")
             }
             Reason::Mismatch { bytes } => write!(f, "the last check found {bytes} bytes different"),
             Reason::NotStarted => f.write_str("it is not started"),
@@ -210,6 +215,24 @@ fn is_resyncing(sync: &SyncState) -> bool {
     sync.action() == Some(SyncAction::Resync)
 }
 
+/// Debian has md start every array auto-read-only. A spare does not take over before the first
+/// write, which an idle array may never see.
+fn waits_for_write(array: &Array) -> bool {
+    let is_due = match array.sync.action() {
+        Some(_) => true,
+        None => {
+            let could_fill = |it: &Member| {
+                matches!(
+                    it.role,
+                    Role::Spare | Role::Recovering { .. } | Role::Replacement { .. }
+                )
+            };
+            !array.missing_slots().is_empty() && array.members.iter().any(could_fill)
+        }
+    };
+    array.state == ArrayState::ReadAuto && is_due
+}
+
 fn reasons(array: &Array) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if array.state == ArrayState::Broken {
@@ -243,6 +266,9 @@ fn reasons(array: &Array) -> Vec<Reason> {
     }
     if is_resyncing(&array.sync) {
         reasons.push(Reason::NotInSync);
+    }
+    if waits_for_write(array) {
+        reasons.push(Reason::WaitsForWrite);
     }
     if let Some(bytes) = array.mismatch.filter(|it| it.0 > 0) {
         reasons.push(Reason::Mismatch { bytes: bytes.0 });
