@@ -81,7 +81,7 @@ mod tests {
         });
         assert_eq!(
             outline(&value),
-            "checks:\n  database:\n    ok: yes\nitems:\n- a: 1\n- a: 2\nstatus: healthy\nwords: x, y"
+            "checks:\n  database:\n    ok: yes\nitems:\n  - a: 1\n  - a: 2\nstatus: healthy\nwords: x, y"
         );
     }
 }
