@@ -9,10 +9,7 @@ use std::{
 use crate::source::{files, members, root, sources};
 
 /// Sources longer than [`LINES`], each with the reason why it is better so.
-const LONG: &[(&str, &str)] = &[(
-    "moxnas-raid/src/sim/kernel.rs",
-    "one state machine: what md does, in one place",
-)];
+const LONG: &[(&str, &str)] = &[];
 
 /// Stop and think whether a reader would want two names for it.
 const LINES: usize = 600;
