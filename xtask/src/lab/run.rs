@@ -17,7 +17,7 @@ use crate::binaries::{Agent, build_agent};
 struct Hardware {
     #[command(flatten)]
     which: Which,
-    /// BUS:SIZE[,serial=S][,rpm=N][,bad=FIRST+COUNT][,file=PATH] with BUS nvme, scsi, virtio, usb
+    /// `BUS:SIZE[,serial=S][,rpm=N][,bad=FIRST+COUNT][,file=PATH]` with BUS nvme, scsi, virtio, usb
     /// or sata.
     #[arg(long, value_parser = disk_spec::parse)]
     disk: Vec<Disk>,
