@@ -183,10 +183,10 @@ impl App {
 
     /// Look at the machine now, and tell listeners what is new.
     pub async fn look(&self) -> Result<Arc<Seen>, Error> {
-        let serial = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(&self.machine, serial).await?;
+        let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut new = look(&self.machine, number).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
-        if new.serial <= seen.serial {
+        if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
             return Ok(Arc::clone(&seen));
         }
@@ -453,7 +453,7 @@ fn raid_stop(stopped: moxnas_core::plan::Stopped<AppStep, raid::BackendError>) -
     }
 }
 
-async fn look(machine: &Machine, serial: u64) -> Result<Seen, Error> {
+async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {
     let machine = machine.clone();
     blocking(move || {
         let as_of = machine.clock.now();
@@ -461,7 +461,8 @@ async fn look(machine: &Machine, serial: u64) -> Result<Seen, Error> {
         Ok(Seen {
             raid,
             as_of,
-            serial,
+            look,
+            serial: look,
         })
     })
     .await?

@@ -14,6 +14,8 @@ pub struct Seen {
     pub raid: Inventory,
     /// When, by the machine's clock.
     pub as_of: SystemTime,
+    /// Which look it was: a look that began earlier and is done later is not the newer one.
+    pub look: u64,
     /// Grows with every look that found something new. The same serial means the same facts.
     pub serial: u64,
 }
