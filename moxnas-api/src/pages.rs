@@ -1,11 +1,11 @@
-//! Pages of lists as text, made once for each look at the machine.
+//! Pages of lists as text with its tag, made once for each look at the machine.
 
 use std::{collections::BTreeMap, sync::Mutex, time::SystemTime};
 
 use bytes::Bytes;
 use moxnas_app::Seen;
 
-use crate::routes::Page;
+use crate::{cached::ETag, routes::Page};
 
 /// Somebody who asks for ever other pages must not fill the memory.
 const KEPT: usize = 64;
@@ -18,7 +18,7 @@ pub(crate) struct Pages(Mutex<Kept>);
 struct Kept {
     /// When the look was, and its serial: two looks may fall on one moment.
     of: Option<(SystemTime, u64)>,
-    pages: BTreeMap<(&'static str, Page), Bytes>,
+    pages: BTreeMap<(&'static str, Page), (Bytes, ETag)>,
 }
 
 impl Pages {
@@ -28,7 +28,7 @@ impl Pages {
         page: &Page,
         seen: &Seen,
         make: impl FnOnce() -> Bytes,
-    ) -> Bytes {
+    ) -> (Bytes, ETag) {
         let key = (list, page.clone());
         let mut kept = self.0.lock().expect("no holder of this lock panics");
         let of = Some((seen.as_of, seen.serial));
@@ -38,6 +38,11 @@ impl Pages {
                 pages: BTreeMap::new(),
             };
         }
-        kept.pages.entry(key).or_insert_with(make).clone()
+        let tagged = || {
+            let text = make();
+            let tag = ETag::of(&text);
+            (text, tag)
+        };
+        kept.pages.entry(key).or_insert_with(tagged).clone()
     }
 }

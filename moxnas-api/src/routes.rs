@@ -87,7 +87,8 @@ fn page<T: ToJSON>(
     make: impl FnOnce() -> T,
 ) -> Cached<T> {
     let make = || Bytes::from(make().to_json_string());
-    Cached::whole(JsonBytes::new(app.pages.get(list, page, seen, make)))
+    let (text, tag) = app.pages.get(list, page, seen, make);
+    Cached::new(JsonBytes::new(text), tag)
 }
 
 fn terms(confirm: Option<String>, if_match: Option<String>) -> Answer<Terms> {
