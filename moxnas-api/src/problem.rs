@@ -19,7 +19,7 @@ use poem::{
     error::ResponseError,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{CONTENT_TYPE, WWW_AUTHENTICATE},
     },
 };
 use poem_openapi::{
@@ -123,12 +123,6 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated").detail("a login is required")
     }
 
-    /// 403: somebody who may not do this.
-    #[must_use]
-    pub fn forbidden(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::FORBIDDEN, "forbidden").detail(detail)
-    }
-
     /// 404.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Problem {
@@ -141,13 +135,6 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
             .detail("there is nothing under this path with this method")
             .header(poem::http::header::ALLOW, allow.clone())
-    }
-
-    /// 429, and when to come back.
-    #[must_use]
-    pub fn too_many_requests(retry_after_s: u64) -> Problem {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests")
-            .header(RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
     /// 500: our bug. Says nothing, as what it would say is not for everybody; the log has it.
