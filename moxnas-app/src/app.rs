@@ -30,7 +30,7 @@ use crate::{
     report::PlanReport,
     seen::Seen,
     settings::{Right, Settings},
-    store::{Entry, Outcome, Phase, Store},
+    store::{Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -79,6 +79,9 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no id for this machine.
+    #[error(transparent)]
+    Node(#[from] NodeError),
 }
 
 impl App {
@@ -118,7 +121,15 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
-        let store = Store::open(&settings.database).await.map_err(Error::from)?;
+        let node = match &settings.data_dir {
+            Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
+            None => Node::unnamed(),
+        };
+        let store = Store::open_on(&settings.database, node)
+            .await
+            .map_err(Error::from)?;
+        let now = SystemClock.now();
+        store.register_node(now).await.map_err(Error::from)?;
         let key = match &settings.data_dir {
             Some(folder) => SigningKey::load_or_make(folder)?,
             None => SigningKey::random()?,
@@ -451,6 +462,11 @@ fn raid_stop(stopped: moxnas_core::plan::Stopped<AppStep, raid::BackendError>) -
         step,
         cause: stopped.cause,
     }
+}
+
+fn host_name(machine: &Machine) -> String {
+    let name = machine.figures.host().hostname;
+    name.unwrap_or_else(|| "unnamed".to_owned())
 }
 
 async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {

@@ -1,13 +1,16 @@
 //! The database: identity and history, never what the kernel can tell.
 //!
-//! SQL stands in the files below this one and nowhere else, as plain text with `$1` placeholders
-//! that both SQLite and PostgreSQL read; nothing of sqlx shows outside. Reads are methods of
+//! There are two engines: SQLite, in a file or in memory, and PostgreSQL. SQL stands in the files
+//! below this one and nowhere else, as plain text with `$1` placeholders that both read (see
+//! `engine`); nothing of sqlx shows outside. Reads are methods of
 //! [`Store`]; changes are methods of [`Write`], a transaction that holds the write lock from its
 //! first statement. A transaction that begins as a reader and writes later fails under load with
 //! "database is locked", which no time limit cures.
 
 mod audit;
+mod engine;
 mod logins;
+mod node;
 mod sessions;
 mod url;
 
@@ -21,81 +24,71 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    ConnectOptions, PgPool, SqlitePool,
     migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::engine::{Pool, Tx};
 pub use self::{
     audit::{Entry, Outcome, Phase, Record},
     logins::{Credentials, Login, NewLogin},
+    node::{Node, NodeError},
     sessions::{NewSession, Revoked, SessionState, StoredToken},
-    url::{DatabaseUrl, DatabaseUrlError},
+    url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
-/// Each connection is a thread; the hot paths do not read the database.
+/// Each connection to SQLite is a thread; the hot paths do not read the database.
 const CONNECTIONS: u32 = 4;
+/// How long a request waits for a PostgreSQL that does not answer.
+const SERVER: Duration = Duration::from_secs(10);
+/// Taken by all writers of a PostgreSQL database, so that they come one after the other as they do
+/// in SQLite: `moxnas` in ASCII.
+const WRITERS: i64 = 0x6d6f_786e_6173;
 
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: Pool,
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
+    node: Arc<Node>,
 }
 
 impl Store {
+    /// Open the database for a machine of its own, for tests and for what ends with the process.
+    pub async fn open(url: &DatabaseUrl) -> Result<Store, StoreError> {
+        Store::open_on(url, Node::unnamed()).await
+    }
+
     /// Open the database, making it and bringing its schema up to date as needed.
     ///
     /// A new folder and a new file can be read by their owner alone; SQLite gives the file's mode
-    /// to those it makes beside it.
-    pub async fn open(url: &DatabaseUrl) -> Result<Store, StoreError> {
-        let (pool, options) = match url {
-            // A database in memory belongs to its connection: there is one, and it stays.
-            DatabaseUrl::Memory => {
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .min_connections(1);
-                (
-                    pool.idle_timeout(None).max_lifetime(None),
-                    SqliteConnectOptions::new().in_memory(true),
-                )
-            }
-            DatabaseUrl::File(path) => (
-                SqlitePoolOptions::new().max_connections(CONNECTIONS),
-                SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal),
-            ),
+    /// to those it makes beside it. A PostgreSQL database must be there.
+    pub async fn open_on(url: &DatabaseUrl, node: Node) -> Result<Store, StoreError> {
+        let pool = match url {
+            DatabaseUrl::Memory => Pool::Sqlite(open_memory(url).await?),
+            DatabaseUrl::File(path) => Pool::Sqlite(open_file(url, path).await?),
+            DatabaseUrl::Postgres(server) => Pool::Postgres(open_server(url, server).await?),
         };
-        let _alone = match url {
-            DatabaseUrl::Memory => None,
-            DatabaseUrl::File(path) => Some(prepare(path).await?),
-        };
-        let options = options
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .optimize_on_close(true, None)
-            .disable_statement_logging();
-        let pool = pool
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(|source| StoreError::Open {
-                url: url.clone(),
-                source,
-            })?;
-        migrate(&pool).await?;
         Ok(Store {
             pool,
             writer: Arc::default(),
+            node: Arc::new(node),
         })
+    }
+
+    /// The machine that the rows of this process belong to.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Begin to change something. Nothing lasts before [`Write::commit`]; dropping takes it back.
@@ -104,32 +97,113 @@ impl Store {
     /// connection, and what was just written is not yet seen by others.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
         let turn = Arc::clone(&self.writer).lock_owned().await;
-        let tx = self
-            .pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed("begin a change"))?;
-        Ok(Write { tx, _turn: turn })
+        let begun = failed("begin a change");
+        let tx = match &self.pool {
+            Pool::Sqlite(pool) => {
+                Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await.map_err(begun)?)
+            }
+            Pool::Postgres(pool) => {
+                let mut tx = pool.begin().await.map_err(begun)?;
+                sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                    .bind(WRITERS)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(failed("wait for its turn to write"))?;
+                Tx::Postgres(tx)
+            }
+        };
+        Ok(Write {
+            tx,
+            node: Arc::clone(&self.node),
+            _turn: turn,
+        })
     }
 
     /// Finish what is under way and close the files.
     pub async fn close(&self) {
-        self.pool.close().await;
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
 /// A change under way.
+///
+/// After a failure it can only be dropped: PostgreSQL does nothing more in a transaction that had
+/// one.
 #[derive(Debug)]
 pub struct Write {
-    tx: Transaction<'static, Sqlite>,
+    tx: Tx,
+    node: Arc<Node>,
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Write {
     /// Make all of it last.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.tx.commit().await.map_err(failed("commit a change"))
+        let done = match self.tx {
+            Tx::Sqlite(tx) => tx.commit().await,
+            Tx::Postgres(tx) => tx.commit().await,
+        };
+        done.map_err(failed("commit a change"))
     }
+}
+
+/// A database in memory belongs to its connection: there is one, and it stays.
+async fn open_memory(url: &DatabaseUrl) -> Result<SqlitePool, StoreError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    connect(url, pool, SqliteConnectOptions::new().in_memory(true)).await
+}
+
+async fn open_file(url: &DatabaseUrl, path: &Path) -> Result<SqlitePool, StoreError> {
+    let _alone = prepare(path).await?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal);
+    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+    connect(url, pool, options).await
+}
+
+async fn connect(
+    url: &DatabaseUrl,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
+    let options = options
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .optimize_on_close(true, None)
+        .disable_statement_logging();
+    let pool = pool.test_before_acquire(false);
+    let pool = pool.connect_with(options).await.map_err(not_opened(url))?;
+    migrated(&SQLITE, SQLITE.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn open_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
+    let options: PgConnectOptions = server.expose().parse().map_err(not_opened(url))?;
+    let options = options
+        .application_name("moxnas")
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(SERVER)
+        .connect_with(options)
+        .await
+        .map_err(not_opened(url))?;
+    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
+    Ok(pool)
+}
+
+fn not_opened(url: &DatabaseUrl) -> impl FnOnce(sqlx::Error) -> StoreError {
+    let url = url.clone();
+    move |source| StoreError::Open { url, source }
 }
 
 /// Why the database could not be opened or did not do as told.
@@ -149,12 +223,12 @@ pub enum StoreError {
         /// The folder it holds.
         folder: PathBuf,
     },
-    /// SQLite did not open the file.
+    /// The engine did not open it.
     #[error("the database {url} cannot be opened")]
     Open {
         /// Which.
         url: DatabaseUrl,
-        /// What SQLite said.
+        /// What the engine said.
         source: sqlx::Error,
     },
     /// A later release has written this database.
@@ -223,13 +297,11 @@ async fn prepare(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    let program = MIGRATIONS
-        .iter()
-        .map(|it| it.version)
-        .max()
-        .unwrap_or_default();
-    MIGRATIONS.run(pool).await.map_err(|error| match error {
+/// What came of bringing the schema up to date.
+fn migrated(migrations: &Migrator, done: Result<(), MigrateError>) -> Result<(), StoreError> {
+    let newest = migrations.iter().map(|it| it.version).max();
+    let program = newest.unwrap_or_default();
+    done.map_err(|error| match error {
         MigrateError::VersionMissing(database) if database > program => {
             StoreError::Newer { database, program }
         }

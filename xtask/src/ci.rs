@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use moxnas_tests::lab::{AGENT_VARIABLE, IMAGE_VARIABLE, PRODUCT_VARIABLE};
 
-use crate::binaries::{build_product, cargo, has_nextest};
+use crate::{
+    binaries::{build_product, cargo, has_nextest},
+    postgres,
+};
 
 /// Crates that others may use.
 const LIBRARIES: [&str; 5] = [
@@ -33,8 +36,11 @@ impl Ci {
         let began = Instant::now();
         let mut done = Vec::new();
         let mut is_good = true;
+        let postgres = postgres::Server::start()?;
         for (name, command) in parts(self.no_lab) {
-            let result = run(name, command()?)?;
+            let mut command = command()?;
+            command.env(postgres::VARIABLE, postgres.url());
+            let result = run(name, command)?;
             is_good = result.is_good;
             done.push(result);
             if !is_good {

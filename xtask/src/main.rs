@@ -11,6 +11,7 @@ mod binaries;
 mod ci;
 mod gen_files;
 mod lab;
+mod postgres;
 mod sdk;
 mod soak;
 
@@ -32,6 +33,8 @@ enum Chore {
     Bench(bench::Bench),
     /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
     Soak(soak::Soak),
+    /// Run a command beside a PostgreSQL server that lives as long as the command.
+    Postgres(postgres::Postgres),
     /// Virtual machines with real disks and arrays, for tests that may destroy them.
     #[command(subcommand)]
     Lab(lab::Lab),
@@ -44,6 +47,7 @@ fn main() -> Result<ExitCode> {
         Chore::Sdk(sdk) => sdk.run(),
         Chore::Bench(bench) => bench.run(),
         Chore::Soak(soak) => soak.run(),
+        Chore::Postgres(postgres) => postgres.run(),
         Chore::Lab(lab) => lab.run(),
     }
 }

@@ -88,6 +88,9 @@ mod tests {
             role: Role::User,
             disabled: false,
             has_password: true,
+            has_totp: false,
+            account: None,
+            last_login_at: None,
             created_at: NOW,
             updated_at: NOW,
         };

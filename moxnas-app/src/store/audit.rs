@@ -8,7 +8,11 @@ use std::{fmt, str::FromStr, time::SystemTime};
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{Store, StoreError, Write, failed, from_millis, to_millis};
+use super::{
+    Store, StoreError, Write,
+    engine::{on_pool, on_tx},
+    failed, from_millis, to_millis,
+};
 use crate::actor::Actor;
 
 /// Something to be recorded.
@@ -143,15 +147,15 @@ impl Store {
 
     /// Up to `limit` records after the one numbered `after`, oldest first; 0 begins at the start.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Record>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
             "SELECT id, at, actor, via, address, operation, object, phase, result, fingerprint,
                     request_id, detail
              FROM audit WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(db)
+        .await)
         .map_err(failed("read the audit log"))?;
         rows.into_iter()
             .map(|it| it.read().map_err(failed("read the audit log")))
@@ -162,7 +166,7 @@ impl Store {
 impl Write {
     /// Add to the log, together with what else this transaction does.
     pub async fn append_audit(&mut self, entry: &Entry) -> Result<i64, StoreError> {
-        sqlx::query_scalar(
+        on_tx!(self, db => sqlx::query_scalar(
             "INSERT INTO audit (at, actor, via, address, operation, object, phase, result,
                                 fingerprint, request_id, detail)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
@@ -178,8 +182,8 @@ impl Write {
         .bind(&entry.fingerprint)
         .bind(&entry.request_id)
         .bind(entry.detail.to_string())
-        .fetch_one(&mut *self.tx)
-        .await
+        .fetch_one(db)
+        .await)
         .map_err(failed("append to the audit log"))
     }
 }

@@ -2,10 +2,31 @@
 
 use std::{fmt, time::SystemTime};
 
-use sqlx::{FromRow, SqliteExecutor};
+use sqlx::FromRow;
 
-use super::{Store, StoreError, Write, failed, from_millis, to_millis};
+use super::{
+    Store, StoreError, Write,
+    engine::{on_pool, on_tx},
+    failed, from_millis, to_millis,
+};
 use crate::actor::Role;
+
+/// What [`Row`] reads, also as part of joins.
+macro_rules! login_columns {
+    () => {
+        "login.id, login.username, login.role, login.password_hash, login.disabled,
+         login.created_at, login.updated_at, login.account, login.last_login_at,
+         EXISTS (SELECT 1 FROM totp WHERE totp.login_id = login.id
+                 AND totp.confirmed_at IS NOT NULL) AS has_totp"
+    };
+}
+pub(super) use login_columns;
+
+const BY_NAME: &str = concat!(
+    "SELECT ",
+    login_columns!(),
+    " FROM login WHERE username = $1"
+);
 
 /// A login, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +41,12 @@ pub struct Login {
     pub disabled: bool,
     /// Whether there is a password to log in with.
     pub has_password: bool,
+    /// Whether a second factor is asked for.
+    pub has_totp: bool,
+    /// The account of the system that belongs to it.
+    pub account: Option<String>,
+    /// When somebody last logged in with it.
+    pub last_login_at: Option<SystemTime>,
     /// When it was made.
     pub created_at: SystemTime,
     /// When role, password or `disabled` last changed.
@@ -59,35 +86,38 @@ pub struct NewLogin {
 impl Store {
     /// The login of this name.
     pub async fn login(&self, username: &str) -> Result<Option<Login>, StoreError> {
-        Ok(by_name(&self.pool, username).await?.map(|it| it.login))
+        Ok(self.credentials(username).await?.map(|it| it.login))
     }
 
     /// The login of this name, with its password hash.
     pub async fn credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError> {
-        by_name(&self.pool, username).await
+        let row: Option<Row> = on_pool!(self, db => sqlx::query_as(BY_NAME)
+            .bind(username)
+            .fetch_optional(db)
+            .await)
+        .map_err(failed("read a login"))?;
+        Ok(row.map(Credentials::from))
     }
 
     /// The login of this number, with its password hash.
     pub async fn credentials_of(&self, login: i64) -> Result<Option<Credentials>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT id, username, role, password_hash, disabled, created_at, updated_at
-             FROM login WHERE id = $1",
+        let row: Option<Row> = on_pool!(self, db => sqlx::query_as(
+            concat!("SELECT ", login_columns!(), " FROM login WHERE id = $1"),
         )
         .bind(login)
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(db)
+        .await)
         .map_err(failed("read a login"))?;
         Ok(row.map(Credentials::from))
     }
 
     /// All logins, by name.
     pub async fn logins(&self) -> Result<Vec<Login>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, username, role, password_hash, disabled, created_at, updated_at
-             FROM login ORDER BY username",
+        let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
+            concat!("SELECT ", login_columns!(), " FROM login ORDER BY username"),
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(db)
+        .await)
         .map_err(failed("list the logins"))?;
         Ok(rows
             .into_iter()
@@ -97,10 +127,10 @@ impl Store {
 
     /// How many logins there are.
     pub async fn count_logins(&self) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM login")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed("count the logins"))?;
+        let count: i64 = on_pool!(self, db => sqlx::query_scalar("SELECT count(*) FROM login")
+            .fetch_one(db)
+            .await)
+        .map_err(failed("count the logins"))?;
         Ok(count.unsigned_abs())
     }
 }
@@ -108,12 +138,17 @@ impl Store {
 impl Write {
     /// The login of this name, with its password hash.
     pub async fn credentials(&mut self, username: &str) -> Result<Option<Credentials>, StoreError> {
-        by_name(&mut *self.tx, username).await
+        let row: Option<Row> = on_tx!(self, db => sqlx::query_as(BY_NAME)
+            .bind(username)
+            .fetch_optional(db)
+            .await)
+        .map_err(failed("read a login"))?;
+        Ok(row.map(Credentials::from))
     }
 
     /// Make a login; the answer is its number.
     pub async fn create_login(&mut self, new: &NewLogin) -> Result<i64, StoreError> {
-        sqlx::query_scalar(
+        on_tx!(self, db => sqlx::query_scalar(
             "INSERT INTO login (username, role, password_hash, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $4) RETURNING id",
         )
@@ -121,8 +156,8 @@ impl Write {
         .bind(new.role.as_str())
         .bind(&new.password_hash)
         .bind(to_millis(new.at))
-        .fetch_one(&mut *self.tx)
-        .await
+        .fetch_one(db)
+        .await)
         .map_err(|error| match error.as_database_error() {
             Some(it) if it.is_unique_violation() => StoreError::NameTaken(new.username.clone()),
             _ => failed("make a login")(error),
@@ -136,12 +171,13 @@ impl Write {
         password_hash: &str,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE login SET password_hash = $2, updated_at = $3 WHERE id = $1")
+        on_tx!(self, db => sqlx::query("UPDATE login SET password_hash = $2, updated_at = $3 WHERE id = $1")
             .bind(login)
             .bind(password_hash)
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
+            .map(|it| it.rows_affected()))
             .map_err(failed("change a password"))?;
         Ok(())
     }
@@ -153,13 +189,14 @@ impl Write {
         role: Role,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE login SET role = $2, updated_at = $3 WHERE id = $1")
+        on_tx!(self, db => sqlx::query("UPDATE login SET role = $2, updated_at = $3 WHERE id = $1")
             .bind(login)
             .bind(role.as_str())
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
-            .map_err(failed("change a role"))?;
+            .map(|it| it.rows_affected()))
+        .map_err(failed("change a role"))?;
         Ok(())
     }
 
@@ -179,33 +216,19 @@ impl Write {
         disabled: bool,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE login SET disabled = $2, updated_at = $3 WHERE id = $1")
+        on_tx!(self, db => sqlx::query("UPDATE login SET disabled = $2, updated_at = $3 WHERE id = $1")
             .bind(login)
             .bind(disabled)
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
+            .map(|it| it.rows_affected()))
             .map_err(failed("enable or disable a login"))?;
         Ok(())
     }
 }
 
-async fn by_name(
-    on: impl SqliteExecutor<'_>,
-    username: &str,
-) -> Result<Option<Credentials>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, username, role, password_hash, disabled, created_at, updated_at
-         FROM login WHERE username = $1",
-    )
-    .bind(username)
-    .fetch_optional(on)
-    .await
-    .map_err(failed("read a login"))?;
-    Ok(row.map(Credentials::from))
-}
-
-/// The columns of `login`; also read as part of joins.
+/// What [`login_columns`] selects.
 #[derive(FromRow)]
 pub(super) struct Row {
     id: i64,
@@ -216,6 +239,9 @@ pub(super) struct Row {
     disabled: bool,
     created_at: i64,
     updated_at: i64,
+    account: Option<String>,
+    last_login_at: Option<i64>,
+    has_totp: bool,
 }
 
 impl From<Row> for Credentials {
@@ -228,6 +254,9 @@ impl From<Row> for Credentials {
             disabled,
             created_at,
             updated_at,
+            account,
+            last_login_at,
+            has_totp,
         } = row;
         let login = Login {
             id,
@@ -235,6 +264,9 @@ impl From<Row> for Credentials {
             role,
             disabled,
             has_password: password_hash.is_some(),
+            has_totp,
+            account,
+            last_login_at: last_login_at.map(from_millis),
             created_at: from_millis(created_at),
             updated_at: from_millis(updated_at),
         };

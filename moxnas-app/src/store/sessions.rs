@@ -7,7 +7,13 @@ use std::time::SystemTime;
 
 use sqlx::FromRow;
 
-use super::{Credentials, Login, Store, StoreError, Write, failed, from_millis, logins, to_millis};
+use super::{
+    Credentials, Login, Store, StoreError, Write,
+    engine::{on_pool, on_tx},
+    failed, from_millis,
+    logins::{self, login_columns},
+    to_millis,
+};
 
 /// A session to be begun.
 #[derive(Clone, Debug)]
@@ -75,14 +81,15 @@ impl Revoked {
 impl Store {
     /// The session of this name.
     pub async fn session(&self, id: &str) -> Result<Option<SessionState>, StoreError> {
-        let row: Option<StateRow> = sqlx::query_as(
-            "SELECT login.id, login.username, login.role, login.password_hash, login.disabled,
-                    login.created_at, login.updated_at, session.revoked_at
-             FROM session JOIN login ON login.id = session.login_id WHERE session.id = $1",
+        let row: Option<StateRow> = on_pool!(self, db => sqlx::query_as(
+            concat!(
+                "SELECT ", login_columns!(), ", session.revoked_at
+                 FROM session JOIN login ON login.id = session.login_id WHERE session.id = $1"
+            ),
         )
         .bind(id)
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(db)
+        .await)
         .map_err(failed("read a session"))?;
         Ok(row.map(SessionState::from))
     }
@@ -91,7 +98,7 @@ impl Store {
 impl Write {
     /// Begin a session.
     pub async fn begin_session(&mut self, new: &NewSession) -> Result<(), StoreError> {
-        sqlx::query(
+        on_tx!(self, db => sqlx::query(
             "INSERT INTO session (id, login_id, address, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5)",
         )
@@ -100,8 +107,9 @@ impl Write {
         .bind(&new.address)
         .bind(to_millis(new.at))
         .bind(to_millis(new.expires_at))
-        .execute(&mut *self.tx)
-        .await
+        .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
         .map_err(failed("begin a session"))?;
         Ok(())
     }
@@ -114,7 +122,7 @@ impl Write {
         issued_at: SystemTime,
         expires_at: SystemTime,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        on_tx!(self, db => sqlx::query(
             "INSERT INTO refresh_token (session_id, secret_hash, issued_at, expires_at)
              VALUES ($1, $2, $3, $4)",
         )
@@ -122,15 +130,17 @@ impl Write {
         .bind(&hash[..])
         .bind(to_millis(issued_at))
         .bind(to_millis(expires_at))
-        .execute(&mut *self.tx)
-        .await
+        .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
         .map_err(failed("add a refresh token"))?;
-        sqlx::query("UPDATE session SET expires_at = $2 WHERE id = $1")
+        on_tx!(self, db => sqlx::query("UPDATE session SET expires_at = $2 WHERE id = $1")
             .bind(session)
             .bind(to_millis(expires_at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
-            .map_err(failed("prolong a session"))?;
+            .map(|it| it.rows_affected()))
+        .map_err(failed("prolong a session"))?;
         Ok(())
     }
 
@@ -139,31 +149,33 @@ impl Write {
         &mut self,
         hash: &[u8; 32],
     ) -> Result<Option<StoredToken>, StoreError> {
-        let row: Option<TokenRow> = sqlx::query_as(
-            "SELECT login.id, login.username, login.role, login.password_hash, login.disabled,
-                    login.created_at, login.updated_at, session.revoked_at,
+        let row: Option<TokenRow> = on_tx!(self, db => sqlx::query_as(
+            concat!(
+                "SELECT ", login_columns!(), ", session.revoked_at,
                     refresh_token.id AS token_id, refresh_token.session_id,
                     refresh_token.expires_at, refresh_token.used_at
-             FROM refresh_token
-             JOIN session ON session.id = refresh_token.session_id
-             JOIN login ON login.id = session.login_id
-             WHERE refresh_token.secret_hash = $1",
+                 FROM refresh_token
+                 JOIN session ON session.id = refresh_token.session_id
+                 JOIN login ON login.id = session.login_id
+                 WHERE refresh_token.secret_hash = $1"
+            ),
         )
         .bind(&hash[..])
-        .fetch_optional(&mut *self.tx)
-        .await
+        .fetch_optional(db)
+        .await)
         .map_err(failed("read a refresh token"))?;
         Ok(row.map(StoredToken::from))
     }
 
     /// Remember that a refresh token was used.
     pub async fn use_refresh_token(&mut self, id: i64, at: SystemTime) -> Result<(), StoreError> {
-        sqlx::query("UPDATE refresh_token SET used_at = $2 WHERE id = $1")
+        on_tx!(self, db => sqlx::query("UPDATE refresh_token SET used_at = $2 WHERE id = $1")
             .bind(id)
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
-            .map_err(failed("use a refresh token"))?;
+            .map(|it| it.rows_affected()))
+        .map_err(failed("use a refresh token"))?;
         Ok(())
     }
 
@@ -174,15 +186,16 @@ impl Write {
         why: Revoked,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        on_tx!(self, db => sqlx::query(
             "UPDATE session SET revoked_at = $2, revoked_for = $3
              WHERE id = $1 AND revoked_at IS NULL",
         )
         .bind(id)
         .bind(to_millis(at))
         .bind(why.as_str())
-        .execute(&mut *self.tx)
-        .await
+        .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
         .map_err(failed("end a session"))?;
         Ok(())
     }
@@ -194,32 +207,35 @@ impl Write {
         why: Revoked,
         at: SystemTime,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query(
+        let done = on_tx!(self, db => sqlx::query(
             "UPDATE session SET revoked_at = $2, revoked_for = $3
              WHERE login_id = $1 AND revoked_at IS NULL",
         )
         .bind(login)
         .bind(to_millis(at))
         .bind(why.as_str())
-        .execute(&mut *self.tx)
-        .await
+        .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
         .map_err(failed("end the sessions of a login"))?;
-        Ok(done.rows_affected())
+        Ok(done)
     }
 
     /// Drop sessions and refresh tokens that have expired; the answer is how many sessions.
     pub async fn forget_expired(&mut self, at: SystemTime) -> Result<u64, StoreError> {
-        sqlx::query("DELETE FROM refresh_token WHERE expires_at <= $1")
+        on_tx!(self, db => sqlx::query("DELETE FROM refresh_token WHERE expires_at <= $1")
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
-            .map_err(failed("forget expired refresh tokens"))?;
-        let done = sqlx::query("DELETE FROM session WHERE expires_at <= $1")
+            .map(|it| it.rows_affected()))
+        .map_err(failed("forget expired refresh tokens"))?;
+        let done = on_tx!(self, db => sqlx::query("DELETE FROM session WHERE expires_at <= $1")
             .bind(to_millis(at))
-            .execute(&mut *self.tx)
+            .execute(db)
             .await
-            .map_err(failed("forget expired sessions"))?;
-        Ok(done.rows_affected())
+            .map(|it| it.rows_affected()))
+        .map_err(failed("forget expired sessions"))?;
+        Ok(done)
     }
 }
 

@@ -4,4 +4,5 @@
 
 mod auth;
 mod call;
+mod engines;
 mod store;
