@@ -1,5 +1,7 @@
 //! A fresh database on each engine that is there.
 
+#![expect(clippy::print_stdout, reason = "says what was not tested")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use moxnas_app::store::{DatabaseUrl, Store};
