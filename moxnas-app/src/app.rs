@@ -18,19 +18,20 @@ use moxnas_core::{
 use moxnas_raid as raid;
 use moxnas_telemetry::Sample;
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
     actor::{Actor, Role, Via},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
+    jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
-    operation::{Change, Effect, Lane, Operation, Query, Terms},
+    operation::{Change, Effect, Lane, LongChange, Operation, Query, Terms},
     report::PlanReport,
     seen::Seen,
     settings::{Right, Settings},
-    store::{Entry, Node, NodeError, Outcome, Phase, Store},
+    store::{self, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -45,8 +46,11 @@ pub struct App {
     pub auth: Auth,
     /// What happens.
     pub events: Events,
+    /// What runs in the background.
+    pub jobs: Jobs,
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
+    looked: watch::Sender<u64>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
     storage: Mutex<()>,
@@ -143,8 +147,10 @@ impl App {
             store,
             auth,
             events: Events::default(),
+            jobs: Jobs::default(),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
+            looked: watch::channel(1).0,
             figures: std::sync::Mutex::default(),
             right,
             storage: Mutex::default(),
@@ -206,7 +212,19 @@ impl App {
             new.serial = seen.serial;
         }
         *seen = Arc::new(new);
+        self.looked.send_replace(number);
         Ok(Arc::clone(&seen))
+    }
+
+    /// Tells whoever waits that the machine was looked at again.
+    pub(crate) fn looked(&self) -> watch::Receiver<u64> {
+        self.looked.subscribe()
+    }
+
+    /// Whether this process may change the machine.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        self.right.is_ok()
     }
 
     /// The sample before this one, which is kept for the next. Rates need two.
@@ -302,6 +320,63 @@ impl App {
             result
         })
         .await
+    }
+
+    /// Begin a change of the machine that takes long. The answer is the job that makes it.
+    pub async fn begin<C: LongChange>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: C,
+        terms: Terms,
+    ) -> Result<store::Job, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let (app, actor) = (Arc::clone(self), actor.clone());
+        to_the_end(async move {
+            let begun = app.begin_agreed(&actor, &change, &terms).await;
+            if let Err(err) = &begun
+                && !matches!(err, Error::ConfirmationRequired(_))
+            {
+                app.record_refusal::<C>(&actor, change.object(), err)
+                    .await?;
+            }
+            app.run_new_job(&begun?).await
+        })
+        .await
+    }
+
+    /// The id of the job that will make the change.
+    async fn begin_agreed<C: LongChange>(
+        &self,
+        actor: &Actor,
+        change: &C,
+        terms: &Terms,
+    ) -> Result<String, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look().await?;
+        let plan = self.agree(change, &seen, terms)?;
+        let work = change.job(&seen)?;
+        let origin = Origin::caller(actor);
+        let kind = crate::jobs::find(C::Job::KIND).expect("every kind has a line in the table");
+        let args = serde_json::to_value(&work).expect("jobs are plain data");
+        let new = self.new_job(kind, args, work.object(), &origin)?;
+        let mut write = self.store.begin_write().await?;
+        let detail = json!({ "steps": words(&plan) });
+        let fingerprint = Some(plan.fingerprint().to_string());
+        self.add_job(&mut write, &new, &origin, fingerprint, detail)
+            .await?;
+        write.commit().await?;
+        Ok(new.id)
+    }
+
+    /// Make a change as a part of a job, whose intent and outcome the audit log has already.
+    pub(crate) async fn change_within_job<C: Change>(
+        &self,
+        change: &C,
+    ) -> Result<C::Output, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look().await?;
+        let plan = self.agree(change, &seen, &Terms::default())?;
+        self.carry_out(change, &plan).await
     }
 
     /// Plan on a fresh look, and hold it against what the caller agreed to.

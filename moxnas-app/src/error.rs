@@ -6,7 +6,11 @@ use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName};
 use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
-    actor::Role, auth::AuthError, report::PlanReport, scenario::ScenarioError, store::StoreError,
+    actor::Role,
+    auth::AuthError,
+    report::PlanReport,
+    scenario::ScenarioError,
+    store::{JobState, StoreError},
 };
 
 /// Why an operation did not do what was asked.
@@ -70,6 +74,22 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is nothing to end.
+    #[error("job {job} is over: {state}")]
+    JobIsOver {
+        /// The job.
+        job: String,
+        /// How it ended.
+        state: JobState,
+    },
+    /// There is nothing to repeat.
+    #[error("job {job} did not fail: {state}")]
+    JobIsNotFailed {
+        /// The job.
+        job: String,
+        /// Where it stands.
+        state: JobState,
+    },
     /// Only in a simulated service.
     #[error("this machine is not simulated")]
     NotSimulated,
@@ -140,10 +160,14 @@ impl Error {
             Error::Refused(refusal) => refusal_kind(refusal),
             Error::NotFound { .. } | Error::Simulated(_) => Kind::NotFound,
             Error::ConfirmationRequired(_) => Kind::NeedsConfirmation,
-            Error::PlanChanged(_) | Error::NotSimulated | Error::ReadOnly(_) => Kind::Conflict,
+            Error::PlanChanged(_)
+            | Error::NotSimulated
+            | Error::ReadOnly(_)
+            | Error::JobIsOver { .. }
+            | Error::JobIsNotFailed { .. } => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
-            Error::Store(StoreError::NameTaken(_)) => Kind::Conflict,
+            Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
             Error::Store(_) | Error::Bug(_) => Kind::Internal,
         }
     }
@@ -168,8 +192,11 @@ impl Error {
             Error::NotVerified(_) => "not_verified",
             Error::ReadOnly(_) => "read_only",
             Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
+            Error::Store(StoreError::Held { .. }) => "job_running",
             Error::Store(_) => "database",
             Error::NotSimulated => "not_simulated",
+            Error::JobIsOver { .. } => "job_is_over",
+            Error::JobIsNotFailed { .. } => "job_is_not_failed",
             Error::Scenario(_) => "bad_scenario",
             Error::Bug(_) => "internal",
         }
@@ -199,6 +226,11 @@ impl Error {
             Error::ReadOnly(ReadOnly::NotRoot) => "run it as root",
             Error::ReadOnly(ReadOnly::Lock(_)) => "wait until the other process is done",
             Error::NotSimulated => "start the service with --sim",
+            Error::Store(StoreError::Held { holder, .. }) => {
+                return Some(format!(
+                    "wait for it, or end it with `moxnas job cancel {holder}`"
+                ));
+            }
             _ => return None,
         };
         Some(text.to_owned())

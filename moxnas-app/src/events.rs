@@ -22,11 +22,11 @@ pub struct Event {
     /// When, by the machine's clock.
     #[serde(skip)]
     pub at: SystemTime,
-    /// What sort: `array` or `disk`.
+    /// What sort: `array`, `disk` or `job`.
     pub kind: &'static str,
-    /// Which: the name of an array, the id of a disk.
+    /// Which: the name of an array, the id of a disk or of a job.
     pub object: String,
-    /// What: `appeared`, `left`, `health`, `sync`, `members`.
+    /// What: `appeared`, `left`, `health`, `sync`, `members`; of a job its state.
     pub change: &'static str,
     /// In words.
     pub message: String,
@@ -58,24 +58,36 @@ impl Events {
 
     /// Tell everybody what is different between two looks.
     pub fn publish(&self, before: &Inventory, after: &Inventory, at: SystemTime) {
-        let mut kept = self.kept.lock().expect("no holder of this lock panics");
         for (kind, object, change, message) in changes(before, after) {
-            let id = kept.back().map_or(1, |it| it.id + 1);
-            let event = Event {
-                id,
-                at,
-                kind,
-                object,
-                change,
-                message,
-            };
-            if kept.len() == KEPT {
-                kept.pop_front();
-            }
-            kept.push_back(event.clone());
-            // Nobody listens: then nobody needs it.
-            let _ = self.live.send(event);
+            self.tell(kind, object, change, message, at);
         }
+    }
+
+    /// Tell everybody what happened.
+    pub fn tell(
+        &self,
+        kind: &'static str,
+        object: String,
+        change: &'static str,
+        message: String,
+        at: SystemTime,
+    ) {
+        let mut kept = self.kept.lock().expect("no holder of this lock panics");
+        let id = kept.back().map_or(1, |it| it.id + 1);
+        let event = Event {
+            id,
+            at,
+            kind,
+            object,
+            change,
+            message,
+        };
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(event.clone());
+        // Nobody listens: then nobody needs it.
+        let _ = self.live.send(event);
     }
 }
 

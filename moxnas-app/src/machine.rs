@@ -28,6 +28,7 @@ pub struct Machine {
     pub figures: Arc<dyn Source>,
     /// The machine's time.
     pub clock: Arc<dyn Clock>,
+    boot_id: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl Machine {
@@ -39,6 +40,11 @@ impl Machine {
             raid: Arc::new(Mdadm::system()),
             figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
             clock: Arc::new(SystemClock),
+            boot_id: Arc::new(|| {
+                let path = "/proc/sys/kernel/random/boot_id";
+                let text = moxnas_core::root::Root::system().read(path);
+                text.ok().flatten().map(|it| it.trim().to_owned())
+            }),
         }
     }
 
@@ -50,7 +56,17 @@ impl Machine {
             raid: Arc::new(raid),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
             clock,
+            boot_id: {
+                let machine = Arc::clone(machine);
+                Arc::new(move || Some(format!("start {}", machine.starts())))
+            },
         }
+    }
+
+    /// Another one after each start of the machine, random(4). `None` if the kernel does not say.
+    #[must_use]
+    pub fn boot_id(&self) -> Option<String> {
+        (self.boot_id)()
     }
 
     /// Do one step.

@@ -1,11 +1,14 @@
 //! What a caller can ask for: the one definition that access, audit and every frontend share.
 
+use std::sync::Arc;
+
 use moxnas_core::plan::{Fingerprint, Plan};
 
 use crate::{
     actor::{Actor, Role},
     app::App,
     error::Error,
+    jobs::Job,
     machine::AppStep,
     seen::Seen,
 };
@@ -42,7 +45,7 @@ pub trait Query: Operation {
     /// Do it. Access was checked.
     fn run(
         self,
-        app: &App,
+        app: &Arc<App>,
         actor: &Actor,
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
@@ -61,6 +64,15 @@ pub trait Change: Operation {
 
     /// Whether the machine is now as was promised, and what to answer.
     fn verify(&self, after: &Seen) -> Result<Self::Output, Error>;
+}
+
+/// A change that goes on after its request was answered: with a job.
+pub trait LongChange: Change {
+    /// What makes the change.
+    type Job: Job;
+
+    /// The job that will make it.
+    fn job(&self, seen: &Seen) -> Result<Self::Job, Error>;
 }
 
 /// Changes of one lane run one after the other.

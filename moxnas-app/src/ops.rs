@@ -17,6 +17,7 @@ macro_rules! operation {
 pub mod arrays;
 pub mod auth;
 pub mod disks;
+pub mod jobs;
 pub mod simulation;
 pub mod system;
 
@@ -62,6 +63,11 @@ pub fn all() -> Vec<OperationInfo> {
         info::<auth::UserPasswd>(),
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),
+        info::<jobs::JobList>(),
+        info::<jobs::JobGet>(),
+        info::<jobs::JobLog>(),
+        info::<jobs::JobCancel>(),
+        info::<jobs::JobRetry>(),
         info::<simulation::SimShow>(),
         info::<simulation::SimFault>(),
         info::<simulation::SimAdvance>(),

@@ -9,9 +9,12 @@
 
 mod audit;
 mod engine;
+mod jobs;
 mod logins;
 mod node;
+mod schedules;
 mod sessions;
+mod tidy;
 mod url;
 
 use std::{
@@ -34,8 +37,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use self::engine::{Pool, Tx};
 pub use self::{
     audit::{Entry, Outcome, Phase, Record},
+    jobs::{Ending, Job, JobFilter, JobState, Level, LogLine, NewJob},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    schedules::{ScheduleSettings, StoredSchedule},
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };
@@ -250,6 +255,14 @@ pub enum StoreError {
     /// There is a login of this name.
     #[error("a login named {0} already exists")]
     NameTaken(String),
+    /// Another job holds what this one would.
+    #[error("job {holder} holds {object} and is not over")]
+    Held {
+        /// What both want.
+        object: String,
+        /// Who has it.
+        holder: String,
+    },
     /// A statement failed.
     #[error("the database could not {what}")]
     Statement {

@@ -123,6 +123,16 @@ impl SimMachine {
         self.state().restart(true, now);
     }
 
+    /// How often it was started, the first time included.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        let state = self.state();
+        let ends = state.events.iter();
+        1 + ends
+            .filter(|(_, it)| matches!(it, Event::Down { .. }))
+            .count() as u64
+    }
+
     /// Arrange for something to go wrong.
     pub fn inject(&self, fault: Fault) {
         self.state().faults.push(fault);

@@ -90,6 +90,11 @@ pub struct Array {
     pub consistency: String,
     /// Sectors found different by the last check, in bytes. What it means depends on the level.
     pub mismatch: Option<Bytes>,
+    /// How far, on each member, the last check or repair had come when it was ended before its
+    /// end; the next one goes on there. `None`: the last one read everything, or there was none.
+    /// The kernel notes it every sixteenth of the way and every 10 s (`resync_min` in md.c).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrub_stopped_at: Option<Bytes>,
 }
 
 /// How data is spread.

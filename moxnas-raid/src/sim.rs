@@ -29,7 +29,7 @@ use crate::{
     plan::{Scrub, Step},
 };
 use kernel::Kernel;
-use live::{LiveMember, Sync};
+use live::LiveMember;
 use superblock::{SuperRole, Superblock};
 
 /// md arrays of a [`SimMachine`].
@@ -244,11 +244,11 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
         }
         Step::Scrub { array, scrub } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
-            live.sync = match scrub {
-                Scrub::Check => Some(Sync::new(SyncAction::Check, live.superblock.component)),
-                Scrub::Repair => Some(Sync::new(SyncAction::Repair, live.superblock.component)),
-                Scrub::Idle => None,
-            };
+            match scrub {
+                Scrub::Check => live.scrub(SyncAction::Check),
+                Scrub::Repair => live.scrub(SyncAction::Repair),
+                Scrub::Idle => live.interrupt(state),
+            }
             live.read_auto = false;
         }
         Step::Stop { array } => {

@@ -185,21 +185,21 @@ operation!(
 
 impl Query for ArrayList {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<ArraysView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ArraysView, Error> {
         Ok(ArraysView { seen: app.seen() })
     }
 }
 
 impl Query for RaidStatus {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<ArraysView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ArraysView, Error> {
         Ok(ArraysView { seen: app.seen() })
     }
 }
 
 impl Query for PlanCreate {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, _: &App, _: &Actor) -> Result<(), Error> {
+    async fn run(self, _: &Arc<App>, _: &Actor) -> Result<(), Error> {
         // Who may plan at all; `App::plan` asks for the role of the operation that is planned.
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Query for PlanCreate {
 
 impl Query for ArrayGet {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<ArrayView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ArrayView, Error> {
         let seen = app.seen();
         let array = find(&seen, &self.array)?.clone();
         Ok(ArrayView { array, seen })

@@ -1,5 +1,7 @@
 //! Logins and sessions.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::{
@@ -56,7 +58,7 @@ operation!(UserPasswd, "user_passwd", Some(Role::Admin), (), username);
 impl Query for AuthLogin {
     // It keeps its own record: a login, not an intent and an outcome.
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, actor: &Actor) -> Result<Session, Error> {
+    async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Session, Error> {
         let address = actor.address.as_deref();
         let session = app
             .auth
@@ -71,7 +73,7 @@ impl Query for AuthLogin {
 
 impl Query for AuthRefresh {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, actor: &Actor) -> Result<Session, Error> {
+    async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Session, Error> {
         let session = app.auth.refresh(self.refresh_token.expose()).await;
         // Every few minutes all day long: only what is odd is worth a record.
         if let Err(AuthError::RefreshReused { username }) = &session {
@@ -104,7 +106,7 @@ async fn record(
 
 impl Query for AuthLogout {
     const EFFECT: Effect = Effect::Write;
-    async fn run(self, app: &App, _: &Actor) -> Result<(), Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<(), Error> {
         match &self.session {
             Some(session) => Ok(app.auth.logout_session(session).await?),
             // Who came by the socket has no session to end.
@@ -115,14 +117,14 @@ impl Query for AuthLogout {
 
 impl Query for AuthMe {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, _: &App, actor: &Actor) -> Result<Actor, Error> {
+    async fn run(self, _: &Arc<App>, actor: &Actor) -> Result<Actor, Error> {
         Ok(actor.clone())
     }
 }
 
 impl Query for UserPasswd {
     const EFFECT: Effect = Effect::Write;
-    async fn run(self, app: &App, actor: &Actor) -> Result<(), Error> {
+    async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<(), Error> {
         // Who stole a session must not be able to take the login over with it.
         if actor.via == Via::Token {
             return Err(Error::Invalid(

@@ -45,14 +45,14 @@ operation!(DiskGet, "disk_get", Some(Role::Viewer), DiskView, disk);
 
 impl Query for DiskList {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<DisksView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<DisksView, Error> {
         Ok(DisksView { seen: app.seen() })
     }
 }
 
 impl Query for DiskGet {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<DiskView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<DiskView, Error> {
         let seen = app.seen();
         let found = seen
             .raid

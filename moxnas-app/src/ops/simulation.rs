@@ -1,5 +1,7 @@
 //! Breaking a simulated machine, and moving its time.
 
+use std::sync::Arc;
+
 use std::time::{Duration, SystemTime};
 
 use moxnas_core::{
@@ -107,14 +109,14 @@ fn show(simulation: &Simulation) -> SimView {
 
 impl Query for SimShow {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<SimView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<SimView, Error> {
         Ok(show(simulation(app)?))
     }
 }
 
 impl Query for SimAdvance {
     const EFFECT: Effect = Effect::Write;
-    async fn run(self, app: &App, _: &Actor) -> Result<SimView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<SimView, Error> {
         let simulation = simulation(app)?;
         simulation.machine.advance(self.0);
         app.look().await?;
@@ -124,7 +126,7 @@ impl Query for SimAdvance {
 
 impl Query for SimFault {
     const EFFECT: Effect = Effect::Write;
-    async fn run(self, app: &App, _: &Actor) -> Result<SimView, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<SimView, Error> {
         let simulation = simulation(app)?;
         let machine = &simulation.machine;
         match self.0 {

@@ -150,7 +150,7 @@ pub struct Info {
 
 impl Query for HealthLive {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Checks, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Checks, Error> {
         // That this is answered is all there is to say.
         let mut checks = check(app).await;
         checks.status = Status::Healthy;
@@ -160,7 +160,7 @@ impl Query for HealthLive {
 
 impl Query for HealthReady {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Checks, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Checks, Error> {
         let mut checks = check(app).await;
         // A degraded array is no reason to take the service away.
         let can_work = checks.database.status == Status::Healthy && !is_stale(app, &app.seen());
@@ -175,21 +175,21 @@ impl Query for HealthReady {
 
 impl Query for HealthBasic {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Checks, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Checks, Error> {
         Ok(check(app).await)
     }
 }
 
 impl Query for HealthDetailed {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Checks, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Checks, Error> {
         Ok(check(app).await)
     }
 }
 
 impl Query for SystemInfo {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Info, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Info, Error> {
         let figures = Arc::clone(&app.machine.figures);
         let (host, sample) = blocking(move || (figures.host(), figures.sample().ok())).await?;
         let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
@@ -204,7 +204,7 @@ impl Query for SystemInfo {
 
 impl Query for EventStream {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &App, _: &Actor) -> Result<Listening, Error> {
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Listening, Error> {
         let (missed, live) = app.events.listen(self.after);
         Ok(Listening { missed, live })
     }

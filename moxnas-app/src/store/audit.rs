@@ -3,7 +3,7 @@
 //! It only grows. There is no function here that changes or removes a record, and triggers in the
 //! database refuse both to whoever gets at it by other means.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use sqlx::FromRow;
@@ -86,24 +86,26 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
+        impl std::str::FromStr for $name {
+            type Err = $crate::store::audit::UnknownWord;
 
-            fn from_str(text: &str) -> Result<$name, UnknownWord> {
+            fn from_str(text: &str) -> Result<$name, $crate::store::audit::UnknownWord> {
                 match text {
                     $($word => Ok($name::$variant),)+
-                    other => Err(UnknownWord(other.to_owned())),
+                    other => Err($crate::store::audit::UnknownWord(other.to_owned())),
                 }
             }
         }
     };
 }
+
+pub(super) use words;
 
 words! {
     /// Which part of a call's story a record tells.
@@ -133,8 +135,8 @@ words! {
 
 /// A word in the database that this program does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the audit log does not know the word `{0}`")]
-pub struct UnknownWord(String);
+#[error("the database holds a word that is not known here: `{0}`")]
+pub struct UnknownWord(pub(super) String);
 
 impl Store {
     /// Add to the log; the answer is the record's number.

@@ -202,5 +202,6 @@ fn new_array(
         members: active.chain(waiting).collect(),
         consistency: String::new(),
         mismatch: None,
+        scrub_stopped_at: None,
     }
 }

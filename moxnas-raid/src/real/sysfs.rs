@@ -164,6 +164,10 @@ fn read_array(
         members: read_members(folder, devices)?,
         consistency: folder.text("consistency_policy")?.unwrap_or_default(),
         mismatch: folder.number("mismatch_cnt")?.map(Bytes::from_sectors),
+        scrub_stopped_at: folder
+            .number("sync_min")?
+            .filter(|it| *it > 0)
+            .map(Bytes::from_sectors),
         state,
     };
     array.sort_members();

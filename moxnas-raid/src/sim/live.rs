@@ -26,6 +26,8 @@ pub(super) struct Live {
     pub(super) members: Vec<LiveMember>,
     pub(super) sync: Option<Sync>,
     pub(super) mismatch: Bytes,
+    /// Where the next check or repair begins.
+    pub(super) scrub_from: Bytes,
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +91,7 @@ impl Live {
             members,
             sync: None,
             mismatch: Bytes(0),
+            scrub_from: Bytes(0),
         }
     }
 
@@ -151,10 +154,32 @@ impl Live {
         }
         // What was being read or filled begins anew or ends.
         if self.sync.is_some_and(|it| it.action != SyncAction::Resync) {
-            self.sync = None;
+            self.interrupt(state);
         }
         self.consider_sync(state);
         self.write_superblocks(state);
+    }
+
+    /// What runs ends before its end. Of a check or a repair md knows how far it came.
+    pub(super) fn interrupt(&mut self, state: &SimState) {
+        if let Some(Sync {
+            action: SyncAction::Check | SyncAction::Repair,
+            done,
+            of,
+        }) = self.sync
+        {
+            let noted_every = (of.0 / 16).min(10 * self.speed(state)).max(1);
+            self.scrub_from = Bytes(done.0 - done.0 % noted_every);
+        }
+        self.sync = None;
+    }
+
+    /// Read everything, from where the last one was interrupted.
+    pub(super) fn scrub(&mut self, action: SyncAction) {
+        self.sync = Some(Sync {
+            done: self.scrub_from,
+            ..Sync::new(action, self.superblock.component)
+        });
     }
 
     /// A new device that waits; what is being filled begins anew together with it.

@@ -113,8 +113,12 @@ impl Live {
                     member.want_replacement = false;
                 }
             }
-            SyncAction::Check | SyncAction::Reshape => (),
-            SyncAction::Repair => self.mismatch = Bytes(0),
+            SyncAction::Reshape => (),
+            SyncAction::Check => self.scrub_from = Bytes(0),
+            SyncAction::Repair => {
+                self.scrub_from = Bytes(0);
+                self.mismatch = Bytes(0);
+            }
         }
         self.consider_sync(state);
         self.write_superblocks(state);

@@ -45,6 +45,7 @@ impl Live {
             }
             .to_owned(),
             mismatch: (self.started && counts_missing(&it.level)).then_some(self.mismatch),
+            scrub_stopped_at: Some(self.scrub_from).filter(|it| it.0 > 0 && self.started),
         };
         if !self.started {
             forget_shape(&mut array);

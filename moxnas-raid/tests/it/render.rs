@@ -227,6 +227,8 @@ fn md_folder(array: &Array, root: &Path) {
     if let Some(mismatch) = array.mismatch {
         attr("mismatch_cnt", &mismatch.sectors().to_string());
     }
+    let sync_min = array.scrub_stopped_at.map_or(0, |it| it.sectors());
+    attr("sync_min", &sync_min.to_string());
     for member in &array.members {
         let at = format!("dev-{}", member.kernel_name.replace('/', "!"));
         attr(&format!("{at}/state"), &member_state(member));

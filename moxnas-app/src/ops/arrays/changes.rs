@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use moxnas_core::{disk::DeviceId, plan::Plan};
-use moxnas_raid::{self as raid, Array, CreateArray, Role as MemberRole, SyncAction, plan::Scrub};
+use moxnas_raid::{
+    self as raid, Array, CreateArray, Refusal, Role as MemberRole, SyncAction, plan::Scrub,
+};
 
 use super::{
     ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, ArrayView, MemberAdd,
@@ -11,8 +13,9 @@ use super::{
 };
 use crate::{
     error::Error,
+    jobs::array_scrub::ScrubArray,
     machine::AppStep,
-    operation::{Change, Lane, Operation},
+    operation::{Change, Lane, LongChange, Operation},
     seen::Seen,
 };
 
@@ -179,6 +182,22 @@ impl ArrayChange for ArrayScrub {
             Scrub::Idle if runs => not_shown("the scrub goes on".to_owned()),
             _ => Ok(view(after, array)),
         }
+    }
+}
+
+impl LongChange for ArrayScrub {
+    type Job = ScrubArray;
+
+    fn job(&self, seen: &Seen) -> Result<ScrubArray, Error> {
+        let array = find(seen, &self.array)?;
+        let uuid = array.uuid.clone();
+        Ok(ScrubArray {
+            name: array.name.clone(),
+            uuid: uuid.ok_or_else(|| Refusal::NoIdentity {
+                array: array.name.clone(),
+            })?,
+            scrub: self.scrub,
+        })
     }
 }
 

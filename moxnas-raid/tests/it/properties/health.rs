@@ -92,6 +92,7 @@ fn array(
         members: roles.iter().enumerate().map(member).collect(),
         consistency: String::new(),
         mismatch: None,
+        scrub_stopped_at: None,
     }
 }
 
