@@ -52,7 +52,7 @@ use serde::{Deserialize, Serialize};
 pub use cron::Cron;
 pub use error::{CalendarError, Field};
 pub use event::Event;
-pub use jiff::{Timestamp, civil::Time, tz::TimeZone};
+pub use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 pub use window::{Window, WindowState};
 
 /// When something is to happen, again and again.
