@@ -20,6 +20,7 @@
 pub mod actor;
 pub mod app;
 pub mod auth;
+pub mod calendar;
 pub mod error;
 pub mod events;
 pub mod jobs;

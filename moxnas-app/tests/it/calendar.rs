@@ -1,0 +1,395 @@
+//! Calendar expressions give what systemd gives.
+//!
+//! Random expressions, most of them valid, are handed to `systemd-analyze calendar` and to us, with
+//! a zone and a moment to begin at. Validity, normalized form and the next times have to agree.
+//! `MOXNAS_CALENDAR_CASES` says how many (600 if it does not), `MOXNAS_CALENDAR_SEED` which.
+
+use std::{
+    collections::VecDeque,
+    env,
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use moxnas_app::calendar::{Calendar, TimeZone, Timestamp};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+const ZONES: [&str; 5] = [
+    "Europe/Berlin",
+    "America/New_York",
+    "UTC",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+];
+
+/// How many times of each expression are compared.
+const TIMES: usize = 5;
+
+/// How many expressions one process is asked about.
+const BATCH: usize = 20;
+
+/// What systemd says about one expression.
+#[derive(Debug, PartialEq)]
+struct Told {
+    normalized: String,
+    /// Whole seconds since 1970: it prints no fractions.
+    times: Vec<i64>,
+}
+
+/// Its answer to one expression.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Refused,
+    /// Valid, but it took a thousand steps and did not come to an end.
+    GaveUp,
+    Told(Told),
+}
+
+/// One process, many expressions. No answer at all if there is no such program.
+#[expect(clippy::disallowed_methods, reason = "the truth is in another program")]
+fn ask_systemd(zone: &str, base: Timestamp, texts: &[String]) -> Option<Vec<Answer>> {
+    let base = base.strftime("%Y-%m-%d %H:%M:%S%.6f UTC").to_string();
+    let output = Command::new("systemd-analyze")
+        .args(["calendar", &format!("--iterations={TIMES}")])
+        .args([&format!("--base-time={base}"), "--"])
+        .args(texts)
+        .env("TZ", zone)
+        .env("LC_ALL", "C")
+        .output()
+        .ok()?;
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let mut told = stdout
+        .split("\n\n")
+        .filter(|it| it.contains("Normalized form: "))
+        .map(read_block);
+    let failed = |line| -> Option<(&str, Answer)> {
+        let refused = str::strip_prefix(line, "Failed to parse calendar specification '");
+        let gave_up = line.strip_prefix("Failed to determine next elapse for '");
+        let text = refused.or(gave_up)?.rsplit_once('\'').unwrap().0;
+        let is_refused = refused.is_some();
+        Some((text, if is_refused { Answer::Refused } else { Answer::GaveUp }))
+    };
+    let mut failed: VecDeque<_> = stderr.lines().filter_map(failed).collect();
+    let answers = texts.iter().map(|text| match failed.front() {
+        Some((it, _)) if it == text => failed.pop_front().unwrap().1,
+        _ => Answer::Told(told.next().unwrap_or_else(|| panic!("{text:?}: {stderr}"))),
+    });
+    let answers = answers.collect();
+    assert!(told.next().is_none() && failed.is_empty(), "{stderr}");
+    Some(answers)
+}
+
+fn read_block(block: &str) -> Told {
+    let mut normalized = String::new();
+    let mut times = Vec::new();
+    for line in block.lines() {
+        let Some((name, value)) = line.trim().split_once(": ") else {
+            continue;
+        };
+        match name {
+            "Normalized form" => normalized = value.to_owned(),
+            // The same moment as in the line before, or that line if the zone is UTC.
+            _ if name != "Original form" && value.ends_with(" UTC") => {
+                let (_, date) = value.split_once(' ').unwrap();
+                let at = format!("{}Z", date.trim_end_matches(" UTC"));
+                times.push(at.parse::<Timestamp>().unwrap().as_second());
+            }
+            _ => {}
+        }
+    }
+    Told { normalized, times }
+}
+
+fn ask_us(zone: &TimeZone, base: Timestamp, text: &str) -> Answer {
+    let Ok(calendar @ Calendar::Event(_)) = text.parse() else {
+        return Answer::Refused;
+    };
+    let times = calendar.upcoming(base, zone).take(TIMES);
+    Answer::Told(Told {
+        normalized: calendar.to_string(),
+        times: times.map(|it| it.as_second()).collect(),
+    })
+}
+
+/// A normalized expression with an end to each repetition: `04..12/6` for `04/6`.
+///
+/// When a repetition without an end runs over the end of its month or year, systemd takes the state
+/// of daylight saving time from behind that end to the first day or month, and is an hour off or in
+/// a loop. Seconds without an end leave their fraction to the next minute.
+fn with_ends(normalized: &str) -> String {
+    let words: Vec<_> = normalized.split(' ').map(str::to_owned).collect();
+    let mut words = words;
+    let date = words.iter().position(|it| it.contains(['-', '~']) && it.contains(['*', '0', '1', '2'])).unwrap();
+    let (year, rest) = words[date].split_once('-').unwrap();
+    words[date] = match rest.split_once('~') {
+        Some((month, days)) => format!("{year}-{}~{}", ends(month, "12"), ends_back(days)),
+        None => {
+            let (month, days) = rest.split_once('-').unwrap();
+            format!("{year}-{}-{}", ends(month, "12"), ends(days, "31"))
+        }
+    };
+    let highs = ["23", "59", "59.999999"];
+    let times = words[date + 1].split(':').zip(highs);
+    words[date + 1] = times.map(|(it, high)| ends(it, high)).collect::<Vec<_>>().join(":");
+    words.join(" ")
+}
+
+fn ends(list: &str, high: &str) -> String {
+    let item = |it: &str| match it.split_once('/') {
+        Some((start, step)) if !start.contains("..") => format!("{start}..{high}/{step}"),
+        _ => it.to_owned(),
+    };
+    list.split(',').map(item).collect::<Vec<_>>().join(",")
+}
+
+/// Days from the end, where a repetition goes down.
+fn ends_back(list: &str) -> String {
+    let item = |it: &str| match it.split_once('/') {
+        Some((start, step)) if !start.contains("..") => {
+            let (start, step): (u32, u32) = (start.parse().unwrap(), step.parse().unwrap());
+            format!("{}..{start}/{step}", start - (start - 1) / step * step)
+        }
+        _ => it.to_owned(),
+    };
+    list.split(',').map(item).collect::<Vec<_>>().join(",")
+}
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap()
+}
+
+/// Whether the program is there; says so once if it is not.
+fn has_systemd() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let base = Timestamp::UNIX_EPOCH;
+        let found = ask_systemd("UTC", base, &["daily".into()]).is_some();
+        if !found {
+            println!("skipped: there is no systemd-analyze (package systemd)");
+        }
+        found
+    })
+}
+
+/// How many expressions were what.
+#[derive(Debug, Default)]
+struct Count {
+    all: usize,
+    valid: usize,
+    /// About which systemd changes its mind when repetitions are given their ends.
+    asked_again: usize,
+}
+
+/// Panics unless both say the same about every expression.
+fn compare(zone_name: &str, base: Timestamp, texts: &[String], count: &mut Count) {
+    let zone = zone(zone_name);
+    let theirs = ask_systemd(zone_name, base, texts).unwrap();
+    let mut wrong = Vec::new();
+    for (text, theirs) in texts.iter().zip(theirs) {
+        let ours = ask_us(&zone, base, text);
+        count.all += 1;
+        count.valid += usize::from(theirs != Answer::Refused);
+        if ours == theirs {
+            continue;
+        }
+        let again = match (&ours, &theirs) {
+            (Answer::Told(ours), Answer::GaveUp) => Some(ours),
+            (Answer::Told(ours), Answer::Told(it)) if ours.normalized == it.normalized => Some(ours),
+            _ => None,
+        };
+        count.asked_again += 1;
+        let again = again.map(|ours| {
+            let text = with_ends(&ours.normalized);
+            let theirs = ask_systemd(zone_name, base, &[text]).unwrap().remove(0);
+            // A date that there is not: both say never.
+            let never = ours.times.is_empty() && theirs == Answer::GaveUp;
+            never || matches!(theirs, Answer::Told(it) if it.times == ours.times)
+        });
+        if again != Some(true) {
+            wrong.push(format!(
+                "TZ={zone_name} base {base}: {text:?}\n  systemd {theirs:?}\n  we      {ours:?}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A number of a field, rarely one that is out of bounds.
+fn number(low: u32, high: u32) -> BoxedStrategy<u32> {
+    prop_oneof![
+        40 => low..=high,
+        1 => low.saturating_sub(1)..=high + 2,
+    ]
+    .boxed()
+}
+
+/// A number as it is written.
+fn written(low: u32, high: u32) -> BoxedStrategy<String> {
+    (number(low, high), any::<bool>())
+        .prop_map(|(it, zero)| if zero { format!("{it:02}") } else { it.to_string() })
+        .boxed()
+}
+
+fn item(low: u32, high: u32) -> BoxedStrategy<String> {
+    let number = move || written(low, high);
+    let step = move || (1..=(high - low).min(40)).prop_map(|it| it.to_string());
+    let range = (number(), number()).prop_map(|(a, b)| {
+        let ordered = a.parse::<u32>().unwrap() <= b.parse::<u32>().unwrap();
+        if ordered { format!("{a}..{b}") } else { format!("{b}..{a}") }
+    });
+    let range = range.boxed();
+    prop_oneof![
+        6 => number(),
+        2 => range.clone(),
+        1 => (range, step()).prop_map(|(a, b)| format!("{a}/{b}")),
+        1 => ((low..=low + (high - low) / 2), (1..=(high - low) / 2))
+            .prop_map(|(a, b)| format!("{a}/{b}")),
+        1 => (number(), step()).prop_map(|(a, b)| format!("{a}/{b}")),
+    ]
+    .boxed()
+}
+
+fn list(low: u32, high: u32) -> BoxedStrategy<String> {
+    prop_oneof![
+        4 => Just("*".to_owned()),
+        6 => item(low, high),
+        3 => prop::collection::vec(item(low, high), 2..5).prop_map(|it| it.join(",")),
+    ]
+    .boxed()
+}
+
+/// systemd lowers the bound of 28 by 3 for every further item of the list. We do not.
+fn days_from_end() -> BoxedStrategy<String> {
+    let several = prop::collection::vec(item(1, 17), 2..5).prop_map(|it| it.join(","));
+    prop_oneof![1 => Just("*".to_owned()), 6 => item(1, 28), 3 => several].boxed()
+}
+
+fn seconds() -> BoxedStrategy<String> {
+    let fraction = prop_oneof![Just("5"), Just("25"), Just("000001"), Just("1234564")];
+    let fraction = || fraction.clone();
+    let precise = (0_u32..60, fraction()).prop_map(|(a, b)| format!("{a}.{b}"));
+    let steps = (0_u32..30, fraction(), 1_u32..20, fraction());
+    prop_oneof![
+        6 => list(0, 59),
+        1 => precise.clone(),
+        1 => prop::collection::vec(precise, 2..4).prop_map(|it| it.join(",")),
+        1 => steps.clone().prop_map(|(a, b, c, d)| format!("{a}.{b}/{c}.{d}")),
+        1 => steps.prop_map(|(a, b, c, d)| format!("{a}.{b}..{}/{c}.{d}", a + 25)),
+    ]
+    .boxed()
+}
+
+fn date() -> BoxedStrategy<String> {
+    let year = prop_oneof![
+        12 => Just("*".to_owned()),
+        2 => list(2020, 2040),
+        1 => list(1970, 2199),
+        1 => list(0, 99),
+    ];
+    let days = prop_oneof![
+        6 => list(1, 31).prop_map(|it| format!("-{it}")),
+        2 => days_from_end().prop_map(|it| format!("~{it}")),
+    ];
+    let month_day = || (list(1, 12), days.clone()).prop_map(|(a, b)| format!("{a}{b}"));
+    let full = (year, month_day()).prop_map(|(a, b)| format!("{a}-{b}"));
+    prop_oneof![3 => full, 2 => month_day()].boxed()
+}
+
+fn time() -> BoxedStrategy<String> {
+    let minutes = || (list(0, 23), list(0, 59)).prop_map(|(a, b)| format!("{a}:{b}"));
+    let full = (minutes(), seconds()).prop_map(|(a, b)| format!("{a}:{b}"));
+    prop_oneof![3 => minutes(), 2 => full].boxed()
+}
+
+fn weekdays() -> BoxedStrategy<String> {
+    let day = prop::sample::select(vec![
+        "Mon", "tue", "WED", "Thu", "Fri", "Sat", "Sun", "Monday", "tuesday", "Saturday", "Sunday",
+    ]);
+    let day = move || day.clone();
+    let pair = (day(), prop::sample::select(vec!["..", "-", ","]), day());
+    let item = prop_oneof![3 => day().prop_map(str::to_owned), 1 => pair.prop_map(|(a, b, c)| format!("{a}{b}{c}"))];
+    prop::collection::vec(item, 1..4)
+        .prop_map(|it| it.join(","))
+        .boxed()
+}
+
+fn expression() -> BoxedStrategy<String> {
+    let word = prop::sample::select(vec![
+        "minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly",
+        "annually", "anually", "biannually", "Semi-Annually", "bi-annually", "@1800000000", "@ 7",
+    ]);
+    let zone = prop::sample::select(vec![
+        "UTC", "utc", "Europe/Berlin", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe",
+        "europe/berlin", "Nowhere/Town",
+    ]);
+    let some = |it: BoxedStrategy<String>| prop::option::weighted(0.6, it);
+    let parts = (prop::option::weighted(0.3, weekdays()), some(date()), some(time()))
+        .prop_map(|(a, b, c)| [a, b, c].into_iter().flatten().collect::<Vec<_>>().join(" "));
+    let text = prop_oneof![12 => parts, 1 => word.prop_map(str::to_owned)];
+    let zoned = (text, prop::option::weighted(0.15, zone)).prop_map(|(text, zone)| match zone {
+        Some(zone) => format!("{text} {zone}"),
+        None => text,
+    });
+    // Now and then a character is put in, replaced or left out.
+    let slip = ("[-0-9*~:/., @a-zM]", any::<prop::sample::Index>(), 0..3_u8);
+    (zoned, prop::option::weighted(0.08, slip))
+        .prop_map(|(text, slip)| {
+            let Some((letter, place, how)) = slip else {
+                return text;
+            };
+            let at = place.index(text.len() + 1);
+            let until = (at + usize::from(how != 0)).min(text.len());
+            let letter = if how == 2 { "" } else { letter.as_str() };
+            format!("{}{letter}{}", &text[..at], &text[until..])
+        })
+        .boxed()
+}
+
+/// Any time, or near a change of the clock.
+fn base(zone: &TimeZone, any: u64, near: i64) -> Timestamp {
+    let from = |second: u64| Timestamp::from_second(i64::try_from(second).unwrap()).unwrap();
+    // 2026 and the decades around it, or all that systemd allows.
+    let some = match any % 3 {
+        0 => from(any % 7_200_000_000),
+        _ => from(1_500_000_000 + any % 1_000_000_000),
+    };
+    let micros = Duration::from_micros(any % 1_000_000);
+    let change = zone.following(some).next().map(|it| it.timestamp());
+    let change = change.map(|it| it + moxnas_app::calendar::SignedDuration::from_secs(near));
+    match change {
+        Some(change) if any % 2 == 0 => change + micros,
+        _ => some + micros,
+    }
+}
+
+fn runner() -> TestRunner {
+    let seed = env::var("MOXNAS_CALENDAR_SEED").map_or(0, |it| it.parse().unwrap());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    TestRunner::new_with_rng(Config::default(), rng)
+}
+
+#[test]
+fn random_expressions_agree_with_systemd() {
+    if !has_systemd() {
+        return;
+    }
+    let cases = env::var("MOXNAS_CALENDAR_CASES").map_or(600, |it| it.parse().unwrap());
+    let mut runner = runner();
+    let sample = |runner: &mut TestRunner| expression().new_tree(runner).unwrap().current();
+    let places = (0..ZONES.len(), any::<u64>(), -9_000..9_000_i64);
+    let mut count = Count::default();
+    while count.all < cases {
+        let texts: Vec<_> = (0..BATCH).map(|_| sample(&mut runner)).collect();
+        let (index, any, near) = places.new_tree(&mut runner).unwrap().current();
+        let name = ZONES[index];
+        compare(name, base(&zone(name), any, near), &texts, &mut count);
+    }
+    println!("agreed: {count:?}");
+    assert!(count.valid * 2 > count.all && count.asked_again * 20 < count.all, "{count:?}");
+}
