@@ -10,6 +10,7 @@ use crate::{
     auth::AuthError,
     report::PlanReport,
     scenario::ScenarioError,
+    schedules::RuleError,
     store::{JobState, StoreError},
 };
 
@@ -74,6 +75,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A schedule cannot be as it was wished.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// There is nothing to end.
     #[error("job {job} is over: {state}")]
     JobIsOver {
@@ -154,7 +158,9 @@ impl Error {
             Error::Unauthenticated => Kind::Unauthenticated,
             Error::Forbidden { .. } => Kind::Forbidden,
             Error::Auth(err) => auth_kind(err),
-            Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) => Kind::Invalid,
+            Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) | Error::Rule(_) => {
+                Kind::Invalid
+            }
             Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
             Error::Resolve(ResolveError::Ambiguous { .. }) => Kind::Conflict,
             Error::Refused(refusal) => refusal_kind(refusal),
@@ -180,6 +186,7 @@ impl Error {
             Error::Forbidden { .. } => "forbidden",
             Error::Auth(err) => auth_code(err),
             Error::Invalid(_) | Error::Name(_) => "invalid_request",
+            Error::Rule(_) => "schedule_invalid",
             Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
             Error::Resolve(ResolveError::Ambiguous { .. }) => "device_ambiguous",
             Error::Refused(refusal) => refusal.code(),
@@ -209,6 +216,8 @@ impl Error {
             Error::Unauthenticated => "log in at POST /api/auth/login, or with `moxnas login`",
             Error::Resolve(_) => "`moxnas disk list` shows the devices",
             Error::Refused(refusal) => return refusal.hint(),
+            Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
+            Error::Rule(RuleError::Zone(_)) => "names are those of IANA, such as Europe/Berlin",
             Error::ConfirmationRequired(_) | Error::PlanChanged(_) => {
                 "look at the plan, and send its fingerprint as X-Confirm-Plan if you agree"
             }

@@ -105,6 +105,13 @@ impl From<StoreError> for JobError {
     }
 }
 
+impl Kind {
+    /// What a job with these arguments holds.
+    pub(crate) fn object(&self, args: &Value) -> Result<String, Error> {
+        (self.object)(args).map_err(|err| Error::Invalid(format!("the job cannot be read: {err}")))
+    }
+}
+
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Done, JobError>> + Send + 'a>>;
 
 /// What the service knows of a kind of job.

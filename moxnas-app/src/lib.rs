@@ -30,6 +30,7 @@ pub mod operation;
 pub mod ops;
 pub mod report;
 pub mod scenario;
+pub mod schedules;
 pub mod seen;
 pub mod settings;
 pub mod store;

@@ -42,6 +42,36 @@ pub fn keep_looking(app: &Arc<App>) {
     });
 }
 
+/// How often it is asked whose time has come.
+const TICK: Duration = Duration::from_secs(20);
+
+/// Go on with the jobs that were not over when the service last stopped, and run schedules, until
+/// the app is dropped. Only in the process that may change the machine.
+pub fn keep_working(app: &Arc<App>) {
+    if !app.may_change() {
+        return;
+    }
+    let mut looked = app.looked();
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        loop {
+            {
+                let Some(app) = app.upgrade() else { return };
+                // Also what could not be written down when it was over.
+                if let Err(err) = app.resume_jobs().await {
+                    tracing::error!("jobs could not be resumed: {}", chain(&err));
+                }
+                app.run_due_schedules().await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => (),
+                // A simulated machine's time may have been moved.
+                _ = looked.changed() => (),
+            }
+        }
+    });
+}
+
 /// `/proc/mdstat` is watched on a thread: `poll` with `POLLPRI` is nothing that epoll in the
 /// runtime could do for a file.
 fn watch_mdstat(app: Weak<App>, woken: Arc<Notify>) {

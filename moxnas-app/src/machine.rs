@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moxnas_core::{
     clock::{Clock, SystemClock},
+    root::Root,
     sim::SimMachine,
 };
 use moxnas_raid::{
@@ -28,23 +29,42 @@ pub struct Machine {
     pub figures: Arc<dyn Source>,
     /// The machine's time.
     pub clock: Arc<dyn Clock>,
-    boot_id: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Tells one start of the machine from another.
+    pub boot: Arc<dyn Boot>,
+}
+
+/// Tells one start of a machine from another.
+pub trait Boot: Send + Sync {
+    /// Another one after each start, random(4). `None` if the kernel does not say.
+    fn id(&self) -> Option<String>;
+}
+
+/// This machine.
+struct KernelBoot;
+
+impl Boot for KernelBoot {
+    fn id(&self) -> Option<String> {
+        let text = Root::system().read("/proc/sys/kernel/random/boot_id");
+        text.ok().flatten().map(|it| it.trim().to_owned())
+    }
+}
+
+impl Boot for SimMachine {
+    fn id(&self) -> Option<String> {
+        Some(format!("start {}", self.starts()))
+    }
 }
 
 impl Machine {
     /// This very machine.
     #[must_use]
     pub fn system() -> Machine {
-        let root = moxnas_core::root::Root::system();
+        let root = Root::system();
         Machine {
             raid: Arc::new(Mdadm::system()),
             figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
             clock: Arc::new(SystemClock),
-            boot_id: Arc::new(|| {
-                let path = "/proc/sys/kernel/random/boot_id";
-                let text = moxnas_core::root::Root::system().read(path);
-                text.ok().flatten().map(|it| it.trim().to_owned())
-            }),
+            boot: Arc::new(KernelBoot),
         }
     }
 
@@ -56,17 +76,8 @@ impl Machine {
             raid: Arc::new(raid),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
             clock,
-            boot_id: {
-                let machine = Arc::clone(machine);
-                Arc::new(move || Some(format!("start {}", machine.starts())))
-            },
+            boot: Arc::clone(machine) as Arc<dyn Boot>,
         }
-    }
-
-    /// Another one after each start of the machine, random(4). `None` if the kernel does not say.
-    #[must_use]
-    pub fn boot_id(&self) -> Option<String> {
-        (self.boot_id)()
     }
 
     /// Do one step.

@@ -18,6 +18,7 @@ pub mod arrays;
 pub mod auth;
 pub mod disks;
 pub mod jobs;
+pub mod schedules;
 pub mod simulation;
 pub mod system;
 
@@ -68,6 +69,13 @@ pub fn all() -> Vec<OperationInfo> {
         info::<jobs::JobLog>(),
         info::<jobs::JobCancel>(),
         info::<jobs::JobRetry>(),
+        info::<schedules::ScheduleList>(),
+        info::<schedules::ScheduleGet>(),
+        info::<schedules::ScheduleChange>(),
+        info::<schedules::ScheduleRun>(),
+        info::<schedules::ScheduleRetry>(),
+        info::<schedules::ScheduleHistory>(),
+        info::<schedules::ScheduleTimeline>(),
         info::<simulation::SimShow>(),
         info::<simulation::SimFault>(),
         info::<simulation::SimAdvance>(),

@@ -229,7 +229,9 @@ impl Cron {
             match place(zone, reading)? {
                 Place::Once(at) => return Some(at),
                 Place::Twice(first, _) if first > after => return Some(first),
-                Place::Twice(..) => from = reading.checked_add(SignedDuration::from_secs(60)).ok()?,
+                Place::Twice(..) => {
+                    from = reading.checked_add(SignedDuration::from_secs(60)).ok()?
+                }
                 Place::Skipped(gap) if gap.seconds <= CATCH_UP_SECONDS && gap.at > after => {
                     return Some(gap.at);
                 }

@@ -154,9 +154,7 @@ impl CalendarError {
     #[must_use]
     pub fn at(&self) -> usize {
         match self {
-            CalendarError::Empty
-            | CalendarError::FieldCount { .. }
-            | CalendarError::Reboot => 0,
+            CalendarError::Empty | CalendarError::FieldCount { .. } | CalendarError::Reboot => 0,
             CalendarError::Unexpected { at, .. }
             | CalendarError::UnknownWord { at, .. }
             | CalendarError::UnknownZone { at, .. }
@@ -174,7 +172,8 @@ impl CalendarError {
         let examples = "write \"daily\", \"Sun 01:00\", \"*-*-01 03:30\" or five fields of cron";
         match self {
             CalendarError::Unexpected { found, .. } if found.starts_with(char::is_whitespace) => {
-                "have one blank between weekday, date, time and zone, and none before or behind".into()
+                "have one blank between weekday, date, time and zone, and none before or behind"
+                    .into()
             }
             CalendarError::UnknownZone {
                 alike: Some(alike), ..

@@ -173,7 +173,10 @@ fn timestamp(cursor: &mut Cursor<'_>, parts: &mut Parts) -> Result<(), CalendarE
         return Err(cursor.unexpected("seconds since 1970"));
     }
     let (low, high) = bounds(Field::Year);
-    let moment = digits.parse().ok().and_then(|it| Timestamp::from_second(it).ok());
+    let moment = digits
+        .parse()
+        .ok()
+        .and_then(|it| Timestamp::from_second(it).ok());
     let moment = moment.map(|it| TimeZone::UTC.to_datetime(it));
     let one = |it: i8| List::one(it.unsigned_abs().into());
     match moment.map(|it| (it, u32::from(it.year().unsigned_abs()))) {

@@ -11,8 +11,8 @@ use crate::{
     store::{Job as Row, JobState, Level},
 };
 
-/// How often progress is written to the database. Listeners hear of it at once.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How much progress, of 10,000, is written to the database. Listeners hear of all of it.
+const SAVE_EVERY: u16 = 100;
 
 /// What is wanted of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Run {
     row: Row,
     wanted: watch::Receiver<Wanted>,
     looked: watch::Receiver<u64>,
-    saved: Option<tokio::time::Instant>,
+    saved: u16,
 }
 
 impl Run {
@@ -42,7 +42,7 @@ impl Run {
             row,
             wanted,
             looked,
-            saved: None,
+            saved: 0,
         }
     }
 
@@ -99,8 +99,8 @@ impl Run {
         self.row.progress = progress;
         self.row.message = Some(message.to_owned());
         self.app.tell_job(&self.row);
-        let is_fresh = self.saved.is_some_and(|it| it.elapsed() < SAVE_EVERY);
-        if is_fresh && !is_news {
+        let at = progress.unwrap_or(0);
+        if at.abs_diff(self.saved) < SAVE_EVERY && !is_news {
             return Ok(());
         }
         let mut write = self.app.store.begin_write().await?;
@@ -108,7 +108,7 @@ impl Run {
             .set_job_progress(self.id(), progress, Some(message))
             .await?;
         write.commit().await?;
-        self.saved = Some(tokio::time::Instant::now());
+        self.saved = at;
         Ok(())
     }
 

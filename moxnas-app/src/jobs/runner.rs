@@ -171,8 +171,7 @@ impl App {
         let kind = find(&job.new.kind).ok_or_else(|| {
             Error::Invalid(format!("this release knows no {} jobs", job.new.kind))
         })?;
-        let object = (kind.object)(&job.new.args)
-            .map_err(|err| Error::Invalid(format!("the job cannot be read: {err}")))?;
+        let object = kind.object(&job.new.args)?;
         let new = self.new_job(kind, job.new.args.clone(), object, origin)?;
         let mut write = self.store.begin_write().await?;
         self.add_job(&mut write, &new, origin, None, json!({}))

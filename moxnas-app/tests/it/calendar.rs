@@ -4,13 +4,7 @@
 //! a zone and a moment to begin at. Validity, normalized form and the next times have to agree.
 //! `MOXNAS_CALENDAR_CASES` says how many (600 if it does not), `MOXNAS_CALENDAR_SEED` which.
 
-use std::{
-    collections::VecDeque,
-    env,
-    process::Command,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{collections::VecDeque, env, process::Command, sync::OnceLock, time::Duration};
 
 use moxnas_app::calendar::{Calendar, TimeZone, Timestamp};
 use proptest::{
@@ -73,7 +67,14 @@ fn ask_systemd(zone: &str, base: Timestamp, texts: &[String]) -> Option<Vec<Answ
         let gave_up = line.strip_prefix("Failed to determine next elapse for '");
         let text = refused.or(gave_up)?.rsplit_once('\'').unwrap().0;
         let is_refused = refused.is_some();
-        Some((text, if is_refused { Answer::Refused } else { Answer::GaveUp }))
+        Some((
+            text,
+            if is_refused {
+                Answer::Refused
+            } else {
+                Answer::GaveUp
+            },
+        ))
     };
     let mut failed: VecDeque<_> = stderr.lines().filter_map(failed).collect();
     let answers = texts.iter().map(|text| match failed.front() {
@@ -125,7 +126,10 @@ fn ask_us(zone: &TimeZone, base: Timestamp, text: &str) -> Answer {
 fn with_ends(normalized: &str) -> String {
     let words: Vec<_> = normalized.split(' ').map(str::to_owned).collect();
     let mut words = words;
-    let date = words.iter().position(|it| it.contains(['-', '~']) && it.contains(['*', '0', '1', '2'])).unwrap();
+    let date = words
+        .iter()
+        .position(|it| it.contains(['-', '~']) && it.contains(['*', '0', '1', '2']))
+        .unwrap();
     let (year, rest) = words[date].split_once('-').unwrap();
     words[date] = match rest.split_once('~') {
         Some((month, days)) => format!("{year}-{}~{}", ends(month, "12"), ends_back(days)),
@@ -136,7 +140,10 @@ fn with_ends(normalized: &str) -> String {
     };
     let highs = ["23", "59", "59.999999"];
     let times = words[date + 1].split(':').zip(highs);
-    words[date + 1] = times.map(|(it, high)| ends(it, high)).collect::<Vec<_>>().join(":");
+    words[date + 1] = times
+        .map(|(it, high)| ends(it, high))
+        .collect::<Vec<_>>()
+        .join(":");
     words.join(" ")
 }
 
@@ -200,7 +207,9 @@ fn compare(zone_name: &str, base: Timestamp, texts: &[String], count: &mut Count
         }
         let again = match (&ours, &theirs) {
             (Answer::Told(ours), Answer::GaveUp) => Some(ours),
-            (Answer::Told(ours), Answer::Told(it)) if ours.normalized == it.normalized => Some(ours),
+            (Answer::Told(ours), Answer::Told(it)) if ours.normalized == it.normalized => {
+                Some(ours)
+            }
             _ => None,
         };
         count.asked_again += 1;
@@ -232,7 +241,13 @@ fn number(low: u32, high: u32) -> BoxedStrategy<u32> {
 /// A number as it is written.
 fn written(low: u32, high: u32) -> BoxedStrategy<String> {
     (number(low, high), any::<bool>())
-        .prop_map(|(it, zero)| if zero { format!("{it:02}") } else { it.to_string() })
+        .prop_map(|(it, zero)| {
+            if zero {
+                format!("{it:02}")
+            } else {
+                it.to_string()
+            }
+        })
         .boxed()
 }
 
@@ -241,7 +256,11 @@ fn item(low: u32, high: u32) -> BoxedStrategy<String> {
     let step = move || (1..=(high - low).min(40)).prop_map(|it| it.to_string());
     let range = (number(), number()).prop_map(|(a, b)| {
         let ordered = a.parse::<u32>().unwrap() <= b.parse::<u32>().unwrap();
-        if ordered { format!("{a}..{b}") } else { format!("{b}..{a}") }
+        if ordered {
+            format!("{a}..{b}")
+        } else {
+            format!("{b}..{a}")
+        }
     });
     let range = range.boxed();
     prop_oneof![
@@ -321,16 +340,45 @@ fn weekdays() -> BoxedStrategy<String> {
 
 fn expression() -> BoxedStrategy<String> {
     let word = prop::sample::select(vec![
-        "minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly",
-        "annually", "anually", "biannually", "Semi-Annually", "bi-annually", "@1800000000", "@ 7",
+        "minutely",
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "quarterly",
+        "semiannually",
+        "yearly",
+        "annually",
+        "anually",
+        "biannually",
+        "Semi-Annually",
+        "bi-annually",
+        "@1800000000",
+        "@ 7",
     ]);
     let zone = prop::sample::select(vec![
-        "UTC", "utc", "Europe/Berlin", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe",
-        "europe/berlin", "Nowhere/Town",
+        "UTC",
+        "utc",
+        "Europe/Berlin",
+        "Asia/Tokyo",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "europe/berlin",
+        "Nowhere/Town",
     ]);
     let some = |it: BoxedStrategy<String>| prop::option::weighted(0.6, it);
-    let parts = (prop::option::weighted(0.3, weekdays()), some(date()), some(time()))
-        .prop_map(|(a, b, c)| [a, b, c].into_iter().flatten().collect::<Vec<_>>().join(" "));
+    let parts = (
+        prop::option::weighted(0.3, weekdays()),
+        some(date()),
+        some(time()),
+    )
+        .prop_map(|(a, b, c)| {
+            [a, b, c]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
     let text = prop_oneof![12 => parts, 1 => word.prop_map(str::to_owned)];
     let zoned = (text, prop::option::weighted(0.15, zone)).prop_map(|(text, zone)| match zone {
         Some(zone) => format!("{text} {zone}"),
@@ -391,5 +439,8 @@ fn random_expressions_agree_with_systemd() {
         compare(name, base(&zone(name), any, near), &texts, &mut count);
     }
     println!("agreed: {count:?}");
-    assert!(count.valid * 2 > count.all && count.asked_again * 20 < count.all, "{count:?}");
+    assert!(
+        count.valid * 2 > count.all && count.asked_again * 20 < count.all,
+        "{count:?}"
+    );
 }

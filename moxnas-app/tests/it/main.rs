@@ -6,4 +6,6 @@ mod auth;
 mod calendar;
 mod call;
 mod engines;
+mod jobs;
+mod schedules;
 mod store;
