@@ -71,6 +71,8 @@ type Api = Shaped<(
     arrays::Status,
     plans::Plans,
     events::Events,
+    jobs::Jobs,
+    schedules::Schedules,
 )>;
 
 const ABOUT: &str = "\
@@ -97,6 +99,8 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         arrays::Status,
         plans::Plans,
         events::Events,
+        jobs::Jobs,
+        schedules::Schedules,
     ));
     let title = match simulated {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),

@@ -5,7 +5,9 @@ pub mod arrays;
 pub mod auth;
 pub mod disks;
 pub mod events;
+pub mod jobs;
 pub mod plans;
+pub mod schedules;
 pub mod simulation;
 pub mod system;
 
@@ -34,6 +36,10 @@ enum Tag {
     Plans,
     /// What happens
     Events,
+    /// Work that goes on after its request was answered
+    Jobs,
+    /// What runs by itself, and when
+    Schedules,
 }
 
 /// How many items a page has if the caller does not say.

@@ -7,7 +7,9 @@ pub mod arrays;
 pub mod auth;
 pub mod disks;
 pub mod events;
+pub mod jobs;
 pub mod plans;
+pub mod schedules;
 pub mod simulation;
 pub mod system;
 

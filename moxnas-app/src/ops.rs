@@ -72,6 +72,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<schedules::ScheduleList>(),
         info::<schedules::ScheduleGet>(),
         info::<schedules::ScheduleChange>(),
+        info::<schedules::ScheduleToggle>(),
         info::<schedules::ScheduleRun>(),
         info::<schedules::ScheduleRetry>(),
         info::<schedules::ScheduleHistory>(),

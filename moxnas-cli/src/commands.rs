@@ -3,8 +3,10 @@
 mod arrays;
 mod decode;
 mod doctor;
+mod jobs;
 mod login;
 mod paper;
+mod schedules;
 mod serve;
 
 use moxnas_api::wire::{
@@ -16,7 +18,7 @@ use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
 use crate::{
-    cli::{Cli, DiskVerb, Global, Noun, SimVerb, SystemVerb},
+    cli::{Cli, DiskVerb, Global, Noun, ScheduleVerb, SimVerb, SystemVerb},
     failure::Failure,
     print::Printer,
     transport::{Ask, Transport, segment},
@@ -46,6 +48,20 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::System(verb) => {
             let transport = Transport::open(&global).await?;
             told(&transport, printer, system(&transport, verb, printer).await)
+        }
+        Noun::Job(verb) => {
+            let transport = Transport::open(&global).await?;
+            told(
+                &transport,
+                printer,
+                jobs::job(&transport, verb, printer).await,
+            )
+        }
+        Noun::Schedule(ScheduleVerb::Next(next)) => schedules::next(&next, printer),
+        Noun::Schedule(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = schedules::schedule(&transport, verb, printer).await;
+            told(&transport, printer, done)
         }
         Noun::Sim(verb) => {
             let transport = Transport::open(&global).await?;

@@ -3,16 +3,19 @@
 
 mod arrays;
 mod disks;
+mod jobs;
 mod outline;
 mod plan;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
     disks::{Disk, DiskPage},
+    jobs::{Job, JobPage, LogPage},
     plans::Plan,
+    schedules::{Schedule, SchedulePage, Timeline},
 };
 use serde_json::Value;
 
@@ -81,6 +84,44 @@ impl Printer {
 
     pub(crate) fn disk(&self, disk: &Disk) {
         self.line(&disks::sheet(disk));
+    }
+
+    pub(crate) fn jobs(&self, page: &JobPage) {
+        self.line(&jobs::table(page));
+    }
+
+    pub(crate) fn job(&self, job: &Job) {
+        self.line(&jobs::sheet(job));
+    }
+
+    pub(crate) fn job_log(&self, page: &LogPage) {
+        self.line(&jobs::log(page));
+    }
+
+    /// How far a job is, in a line that the next one writes over. Nothing where nobody looks.
+    pub(crate) fn progress(&self, job: &Job) {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K{}", jobs::bar(job));
+        }
+    }
+
+    /// The line of progress has done its work.
+    pub(crate) fn progress_over(&self) {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    pub(crate) fn schedules(&self, page: &SchedulePage) {
+        self.line(&jobs::schedules(page));
+    }
+
+    pub(crate) fn schedule(&self, schedule: &Schedule) {
+        self.line(&jobs::schedule(schedule));
+    }
+
+    pub(crate) fn timeline(&self, timeline: &Timeline) {
+        self.line(&jobs::timeline(timeline));
     }
 
     /// Any value, indented, for people.

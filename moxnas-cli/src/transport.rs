@@ -36,6 +36,7 @@ enum Way {
     InProcess {
         endpoint: BoxEndpoint<'static, Response>,
         role: Role,
+        is_simulated: bool,
     },
 }
 
@@ -121,6 +122,17 @@ impl Transport {
         }
     }
 
+    /// Whether all that is begun ends with this process: a simulated machine of its own.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        matches!(
+            &self.way,
+            Way::InProcess {
+                is_simulated: true,
+                ..
+            }
+        )
+    }
+
     /// The scenario, if the service said that its machine is simulated.
     pub(crate) fn simulated(&self) -> Option<String> {
         self.simulated
@@ -154,7 +166,7 @@ impl Transport {
                 }
                 answer
             }
-            Way::InProcess { endpoint, role } => in_process(endpoint, *role, ask).await?,
+            Way::InProcess { endpoint, role, .. } => in_process(endpoint, *role, ask).await?,
         };
         if simulated.is_some() {
             *self
@@ -255,6 +267,7 @@ impl Way {
         Ok(Way::InProcess {
             endpoint: poem::EndpointExt::boxed(endpoint),
             role,
+            is_simulated: settings.scenario.is_some(),
         })
     }
 }

@@ -21,6 +21,8 @@ use crate::{
 fn example(id: &str, method: &str, path: &str) -> Ask {
     let path = path.replace("{array}", "none").replace("{disk}", "none");
     let path = path
+        .replace("{job}", "none")
+        .replace("{schedule}", "none")
         .replace("{device}", "none")
         .replace("{username}", "nobody");
     let ask = bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
@@ -36,12 +38,16 @@ fn example(id: &str, method: &str, path: &str) -> Ask {
         "auth_login" => json!({ "username": "one-user", "password": PASSWORD }),
         "auth_refresh" => json!({ "refresh_token": "mxr_none" }),
         "user_passwd" => json!({ "password": PASSWORD }),
+        "schedule_change" => json!({ "jitter_s": 1 }),
+        "schedule_toggle" => json!({ "enabled": true }),
         "sim_fault" => json!({ "kind": "step-fails", "step": "nothing has this text" }),
         "sim_advance" => json!({ "seconds": 0 }),
         "array_delete" | "array_get" | "array_list" | "array_stop" | "auth_logout" | "auth_me"
         | "disk_get" | "disk_list" | "event_stream" | "health_basic" | "health_detailed"
         | "health_live" | "health_ready" | "member_fail" | "member_remove" | "raid_status"
-        | "sim_show" | "system_info" => return ask,
+        | "job_cancel" | "job_get" | "job_list" | "job_log" | "job_retry" | "schedule_get"
+        | "schedule_history" | "schedule_list" | "schedule_retry" | "schedule_run"
+        | "schedule_timeline" | "sim_show" | "system_info" => return ask,
         other => panic!("{other} is new: give it a row here"),
     };
     ask.json(&body)

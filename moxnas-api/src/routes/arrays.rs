@@ -12,7 +12,7 @@ use poem_openapi::{
     payload::Json,
 };
 
-use super::{Page, Tag, look, page, terms};
+use super::{Page, Tag, jobs::Begun, look, page, terms};
 use crate::{
     Shared,
     cached::{Cached, ETag, JsonBytes},
@@ -213,7 +213,7 @@ impl Arrays {
 
     /// Begin or end a check or a repair
     ///
-    /// The answer comes at once; `sync` of the array shows how far it is.
+    /// The answer is the job that has md do it and follows it to its end. `idle` ends what runs.
     #[oai(path = "/:array/scrub", method = "post", operation_id = "array_scrub")]
     async fn scrub(
         &self,
@@ -228,8 +228,10 @@ impl Arrays {
         /// The `ETag` that was read
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-    ) -> Answer<Json<wire::Array>> {
-        change(&app, caller, body.0.of(array.0), confirm, if_match).await
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, if_match.0)?;
+        let job = app.begin(&caller.actor, body.0.of(array.0), terms).await?;
+        Ok(job.into())
     }
 
     /// Add a device to an array

@@ -34,7 +34,7 @@ impl Events {
         &self,
         app: Data<&Shared>,
         caller: Caller,
-        /// Only these kinds, separated by commas: `array`, `disk`
+        /// Only these kinds, separated by commas: `array`, `disk`, `job`
         kinds: Query<Option<String>>,
         /// The id of the last event that was heard
         #[oai(name = "Last-Event-ID")]

@@ -13,11 +13,11 @@ pub struct Event {
     pub id: u64,
     /// When, by the machine's clock
     pub at: OffsetDateTime,
-    /// `array` or `disk`
+    /// `array`, `disk` or `job`
     pub kind: String,
-    /// The name of the array, or the id of the disk
+    /// The name of the array, or the id of the disk or the job
     pub object: String,
-    /// `appeared`, `left`, `health`, `sync` or `members`
+    /// `appeared`, `left`, `health`, `sync` or `members`; of a job its state
     pub change: String,
     /// In words
     pub message: String,

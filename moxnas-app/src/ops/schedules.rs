@@ -48,6 +48,15 @@ pub struct ScheduleChange {
     pub enabled: Option<bool>,
 }
 
+/// Enable or disable a schedule.
+#[derive(Clone, Debug)]
+pub struct ScheduleToggle {
+    /// Its name.
+    pub schedule: String,
+    /// Whether it runs.
+    pub enabled: bool,
+}
+
 /// Run a schedule now.
 #[derive(Clone, Debug)]
 pub struct ScheduleRun {
@@ -109,6 +118,13 @@ operation!(
 operation!(
     ScheduleChange,
     "schedule_change",
+    Some(Role::Admin),
+    ScheduleView,
+    schedule
+);
+operation!(
+    ScheduleToggle,
+    "schedule_toggle",
     Some(Role::Admin),
     ScheduleView,
     schedule
@@ -186,6 +202,16 @@ impl Query for ScheduleChange {
             stored.enabled = self.enabled.unwrap_or(stored.enabled);
         })
         .await?;
+        app.schedule(scheduled).await
+    }
+}
+
+impl Query for ScheduleToggle {
+    const EFFECT: Effect = Effect::Write;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ScheduleView, Error> {
+        let scheduled = find(&self.schedule)?;
+        app.set_schedule(scheduled, |stored| stored.enabled = self.enabled)
+            .await?;
         app.schedule(scheduled).await
     }
 }

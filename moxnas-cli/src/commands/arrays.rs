@@ -10,7 +10,7 @@ use poem::http::Method;
 use poem_openapi::types::ToJSON;
 use serde_json::Value;
 
-use super::{all_pages, name_of, parse};
+use super::{all_pages, jobs, name_of, parse};
 use crate::{
     cli::{ArrayVerb, Global, MemberName},
     confirm::{Outcome, Wish, carry_out},
@@ -90,15 +90,23 @@ pub(super) async fn array(
             "/replace",
             body.to_json(),
         ),
-        ArrayVerb::Scrub { array, body } => {
+        ArrayVerb::Scrub {
+            array,
+            body,
+            patience,
+        } => {
             let at = path(&array.array, "/scrub");
-            wish(
+            let scrub = wish(
                 "array_scrub",
                 Method::POST,
                 at,
                 &[("array", &array.array)],
                 body.to_json(),
-            )
+            );
+            return match carry_out(transport, global, printer, scrub).await? {
+                Outcome::Planned => Ok(()),
+                Outcome::Done(text) => jobs::begun(transport, printer, &text, patience).await,
+            };
         }
     };
     match carry_out(transport, global, printer, wish).await? {

@@ -69,6 +69,7 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
     for socket in &server.listening().unix {
         printer.line(&format!("listening on {}", socket.display()));
     }
+    moxnas_app::loops::keep_working(&app);
     server.run(moxnas_api::endpoint(app), stop()).await;
     Ok(())
 }

@@ -1,0 +1,178 @@
+//! Schedules.
+
+use moxnas_app::ops::schedules::{
+    ScheduleGet, ScheduleHistory, ScheduleList, ScheduleRetry, ScheduleRun, ScheduleTimeline,
+    ScheduleToggle,
+};
+use poem::web::Data;
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use time::OffsetDateTime;
+
+use super::{
+    Page, Tag,
+    jobs::{Begun, page_of},
+};
+use crate::{
+    Shared,
+    caller::Caller,
+    input::Input,
+    problem::Answer,
+    wire::{jobs::JobPage, schedules as wire},
+};
+
+/// Schedules.
+pub(crate) struct Schedules;
+
+#[OpenApi(prefix_path = "/schedulers", tag = "Tag::Schedules")]
+impl Schedules {
+    /// List all schedules
+    #[oai(path = "/", method = "get", operation_id = "schedule_list")]
+    async fn list(&self, app: Data<&Shared>, caller: Caller) -> Answer<Json<wire::SchedulePage>> {
+        let views = app.call(&caller.actor, ScheduleList).await?;
+        let items = views.into_iter().map(wire::Schedule::from).collect();
+        Ok(Json(wire::SchedulePage { items, next: None }))
+    }
+
+    /// Show what ran and what will run
+    #[oai(path = "/timeline", method = "get", operation_id = "schedule_timeline")]
+    async fn timeline(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// From when; a day ago if left out
+        from: Query<Option<OffsetDateTime>>,
+        /// Until when, at most 400 days later; a week ahead if left out
+        to: Query<Option<OffsetDateTime>>,
+    ) -> Answer<Json<wire::Timeline>> {
+        let timeline = ScheduleTimeline {
+            from: from.0.map(Into::into),
+            to: to.0.map(Into::into),
+        };
+        let runs = app.call(&caller.actor, timeline).await?;
+        let items = runs.into_iter().map(wire::TimelineRun::from).collect();
+        Ok(Json(wire::Timeline { items }))
+    }
+
+    /// Show a schedule
+    #[oai(path = "/:schedule", method = "get", operation_id = "schedule_get")]
+    async fn get(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+    ) -> Answer<Json<wire::Schedule>> {
+        let get = ScheduleGet {
+            schedule: schedule.0,
+        };
+        Ok(Json(app.call(&caller.actor, get).await?.into()))
+    }
+
+    /// Set a schedule anew
+    #[oai(
+        path = "/:schedule",
+        method = "patch",
+        operation_id = "schedule_change"
+    )]
+    async fn change(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+        body: Input<wire::ChangeSchedule>,
+    ) -> Answer<Json<wire::Schedule>> {
+        let change = body.0.of(schedule.0);
+        Ok(Json(app.call(&caller.actor, change).await?.into()))
+    }
+
+    /// Enable or disable a schedule
+    #[oai(
+        path = "/:schedule/toggle",
+        method = "post",
+        operation_id = "schedule_toggle"
+    )]
+    async fn toggle(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+        body: Input<wire::ToggleSchedule>,
+    ) -> Answer<Json<wire::Schedule>> {
+        let change = ScheduleToggle {
+            schedule: schedule.0,
+            enabled: body.0.enabled,
+        };
+        Ok(Json(app.call(&caller.actor, change).await?.into()))
+    }
+
+    /// Run a schedule now
+    #[oai(
+        path = "/:schedule/run-now",
+        method = "post",
+        operation_id = "schedule_run"
+    )]
+    async fn run(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+    ) -> Answer<Begun> {
+        let run = ScheduleRun {
+            schedule: schedule.0,
+        };
+        Ok(app.call(&caller.actor, run).await?.into())
+    }
+
+    /// Repeat the last run of a schedule, which failed
+    #[oai(
+        path = "/:schedule/retry",
+        method = "post",
+        operation_id = "schedule_retry"
+    )]
+    async fn retry(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+    ) -> Answer<Begun> {
+        let retry = ScheduleRetry {
+            schedule: schedule.0,
+        };
+        Ok(app.call(&caller.actor, retry).await?.into())
+    }
+
+    /// List the runs of a schedule, newest first
+    #[oai(
+        path = "/:schedule/history",
+        method = "get",
+        operation_id = "schedule_history"
+    )]
+    async fn history(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+        /// How many at most, 1 to 1000; 100 if left out
+        limit: Query<Option<usize>>,
+        /// `next` of the page before
+        cursor: Query<Option<String>>,
+    ) -> Answer<Json<JobPage>> {
+        let page = Page::new(limit.0, cursor.0)?;
+        let history = ScheduleHistory {
+            schedule: schedule.0,
+            limit: page.one_more(),
+            before: page.cursor,
+        };
+        let runs = app.call(&caller.actor, history).await?;
+        Ok(Json(page_of(runs, page.limit)))
+    }
+}
