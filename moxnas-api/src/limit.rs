@@ -18,7 +18,7 @@ use poem::{
         header::{CONTENT_LENGTH, EXPECT},
     },
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::problem::{Problem, settle};
 
@@ -27,9 +27,12 @@ use crate::problem::{Problem, settle};
 pub struct BodyLimit {
     /// Length, encoded as it was sent.
     pub bytes: u64,
-    /// Longest pause of the client while sending.
+    /// Longest pause of the client while sending, and what it may be behind [`SLOWEST`].
     pub pause: Duration,
 }
+
+/// Bytes per second that a client has to send at the least, on average.
+pub const SLOWEST: u64 = 1024;
 
 impl Default for BodyLimit {
     fn default() -> BodyLimit {
@@ -91,10 +94,14 @@ impl BodyLimit {
     }
 
     fn guarded(self, body: Chunks, broken: Arc<OnceLock<Broken>>) -> Body {
+        let started = Instant::now();
         let chunks = stream::try_unfold((body, 0), move |(mut body, read)| {
             let broken = Arc::clone(&broken);
             async move {
-                let Ok(next) = timeout(self.pause, body.next()).await else {
+                // A byte now and then is no pause, and would go on for days.
+                let pace = started + self.pause + Duration::from_secs(read / SLOWEST);
+                let limit = pace.min(Instant::now() + self.pause);
+                let Ok(next) = timeout_at(limit, body.next()).await else {
                     return Err(end(&broken, Broken::TooSlow));
                 };
                 let Some(chunk) = next.transpose()? else {
@@ -117,7 +124,7 @@ impl BodyLimit {
                 .detail(format!("the body is larger than {} bytes", self.bytes)),
             Broken::TooSlow => {
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").detail(format!(
-                    "nothing of the body came for {} s",
+                    "the body came too slowly, or nothing of it for {} s",
                     self.pause.as_secs_f32()
                 ))
             }

@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     Peer, Stop,
     connection::{self, Context},
+    crowd::Crowd,
     tls::TlsConfig,
     unix::UnixSocket,
 };
@@ -68,7 +69,12 @@ impl Listener {
 ///
 /// The set of connection tasks is the count of connections: at the cap the branch that accepts is
 /// off, and the two others still run.
-pub(super) async fn accept_loop(listener: Listener, context: Arc<Context>, mut stop: Stop) {
+pub(super) async fn accept_loop(
+    listener: Listener,
+    context: Arc<Context>,
+    crowd: Crowd,
+    mut stop: Stop,
+) {
     let mut connections = JoinSet::new();
     let mut not_before = Instant::now();
     let mut failing = false;
@@ -83,7 +89,13 @@ pub(super) async fn accept_loop(listener: Listener, context: Arc<Context>, mut s
             accepted = accept, if connections.len() < context.limits.connections => match accepted {
                 Ok(accepted) => {
                     failing = false;
-                    connections.spawn(serve(accepted, Arc::clone(&context), stop.clone()));
+                    if let Some(place) = crowd.admit(accepted.peer) {
+                        let (context, stop) = (Arc::clone(&context), stop.clone());
+                        connections.spawn(async move {
+                            serve(accepted, context, stop).await;
+                            drop(place);
+                        });
+                    }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
