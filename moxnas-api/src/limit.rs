@@ -27,7 +27,7 @@ use crate::problem::{Problem, settle};
 pub struct BodyLimit {
     /// Length, encoded as it was sent.
     pub bytes: u64,
-    /// Longest pause of the client while sending, and what it may be behind [`SLOWEST`].
+    /// Longest pause of the client while sending; in all it may be twice as long behind [`SLOWEST`].
     pub pause: Duration,
 }
 
@@ -54,6 +54,7 @@ type Chunks = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
 #[derive(Clone, Copy, Debug)]
 enum Broken {
     TooLarge,
+    Paused,
     TooSlow,
 }
 
@@ -99,10 +100,15 @@ impl BodyLimit {
             let broken = Arc::clone(&broken);
             async move {
                 // A byte now and then is no pause, and would go on for days.
-                let pace = started + self.pause + Duration::from_secs(read / SLOWEST);
-                let limit = pace.min(Instant::now() + self.pause);
-                let Ok(next) = timeout_at(limit, body.next()).await else {
-                    return Err(end(&broken, Broken::TooSlow));
+                let pace = started + 2 * self.pause + Duration::from_secs(read / SLOWEST);
+                let pause = Instant::now() + self.pause;
+                let Ok(next) = timeout_at(pace.min(pause), body.next()).await else {
+                    let why = if pace < pause {
+                        Broken::TooSlow
+                    } else {
+                        Broken::Paused
+                    };
+                    return Err(end(&broken, why));
                 };
                 let Some(chunk) = next.transpose()? else {
                     return Ok(None);
@@ -122,14 +128,19 @@ impl BodyLimit {
         match broken {
             Broken::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")
                 .detail(format!("the body is larger than {} bytes", self.bytes)),
-            Broken::TooSlow => {
-                Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").detail(format!(
-                    "the body came too slowly, or nothing of it for {} s",
-                    self.pause.as_secs_f32()
-                ))
-            }
+            Broken::Paused => slow(format!(
+                "nothing of the body came for {} s",
+                self.pause.as_secs_f32()
+            )),
+            Broken::TooSlow => slow(format!(
+                "the body came at less than {SLOWEST} bytes a second"
+            )),
         }
     }
+}
+
+fn slow(detail: String) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").detail(detail)
 }
 
 fn end(broken: &OnceLock<Broken>, why: Broken) -> std::io::Error {

@@ -29,8 +29,9 @@ use time::OffsetDateTime;
 
 use super::{Certificate, TlsError};
 
-/// <https://cabforum.org/working-groups/server/baseline-requirements/>, 6.3.2
-const LIFE: Duration = Duration::from_secs(397 * 24 * 3600);
+/// 397 days, the last second of which counts too
+/// (<https://cabforum.org/working-groups/server/baseline-requirements/>, 6.3.2).
+const LIFE: Duration = Duration::from_secs(397 * 24 * 3600 - 1);
 /// A certificate that ends sooner is renewed.
 const RENEWED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Clocks of clients differ.
