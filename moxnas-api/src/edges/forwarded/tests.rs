@@ -1,3 +1,5 @@
+//! Lists as proxies and clients write them, and who the client is.
+
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
