@@ -4,7 +4,8 @@
 //! descriptors and does not tell who is at the other end of a Unix socket, hence this loop over
 //! hyper. What it promises:
 //!
-//! * A client that is silent, slow with its headers or its TLS handshake, or idle, is closed.
+//! * A client that is silent, slow with its headers or its TLS handshake, idle, or takes nothing
+//!   of its answer, is closed.
 //! * Each listener serves at most [`Limits::connections`]; further ones wait in the kernel's
 //!   accept queue. The cap is per listener, so that a flood on TCP does not lock root out of the
 //!   Unix socket. One client of the network has at most [`Limits::connections_per_client`] of
@@ -18,6 +19,7 @@ mod accept;
 mod activity;
 mod connection;
 mod crowd;
+mod patience;
 pub mod tls;
 mod unix;
 
@@ -105,6 +107,8 @@ pub struct Limits {
     /// Time for a TLS handshake, and again for the headers of a request from the moment the
     /// connection is ready for it. Under HTTP/1 this also ends idle connections.
     pub headers: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub stall: Duration,
     /// How long an HTTP/2 connection may stay without a request.
     pub idle: Duration,
     /// How long requests may go on after the stop.
@@ -117,6 +121,7 @@ impl Default for Limits {
             connections: 512,
             connections_per_client: 64,
             headers: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
             idle: Duration::from_secs(60),
             grace: Duration::from_secs(10),
         }

@@ -13,6 +13,7 @@ use super::{
     Peer, Stop,
     connection::{self, Context},
     crowd::Crowd,
+    patience::Patience,
     tls::TlsConfig,
     unix::UnixSocket,
 };
@@ -40,7 +41,8 @@ struct Accepted {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Accepted> {
+    /// The next connection, on which no write waits longer than `stall`.
+    async fn accept(&self, stall: Duration) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(socket, tls) => {
                 let (stream, addr) = socket.accept().await?;
@@ -48,7 +50,7 @@ impl Listener {
                 // client that is gone again, which the first read will tell.
                 let _ = stream.set_nodelay(true);
                 Ok(Accepted {
-                    wire: Box::new(stream),
+                    wire: Box::new(Patience::new(stream, stall)),
                     peer: Peer::Tcp(addr),
                     tls: tls.clone(),
                 })
@@ -56,7 +58,7 @@ impl Listener {
             Listener::Unix(socket) => {
                 let (stream, peer) = socket.accept().await?;
                 Ok(Accepted {
-                    wire: Box::new(stream),
+                    wire: Box::new(Patience::new(stream, stall)),
                     peer,
                     tls: None,
                 })
@@ -81,7 +83,7 @@ pub(super) async fn accept_loop(
     loop {
         let accept = async {
             sleep_until(not_before).await;
-            listener.accept().await
+            listener.accept(context.limits.stall).await
         };
         tokio::select! {
             () = stop.wait() => break,

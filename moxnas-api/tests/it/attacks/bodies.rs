@@ -115,6 +115,15 @@ async fn huge_header_and_too_many_headers() {
     );
 }
 
+#[tokio::test]
+async fn deep_json() {
+    let site = Site::start(Edges::default()).await;
+    for deep in ["[".repeat(500_000), "{\"username\":".repeat(50_000)] {
+        let answer = site.send(&post("/api/auth/login", "", &deep)).await;
+        is_problem(&answer, 400, "invalid_json");
+    }
+}
+
 /// Whatever a proxy takes for the end of the request, nothing behind it is answered.
 #[tokio::test]
 async fn smuggled_requests_are_not_answered() {

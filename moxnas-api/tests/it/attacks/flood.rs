@@ -4,7 +4,10 @@ use moxnas_api::{edges::Edges, server::Limits};
 use tokio::io::AsyncWriteExt;
 
 use super::{Site, first_with, get, header, is_problem, pipelined, post, rates, request, status};
-use crate::client::{exchange, soon};
+use crate::{
+    client::{exchange, soon},
+    nas::SHORT,
+};
 
 const LIVE: &str = "GET /api/system/health/live";
 
@@ -108,4 +111,21 @@ async fn connections_at_the_cap() {
     for _ in 0..5 {
         assert_eq!(status(&site.send(&live).await), 200);
     }
+}
+
+/// A client that asks for much and reads nothing of it.
+#[tokio::test]
+async fn who_does_not_read_is_not_waited_for() {
+    let limits = Limits {
+        connections: 1,
+        stall: SHORT,
+        ..Limits::default()
+    };
+    let site = Site::limited(Edges::default(), limits).await;
+    let mut deaf = site.connect().await;
+    // More than the kernel holds for a connection, and fewer than are too many.
+    let docs = "GET /api/docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
+    deaf.write_all(docs.as_bytes()).await.unwrap();
+    assert_eq!(status(&site.send(&request(LIVE, "")).await), 200);
+    drop(deaf);
 }

@@ -4,6 +4,7 @@ use moxnas_api::edges::{Edges, Hosts, Origins, Rates};
 use serde_json::Value;
 
 use super::{Site, get, header, is_problem, pipelined, post, rates, request, status};
+use crate::client::soon;
 
 const TOO_MANY: usize = 50;
 
@@ -133,6 +134,34 @@ async fn foreign_hosts_are_refused() {
         .send(&format!("{live}Host: nas.example.com\r\n\r\n"))
         .await;
     assert_eq!(status(&answer), 200, "{answer}");
+}
+
+/// There the host is no header.
+#[tokio::test]
+async fn foreign_hosts_are_refused_in_http_2_too() {
+    let site = Site::start(Edges::default()).await;
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(site.connect().await),
+    )
+    .await
+    .unwrap();
+    tokio::spawn(connection);
+    for (host, header, expected) in [
+        ("localhost", None, 200),
+        ("evil.example", None, 400),
+        ("localhost", Some("evil.example"), 400),
+        ("evil.example", Some("localhost"), 400),
+    ] {
+        let url = format!("http://{host}/api/system/health/live");
+        let mut request = hyper::Request::get(url);
+        if let Some(header) = header {
+            request = request.header("Host", header);
+        }
+        let request = request.body(String::new()).unwrap();
+        let answer = soon(sender.send_request(request)).await.unwrap();
+        assert_eq!(answer.status(), expected, "{host} {header:?}");
+    }
 }
 
 #[tokio::test]
