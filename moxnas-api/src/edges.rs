@@ -4,7 +4,7 @@
 //! All of it is about clients of the network. A process on the Unix socket, or a caller within
 //! this process, has neither an address nor a browser, and passes.
 //!
-//! [`Edges`] is what an administrator decides; [`Guard`] is that at work.
+//! [`Edges`] is what an administrator decides; `Guard` is that at work.
 
 mod buckets;
 mod client;
