@@ -7,7 +7,7 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use crate::{Shared, problem::Problem, server::Peer, stack::RequestId};
+use crate::{Shared, edges::ClientAddress, problem::Problem, server::Peer, stack::RequestId};
 
 const SCHEME: &str = "Bearer";
 
@@ -43,10 +43,7 @@ impl Caller {
             }));
         }
         let peer = request.extensions().get::<Peer>().copied();
-        let address = match peer {
-            Some(Peer::Tcp(address)) => Some(address.ip().to_string()),
-            _ => None,
-        };
+        let address = address(request);
         // A token that was shown is what counts, on the socket too.
         if let Some(token) = bearer(request)? {
             let identity = app.auth.authenticate(token).await?;
@@ -74,6 +71,11 @@ impl Caller {
             },
         }))
     }
+}
+
+fn address(request: &Request) -> Option<String> {
+    let client = request.extensions().get::<ClientAddress>();
+    client.map(|it| it.0.to_string())
 }
 
 /// Root, and whoever runs the service: both can do anything to it already.
@@ -144,7 +146,11 @@ impl<'a> ApiExtractor<'a> for Anybody {
     ) -> poem::Result<Anybody> {
         let app: &Shared = request.data().expect("the endpoint was made with an app");
         let request_id = request.extensions().get::<RequestId>();
-        let nobody = || Actor::nobody(request_id.map_or_else(String::new, ToString::to_string));
+        let nobody = || Actor {
+            // Whoever shows a stale token has an address all the same.
+            address: address(request),
+            ..Actor::nobody(request_id.map_or_else(String::new, ToString::to_string))
+        };
         let caller = Caller::of(request, app).await;
         Ok(Anybody(caller.map_or_else(|_| nobody(), |it| it.actor)))
     }

@@ -23,6 +23,7 @@
 
 pub mod cached;
 pub mod caller;
+pub mod edges;
 pub mod input;
 pub mod limit;
 mod pages;
@@ -44,7 +45,7 @@ use poem::{
 };
 use poem_openapi::OpenApiService;
 
-use crate::{limit::BodyLimit, routes::*, shape::Shaped};
+use crate::{edges::Edges, routes::*, shape::Shaped};
 
 /// Says in every answer of a simulated service that it is one, and which scenario.
 pub const SIMULATED: HeaderName = HeaderName::from_static("x-moxnas-simulated");
@@ -130,9 +131,14 @@ pub fn simulation_spec() -> String {
     simulation().spec()
 }
 
-/// The whole interface. Keeps the snapshot of the machine fresh as long as it lives, so it must be
-/// made within a tokio runtime.
+/// The whole interface with the usual [`Edges`]. Keeps the snapshot of the machine fresh as long as
+/// it lives, so it must be made within a tokio runtime.
 pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
+    endpoint_within(app, Edges::default())
+}
+
+/// The whole interface, as [`endpoint`], for the clients that `edges` let in.
+pub fn endpoint_within(app: Arc<App>, edges: Edges) -> impl Endpoint<Output = Response> + 'static {
     moxnas_app::loops::keep_looking(&app);
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
@@ -157,7 +163,7 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
     let site = site
         .data(shared)
         .before(async |request| Ok(known_elsewhere(request)));
-    stack::compose(site, BodyLimit::default()).after(move |result| {
+    stack::compose(site, edges).after(move |result| {
         let value = value.clone();
         async move {
             let mut response: Response = result?;

@@ -18,7 +18,7 @@ use poem::{
         header::{CONTENT_LENGTH, EXPECT},
     },
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::problem::{Problem, settle};
 
@@ -27,9 +27,12 @@ use crate::problem::{Problem, settle};
 pub struct BodyLimit {
     /// Length, encoded as it was sent.
     pub bytes: u64,
-    /// Longest pause of the client while sending.
+    /// Longest pause of the client while sending; in all it may be twice as long behind [`SLOWEST`].
     pub pause: Duration,
 }
+
+/// Bytes per second that a client has to send at the least, on average.
+pub const SLOWEST: u64 = 1024;
 
 impl Default for BodyLimit {
     fn default() -> BodyLimit {
@@ -51,6 +54,7 @@ type Chunks = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
 #[derive(Clone, Copy, Debug)]
 enum Broken {
     TooLarge,
+    Paused,
     TooSlow,
 }
 
@@ -91,11 +95,20 @@ impl BodyLimit {
     }
 
     fn guarded(self, body: Chunks, broken: Arc<OnceLock<Broken>>) -> Body {
+        let started = Instant::now();
         let chunks = stream::try_unfold((body, 0), move |(mut body, read)| {
             let broken = Arc::clone(&broken);
             async move {
-                let Ok(next) = timeout(self.pause, body.next()).await else {
-                    return Err(end(&broken, Broken::TooSlow));
+                // A byte now and then is no pause, and would go on for days.
+                let pace = started + 2 * self.pause + Duration::from_secs(read / SLOWEST);
+                let pause = Instant::now() + self.pause;
+                let Ok(next) = timeout_at(pace.min(pause), body.next()).await else {
+                    let why = if pace < pause {
+                        Broken::TooSlow
+                    } else {
+                        Broken::Paused
+                    };
+                    return Err(end(&broken, why));
                 };
                 let Some(chunk) = next.transpose()? else {
                     return Ok(None);
@@ -115,14 +128,19 @@ impl BodyLimit {
         match broken {
             Broken::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")
                 .detail(format!("the body is larger than {} bytes", self.bytes)),
-            Broken::TooSlow => {
-                Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").detail(format!(
-                    "nothing of the body came for {} s",
-                    self.pause.as_secs_f32()
-                ))
-            }
+            Broken::Paused => slow(format!(
+                "nothing of the body came for {} s",
+                self.pause.as_secs_f32()
+            )),
+            Broken::TooSlow => slow(format!(
+                "the body came at less than {SLOWEST} bytes a second"
+            )),
         }
     }
+}
+
+fn slow(detail: String) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").detail(detail)
 }
 
 fn end(broken: &OnceLock<Broken>, why: Broken) -> std::io::Error {

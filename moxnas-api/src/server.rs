@@ -4,10 +4,12 @@
 //! descriptors and does not tell who is at the other end of a Unix socket, hence this loop over
 //! hyper. What it promises:
 //!
-//! * A client that is silent, slow with its headers or its TLS handshake, or idle, is closed.
+//! * A client that is silent, slow with its headers or its TLS handshake, idle, or takes nothing
+//!   of its answer, is closed.
 //! * Each listener serves at most [`Limits::connections`]; further ones wait in the kernel's
 //!   accept queue. The cap is per listener, so that a flood on TCP does not lock root out of the
-//!   Unix socket.
+//!   Unix socket. One client of the network has at most [`Limits::connections_per_client`] of
+//!   them; more are closed unanswered.
 //! * A stop is heard always, at the cap and during back-off too. Requests being answered may end
 //!   within [`Limits::grace`]; event streams end at once, as they never would by themselves.
 //!
@@ -16,6 +18,8 @@
 mod accept;
 mod activity;
 mod connection;
+mod crowd;
+mod patience;
 pub mod tls;
 mod unix;
 
@@ -33,7 +37,10 @@ use tokio::{net::TcpListener, sync::watch};
 
 use accept::Listener;
 use connection::Context;
+use crowd::Crowd;
 use tls::TlsConfig;
+
+use crate::edges::Network;
 
 /// Who is at the other end of a connection; in the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +101,14 @@ pub enum BindError {
 pub struct Limits {
     /// Connections served at a time, per listener.
     pub connections: usize,
+    /// How many of them one client of the network may have; 0: all. What a client is says
+    /// [`ClientKey`](crate::edges::ClientKey).
+    pub connections_per_client: usize,
     /// Time for a TLS handshake, and again for the headers of a request from the moment the
     /// connection is ready for it. Under HTTP/1 this also ends idle connections.
     pub headers: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub stall: Duration,
     /// How long an HTTP/2 connection may stay without a request.
     pub idle: Duration,
     /// How long requests may go on after the stop.
@@ -107,7 +119,9 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: 512,
+            connections_per_client: 64,
             headers: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
             idle: Duration::from_secs(60),
             grace: Duration::from_secs(10),
         }
@@ -118,6 +132,7 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct Server {
     limits: Limits,
+    proxies: Arc<[Network]>,
     listeners: Vec<Listener>,
     listening: Listening,
 }
@@ -129,6 +144,15 @@ impl Server {
         Server {
             limits,
             ..Server::default()
+        }
+    }
+
+    /// Do not count the connections of these networks as those of one client.
+    #[must_use]
+    pub fn behind(self, proxies: &[Network]) -> Server {
+        Server {
+            proxies: proxies.into(),
+            ..self
         }
     }
 
@@ -182,9 +206,12 @@ impl Server {
             endpoint: endpoint.map_to_response().boxed(),
             limits: self.limits,
         });
+        let most = self.limits.connections_per_client;
+        let crowd = || Crowd::new(most, Arc::clone(&self.proxies));
         let (stopping, signal) = watch::channel(false);
         let loops = join_all(self.listeners.into_iter().map(|listener| {
-            accept::accept_loop(listener, Arc::clone(&context), Stop(signal.clone()))
+            let context = Arc::clone(&context);
+            accept::accept_loop(listener, context, crowd(), Stop(signal.clone()))
         }));
         let stop = async {
             stop.await;

@@ -12,7 +12,7 @@ use poem::{
 };
 
 use crate::{
-    limit::BodyLimit,
+    edges::{Edges, Guard},
     problem::{catch, settle},
 };
 
@@ -21,24 +21,42 @@ pub use request_id::RequestId;
 
 /// `endpoint` with all that each request needs. From the inside out:
 ///
-/// 1. the limits of the body, whose failures the next one writes;
+/// 1. the edges: who may ask at all, and how large a body, whose failures the next one writes;
 /// 2. every failure, panics and unknown paths too, as a problem;
-/// 3. the security headers, which problems need as much as other answers;
+/// 3. the headers for browsers, which problems need as much as other answers;
 /// 4. the path without its trailing slash;
 /// 5. the log, which sees the answer as it will be sent;
-/// 6. the request id, which all of these use.
-pub fn compose<E>(endpoint: E, limit: BodyLimit) -> impl Endpoint<Output = Response> + 'static
+/// 6. who the client is, and the request id, which all of these use.
+pub fn compose<E>(
+    endpoint: E,
+    edges: impl Into<Edges>,
+) -> impl Endpoint<Output = Response> + 'static
 where
     E: Endpoint + 'static,
     E::Output: IntoResponse,
 {
+    let guard = Guard::new(edges.into());
+    let [admits, shares, introduces] = [(); 3].map(|()| Arc::clone(&guard));
     endpoint
-        .around(move |endpoint, request| limit.call(endpoint, request))
+        .map_to_response()
+        .boxed()
+        .around(move |endpoint, request| {
+            let guard = Arc::clone(&admits);
+            async move { guard.admit(endpoint, request).await }
+        })
         .around(problems)
+        // The type of all layers in one is more than the compiler takes.
+        .boxed()
+        .around(move |endpoint, request| {
+            let guard = Arc::clone(&shares);
+            async move { guard.share(endpoint, request).await }
+        })
         .around(headers::secure)
         .before(async |request| Ok(without_trailing_slash(request)))
         .around(log::log)
+        .before(move |request| std::future::ready(Ok(introduces.introduce(request))))
         .around(request_id::identify)
+        .boxed()
 }
 
 /// Write every failure as a problem.

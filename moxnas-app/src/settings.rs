@@ -1,5 +1,7 @@
 //! How the service runs: one file, the environment over it, options of the command line over both.
 
+mod limits;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -8,6 +10,8 @@ use std::{
 use serde::Deserialize;
 
 use crate::{auth::Secret, scenario::Scenario, store::DatabaseUrl};
+
+pub use limits::{Limits, Within};
 
 /// Where the settings are looked for if nothing else is said.
 pub const CONFIG_PATH: &str = "/etc/moxnas/moxnas.toml";
@@ -72,6 +76,8 @@ pub struct ConfigFile {
     pub data_dir: Option<PathBuf>,
     /// Where logins and history are kept, instead of the data folder.
     pub database_url: Option<String>,
+    /// Where the certificate comes from, if no file is named.
+    pub tls: Option<Tls>,
     /// TLS certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// TLS private key, PEM.
@@ -79,6 +85,26 @@ pub struct ConfigFile {
     /// Listen on other addresses than loopback without TLS.
     #[serde(default)]
     pub insecure_http: bool,
+    /// Networks of proxies that may say who the client is.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// More names under which the service is reached; `*`: any.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+    /// Sites whose pages may use the service.
+    #[serde(default)]
+    pub cors_origins: Vec<String>,
+    /// What a client may take.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// The service makes one and keeps it in its data folder.
+    SelfSigned,
 }
 
 /// The settings file cannot be used.
@@ -125,6 +151,68 @@ impl ConfigFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The example says what happens without it, so that it is the same as no file.
+    #[test]
+    fn the_example_says_what_there_is() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/moxnas.example.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let file = ConfigFile::read(Some(Path::new(path))).unwrap();
+        assert_eq!(
+            file,
+            ConfigFile::default(),
+            "everything in it is commented out"
+        );
+        let is_setting = |it: &&str| it.starts_with('#') && !it.starts_with("# ");
+        let all: String = text
+            .lines()
+            .map(|it| if is_setting(&it) { &it[1..] } else { it })
+            .flat_map(|it| [it, "\n"])
+            .collect();
+        let file: ConfigFile = toml::from_str(&all).unwrap();
+        let ConfigFile {
+            listen,
+            socket,
+            data_dir,
+            database_url,
+            tls,
+            tls_cert,
+            tls_key,
+            insecure_http,
+            trusted_proxies,
+            allowed_hosts,
+            cors_origins,
+            limits,
+        } = file;
+        assert_eq!(listen, Some(LISTEN.parse().unwrap()));
+        assert_eq!(socket, Some(PathBuf::from(SOCKET)));
+        assert_eq!(data_dir, Some(PathBuf::from(DATA_DIR)));
+        assert_eq!(tls, Some(Tls::SelfSigned));
+        assert!(database_url.is_some() && tls_cert.is_some() && tls_key.is_some());
+        assert!(!insecure_http);
+        for list in [trusted_proxies, allowed_hosts, cors_origins] {
+            assert!(!list.is_empty());
+        }
+        assert_eq!(limits, Limits::default(), "the usual ones");
+        for name in limits::NAMES {
+            assert!(all.contains(&format!("\n{name} = ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_limit_out_of_bounds_is_an_error_with_its_line() {
+        let said = |text: &str| toml::from_str::<ConfigFile>(text).unwrap_err().to_string();
+        let text = said("[limits]\nconnections = 0\n");
+        assert!(
+            text.contains("line 2") && text.contains("from 1 to 100000"),
+            "{text}"
+        );
+        assert!(said("[limits]\nheader_seconds = 9999\n").contains("from 1 to 600"));
+        assert!(said("[limits]\nrequests = 1\n").contains("unknown field"));
+        let text = "[limits]\nrequests_per_second = 0\n";
+        let file: ConfigFile = toml::from_str(text).unwrap();
+        assert_eq!(file.limits.requests_per_second.get(), 0);
+    }
 
     #[test]
     fn a_word_that_is_not_known_is_an_error_with_its_line() {

@@ -141,6 +141,7 @@ pub(crate) enum Noun {
 
 /// Run the service
 #[derive(Debug, Args)]
+#[command(after_help = SETTINGS)]
 pub(crate) struct Serve {
     /// Address and port to listen on; 127.0.0.1:8000 if nothing says otherwise
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -151,6 +152,9 @@ pub(crate) struct Serve {
     /// The settings file; /etc/moxnas/moxnas.toml if it is there
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// HTTPS with a certificate that the service makes, and keeps in its data folder
+    #[arg(long, value_enum, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub(crate) tls: Option<Tls>,
     /// TLS certificate chain, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -160,6 +164,22 @@ pub(crate) struct Serve {
     /// Listen on other addresses than loopback without TLS
     #[arg(long)]
     pub(crate) insecure_http: bool,
+}
+
+/// What only the settings file and the environment say.
+const SETTINGS: &str = "\
+The settings file also has trusted_proxies, allowed_hosts, cors_origins (in the environment:
+TRUSTED_PROXIES, ALLOWED_HOSTS, CORS_ORIGINS, with commas) and the table [limits]: body_bytes,
+header_seconds, connections, connections_per_client, requests_per_second and
+auth_requests_per_second. moxnas.example.toml explains each.
+
+SIGHUP has the certificate read again; a change of its files is also seen within a minute.";
+
+/// Where the certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tls {
+    /// The service itself
+    SelfSigned,
 }
 
 #[derive(Debug, Subcommand)]

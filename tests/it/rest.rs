@@ -111,9 +111,14 @@ async fn the_documentation_is_a_page_of_its_own() {
     }
     let policy = page.header("content-security-policy").unwrap();
     assert!(
-        policy.starts_with("default-src 'self'") && !policy.contains("http"),
+        policy.starts_with("default-src 'none'") && !policy.contains("http"),
         "{policy}"
     );
+    // Only the scripts that are in the page run.
+    let scripts = policy.split("; ").find(|it| it.starts_with("script-src"));
+    let scripts = scripts.unwrap().split(' ').skip(1);
+    assert!(scripts.clone().count() > 0);
+    assert!(scripts.into_iter().all(|it| it.starts_with("'sha256-")));
 }
 
 #[tokio::test]

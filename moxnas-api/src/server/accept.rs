@@ -12,6 +12,8 @@ use tokio::{
 use super::{
     Peer, Stop,
     connection::{self, Context},
+    crowd::Crowd,
+    patience::Patience,
     tls::TlsConfig,
     unix::UnixSocket,
 };
@@ -39,7 +41,8 @@ struct Accepted {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Accepted> {
+    /// The next connection, on which no write waits longer than `stall`.
+    async fn accept(&self, stall: Duration) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(socket, tls) => {
                 let (stream, addr) = socket.accept().await?;
@@ -47,7 +50,7 @@ impl Listener {
                 // client that is gone again, which the first read will tell.
                 let _ = stream.set_nodelay(true);
                 Ok(Accepted {
-                    wire: Box::new(stream),
+                    wire: Box::new(Patience::new(stream, stall)),
                     peer: Peer::Tcp(addr),
                     tls: tls.clone(),
                 })
@@ -55,7 +58,7 @@ impl Listener {
             Listener::Unix(socket) => {
                 let (stream, peer) = socket.accept().await?;
                 Ok(Accepted {
-                    wire: Box::new(stream),
+                    wire: Box::new(Patience::new(stream, stall)),
                     peer,
                     tls: None,
                 })
@@ -68,14 +71,19 @@ impl Listener {
 ///
 /// The set of connection tasks is the count of connections: at the cap the branch that accepts is
 /// off, and the two others still run.
-pub(super) async fn accept_loop(listener: Listener, context: Arc<Context>, mut stop: Stop) {
+pub(super) async fn accept_loop(
+    listener: Listener,
+    context: Arc<Context>,
+    crowd: Crowd,
+    mut stop: Stop,
+) {
     let mut connections = JoinSet::new();
     let mut not_before = Instant::now();
     let mut failing = false;
     loop {
         let accept = async {
             sleep_until(not_before).await;
-            listener.accept().await
+            listener.accept(context.limits.stall).await
         };
         tokio::select! {
             () = stop.wait() => break,
@@ -83,7 +91,13 @@ pub(super) async fn accept_loop(listener: Listener, context: Arc<Context>, mut s
             accepted = accept, if connections.len() < context.limits.connections => match accepted {
                 Ok(accepted) => {
                     failing = false;
-                    connections.spawn(serve(accepted, Arc::clone(&context), stop.clone()));
+                    if let Some(place) = crowd.admit(accepted.peer) {
+                        let (context, stop) = (Arc::clone(&context), stop.clone());
+                        connections.spawn(async move {
+                            serve(accepted, context, stop).await;
+                            drop(place);
+                        });
+                    }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {

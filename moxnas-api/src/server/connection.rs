@@ -53,7 +53,15 @@ pub(super) async fn serve(
             let running = activity.begin();
             let (context, scheme, stop) = (Arc::clone(&context), scheme.clone(), stop.clone());
             async move {
-                let response = respond(&context, request, peer, scheme).await;
+                let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+                let mut response = respond(&context, request, peer, scheme).await;
+                if is_chunked {
+                    // A request with a length and chunks ends at one place for us and perhaps at
+                    // another for a proxy before us. hyper hides the length, so that nothing
+                    // behind any chunked request is taken for the next one (RFC 9112 6.1).
+                    let close = header::HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
                 Ok::<_, Infallible>(if is_event_stream(&response) {
                     response.map(|body| Answer::until(body, running, stop))
                 } else {

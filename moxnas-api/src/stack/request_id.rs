@@ -6,6 +6,7 @@ use poem::{
     Endpoint, IntoResponse, Request, Response,
     http::{HeaderName, HeaderValue},
 };
+use tracing::Instrument as _;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LEN: usize = 64;
@@ -42,8 +43,14 @@ pub(super) async fn identify<E: Endpoint>(
     let sent = request.header(X_REQUEST_ID).and_then(RequestId::sane);
     let id = sent.unwrap_or_else(RequestId::random);
     let header = HeaderValue::from_str(&id.0).expect("its letters were chosen to fit");
+    // Whatever is logged on the way has the name too, at any level.
+    let span = tracing::error_span!("request", %id);
     request.extensions_mut().insert(id);
-    let mut response = endpoint.call(request).await?.into_response();
+    let mut response = endpoint
+        .call(request)
+        .instrument(span)
+        .await?
+        .into_response();
     response.headers_mut().insert(X_REQUEST_ID, header);
     Ok(response)
 }

@@ -48,7 +48,7 @@ impl Drop for Served {
     }
 }
 
-const HEAD: &str = "POST / HTTP/1.1\r\nHost: nas\r\nConnection: close\r\n";
+const HEAD: &str = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
 
 fn is_problem(answer: &str, status: StatusCode, code: &str) {
     let (head, body) = answer.split_once("\r\n\r\n").expect(answer);

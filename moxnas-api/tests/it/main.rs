@@ -4,6 +4,7 @@
     reason = "as clippy.toml allows it in the tests themselves"
 )]
 
+mod attacks;
 mod body;
 mod client;
 mod nas;

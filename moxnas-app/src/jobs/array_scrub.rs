@@ -100,8 +100,15 @@ impl ScrubArray {
         .await
     }
 
+    /// The array as it is now.
     async fn array(&self, run: &Run) -> Result<Array, JobError> {
-        let seen = run.app().look().await?;
+        run.app().look().await?;
+        self.last_seen(run)
+    }
+
+    /// The array as it was at the last look, whoever looked.
+    fn last_seen(&self, run: &Run) -> Result<Array, JobError> {
+        let seen = run.app().seen();
         let array = seen.raid.by_uuid(&self.uuid).cloned();
         array.ok_or_else(|| JobError::Failed {
             code: "array_gone",
@@ -135,8 +142,9 @@ impl ScrubArray {
     async fn follow(&self, run: &mut Run, from_start: bool) -> Result<Done, JobError> {
         let was_at = run.was_at();
         let mut is_known = from_start || was_at >= NOTED;
+        run.app().look().await?;
         loop {
-            let array = self.array(run).await?;
+            let array = self.last_seen(run)?;
             if !scrubs(&array) {
                 return self.ended(run, &array, is_known).await;
             }
@@ -147,7 +155,7 @@ impl ScrubArray {
             let share = share(&array.sync);
             let what = format!("{} of {}", self.scrub, self.name);
             run.progress(share, &what).await?;
-            run.wait(ASK_EVERY).await;
+            run.wait(ASK_EVERY).await?;
         }
     }
 

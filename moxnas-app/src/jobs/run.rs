@@ -132,14 +132,17 @@ impl Run {
         *self.wanted.borrow()
     }
 
-    /// Wait for the next look at the machine, for something else to be wanted, or for this long.
-    pub async fn wait(&mut self, at_most: Duration) -> Wanted {
+    /// Wait for the next look at the machine, or for something else to be wanted. If nobody looks
+    /// for this long, look.
+    pub async fn wait(&mut self, at_most: Duration) -> Result<(), JobError> {
         tokio::select! {
-            () = tokio::time::sleep(at_most) => (),
+            () = tokio::time::sleep(at_most) => {
+                self.app.look().await?;
+            }
             _ = self.looked.changed() => (),
             _ = self.wanted.changed() => (),
         }
-        self.wanted()
+        Ok(())
     }
 
     /// Have another job do a part of this one, and wait for it. The same part is never begun

@@ -1,35 +1,27 @@
 //! The service.
 
-use std::{
-    io::IsTerminal,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+mod doors;
+mod edges;
 
-use moxnas_api::server::{Limits, Server, tls::TlsConfig};
+use std::{io::IsTerminal, path::PathBuf};
+
 use moxnas_app::{
     App,
     auth::{FirstStart, Secret, Terminal},
     scenario::Scenario,
-    settings::{ConfigFile, DATA_DIR, LISTEN, LOCK, Right, SOCKET, Settings},
+    settings::{ConfigFile, DATA_DIR, LOCK, Right, Settings},
     store::DatabaseUrl,
 };
 use moxnas_core::chain::chain;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use self::doors::Doors;
 use crate::{
     cli::{Global, Serve},
     failure::Failure,
     print::Printer,
 };
-
-/// Where and how to listen.
-struct Doors {
-    listen: SocketAddr,
-    tls: Option<TlsConfig>,
-    socket: Option<PathBuf>,
-}
 
 pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env("MOXNAS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -40,27 +32,21 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
         .init();
     let file = ConfigFile::read(serve.config.as_deref()).map_err(refused)?;
     let settings = settings(global, &serve, &file)?;
-    let doors = doors(global, &serve, &file)?;
+    let edges = edges::edges(&file)?;
+    let doors = Doors::new(global, &serve, &file)?;
+    let certificate = doors.certificate(settings.data_dir.as_deref(), &edges.hosts)?;
+    let limits = edges::limits(&file);
+    let server = doors.open(limits, &edges, certificate.as_ref()).await?;
 
-    let mut server = Server::new(Limits::default());
-    let bound = match doors.tls {
-        Some(tls) => server.bind_tls(doors.listen, tls).await,
-        None => server.bind_tcp(doors.listen).await,
-    };
-    bound.map_err(refused)?;
-    if let Some(socket) = &doors.socket {
-        prepare(socket)?;
-        server.bind_unix(socket, 0o600).map_err(refused)?;
-    }
     let app = App::start(&settings)
         .await
         .map_err(|err| Failure::Broken(chain(&err)))?;
     welcome(&app, &settings, printer).await?;
-    let scheme = if serve.tls_cert.is_some() || file.tls_cert.is_some() {
-        "https"
-    } else {
-        "http"
-    };
+    if let Some(certificate) = &certificate {
+        let fingerprint = certificate.config().fingerprint();
+        printer.line(&format!("certificate: SHA-256 {fingerprint}"));
+    }
+    let scheme = certificate.as_ref().map_or("http", |_| "https");
     for address in &server.listening().tcp {
         printer.line(&format!(
             "listening on {scheme}://{address}, documentation at {scheme}://{address}/api/docs"
@@ -70,7 +56,17 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
         printer.line(&format!("listening on {}", socket.display()));
     }
     moxnas_app::loops::keep_working(&app);
-    server.run(moxnas_api::endpoint(app), stop()).await;
+    let serving = server.run(moxnas_api::endpoint_within(app, edges), stop());
+    match certificate {
+        Some(certificate) => {
+            let hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
+            tokio::select! {
+                () = serving => (),
+                () = certificate.run(hangup) => (),
+            }
+        }
+        None => serving.await,
+    }
     Ok(())
 }
 
@@ -111,48 +107,6 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
         admin_password,
         right: Right::Change(PathBuf::from(LOCK)),
     })
-}
-
-fn doors(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Doors, Failure> {
-    let env_listen = env("MOXNAS_LISTEN").map(|it| {
-        it.parse()
-            .map_err(|_| Failure::refused(format!("MOXNAS_LISTEN: {it:?} is no address and port")))
-    });
-    let listen = match (serve.listen, env_listen) {
-        (Some(listen), _) => listen,
-        (None, Some(listen)) => listen?,
-        (None, None) => file
-            .listen
-            .unwrap_or_else(|| LISTEN.parse().expect("the constant is an address")),
-    };
-    let cert = serve.tls_cert.as_ref().or(file.tls_cert.as_ref());
-    let key = serve.tls_key.as_ref().or(file.tls_key.as_ref());
-    let tls = match (cert, key) {
-        (Some(cert), Some(key)) => Some(TlsConfig::read(cert, key).map_err(refused)?),
-        (None, None) => None,
-        _ => return Err(Failure::refused("TLS needs both a certificate and a key")),
-    };
-    if tls.is_none() && !listen.ip().is_loopback() && !serve.insecure_http && !file.insecure_http {
-        return Err(Failure::with_hint(
-            format!("passwords and tokens would go over the network in the clear at {listen}"),
-            "give it --tls-cert and --tls-key, or --insecure-http if the network is safe",
-        ));
-    }
-    let socket = global.socket.clone().or_else(|| file.socket.clone());
-    // A simulated service must not stand where commands look for the real one.
-    let usual = global.sim.is_none().then(|| PathBuf::from(SOCKET));
-    Ok(Doors {
-        listen,
-        tls,
-        socket: socket.or(usual),
-    })
-}
-
-/// The folder of the socket.
-fn prepare(socket: &Path) -> Result<(), Failure> {
-    let folder = socket.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder)
-        .map_err(|err| Failure::Broken(format!("{} cannot be made: {err}", folder.display())))
 }
 
 /// Who can log in, and with what.

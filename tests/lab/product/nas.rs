@@ -194,7 +194,7 @@ impl Http {
         let token = token.unwrap_or_default();
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: moxnas\r\nContent-Type: application/json\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n{token}{headers}\r\n{body}"
         );
         stream.write_all(request.as_bytes())?;

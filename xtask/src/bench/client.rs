@@ -38,7 +38,7 @@ impl Connection {
     pub(super) fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
         let length = json.len();
         self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{json}"
         ))
     }
@@ -78,7 +78,7 @@ fn get(path: &str, token: &str) -> String {
         "" => String::new(),
         token => format!("authorization: Bearer {token}\r\n"),
     };
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{login}\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{login}\r\n")
 }
 
 /// The same request, again and again, over some connections at once.

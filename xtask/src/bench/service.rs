@@ -12,6 +12,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::client::Connection;
 
+const UNLIMITED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bench/unlimited.toml");
+
 /// Ended when dropped.
 pub(super) struct Service {
     child: Child,
@@ -26,6 +28,7 @@ impl Service {
     pub(super) fn start(product: &Path, scenario: &str) -> Result<Service> {
         let mut child = Command::new(product)
             .args(["serve", "--sim", scenario, "--listen", "127.0.0.1:0"])
+            .args(["--config", UNLIMITED])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
