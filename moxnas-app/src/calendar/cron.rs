@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     cursor::Cursor,
-    error::{CalendarError, Field},
+    error::{A_RANGE, CalendarError, Field},
     list::{List, bounds},
     wall::{Days, Join, OfMonth, Wall},
     zone::{Place, later, next_reading, place},
@@ -136,7 +136,7 @@ fn item(cursor: &mut Cursor<'_>, field: Field) -> Result<Item, CalendarError> {
         return Err(CalendarError::Backward { at, text, weekdays });
     }
     if !star && high == low && cursor.peek() == Some(b'/') && !text.contains('-') {
-        return Err(cursor.unexpected("a range such as 5-59 before a step"));
+        return Err(cursor.unexpected(A_RANGE));
     }
     let step = match cursor.eat("/") {
         true => cursor.number(Field::Minute)?.value,
@@ -229,7 +229,9 @@ impl Cron {
             match place(zone, reading)? {
                 Place::Once(at) => return Some(at),
                 Place::Twice(first, _) if first > after => return Some(first),
-                Place::Twice(..) => from = reading.checked_add(SignedDuration::from_secs(60)).ok()?,
+                Place::Twice(..) => {
+                    from = reading.checked_add(SignedDuration::from_secs(60)).ok()?
+                }
                 Place::Skipped(gap) if gap.seconds <= CATCH_UP_SECONDS && gap.at > after => {
                     return Some(gap.at);
                 }
@@ -290,3 +292,6 @@ impl fmt::Display for Cron {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,11 @@ fn within_days(wall: &Wall) -> String {
         (false, Some(step)) => format!("of every {}", ordinal(step, "hour")),
         (false, None) => {
             let hours = runs(wall.hours, |it| it.to_string());
-            let plural = if wall.hours.count_ones() == 1 { "" } else { "s" };
+            let plural = if wall.hours.count_ones() == 1 {
+                ""
+            } else {
+                "s"
+            };
             match text.is_empty() {
                 true => format!("on the hour at {hours}"),
                 false => format!("during hour{plural} {hours}"),

@@ -101,6 +101,9 @@ pub enum CalendarError {
     Reboot,
 }
 
+/// What cron wants before a step.
+pub(super) const A_RANGE: &str = "a range such as 5-59 before a step";
+
 /// A part of a date or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -154,9 +157,7 @@ impl CalendarError {
     #[must_use]
     pub fn at(&self) -> usize {
         match self {
-            CalendarError::Empty
-            | CalendarError::FieldCount { .. }
-            | CalendarError::Reboot => 0,
+            CalendarError::Empty | CalendarError::FieldCount { .. } | CalendarError::Reboot => 0,
             CalendarError::Unexpected { at, .. }
             | CalendarError::UnknownWord { at, .. }
             | CalendarError::UnknownZone { at, .. }
@@ -174,8 +175,15 @@ impl CalendarError {
         let examples = "write \"daily\", \"Sun 01:00\", \"*-*-01 03:30\" or five fields of cron";
         match self {
             CalendarError::Unexpected { found, .. } if found.starts_with(char::is_whitespace) => {
-                "have one blank between weekday, date, time and zone, and none before or behind".into()
+                "have one blank between weekday, date, time and zone, and none before or behind"
+                    .into()
             }
+            CalendarError::Unexpected {
+                found, expected, ..
+            } if found == "/" => match *expected == A_RANGE {
+                true => "write 5-59/10 for every tenth from 5".into(),
+                false => "write 0/5 for every fifth, and not */5, unless it is cron".into(),
+            },
             CalendarError::UnknownZone {
                 alike: Some(alike), ..
             } => format!("write {alike}"),

@@ -61,7 +61,17 @@ pub(super) fn parse(text: &str) -> Result<Event, CalendarError> {
     };
     match parts {
         Ok(parts) => Ok(Event::new(parts, zone)),
-        Err(err) => Err(Zone::unknown(text, &err).unwrap_or(err)),
+        Err(err) => Err(Zone::unknown(text, &err).unwrap_or_else(|| word(err))),
+    }
+}
+
+/// Letters where no weekday is known are a word that was taken for one of ours.
+fn word(err: CalendarError) -> CalendarError {
+    match err {
+        CalendarError::Unexpected { at, found, .. } if found.starts_with(char::is_alphabetic) => {
+            CalendarError::UnknownWord { at, word: found }
+        }
+        err => err,
     }
 }
 
@@ -173,7 +183,10 @@ fn timestamp(cursor: &mut Cursor<'_>, parts: &mut Parts) -> Result<(), CalendarE
         return Err(cursor.unexpected("seconds since 1970"));
     }
     let (low, high) = bounds(Field::Year);
-    let moment = digits.parse().ok().and_then(|it| Timestamp::from_second(it).ok());
+    let moment = digits
+        .parse()
+        .ok()
+        .and_then(|it| Timestamp::from_second(it).ok());
     let moment = moment.map(|it| TimeZone::UTC.to_datetime(it));
     let one = |it: i8| List::one(it.unsigned_abs().into());
     match moment.map(|it| (it, u32::from(it.year().unsigned_abs()))) {

@@ -4,15 +4,9 @@
 //! a zone and a moment to begin at. Validity, normalized form and the next times have to agree.
 //! `MOXNAS_CALENDAR_CASES` says how many (600 if it does not), `MOXNAS_CALENDAR_SEED` which.
 
-use std::{
-    collections::VecDeque,
-    env,
-    process::Command,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{collections::VecDeque, env, process::Command, sync::OnceLock, time::Duration};
 
-use moxnas_app::calendar::{Calendar, TimeZone, Timestamp};
+use moxnas_app::calendar::{Calendar, SignedDuration, TimeZone, Timestamp};
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -73,7 +67,14 @@ fn ask_systemd(zone: &str, base: Timestamp, texts: &[String]) -> Option<Vec<Answ
         let gave_up = line.strip_prefix("Failed to determine next elapse for '");
         let text = refused.or(gave_up)?.rsplit_once('\'').unwrap().0;
         let is_refused = refused.is_some();
-        Some((text, if is_refused { Answer::Refused } else { Answer::GaveUp }))
+        Some((
+            text,
+            if is_refused {
+                Answer::Refused
+            } else {
+                Answer::GaveUp
+            },
+        ))
     };
     let mut failed: VecDeque<_> = stderr.lines().filter_map(failed).collect();
     let answers = texts.iter().map(|text| match failed.front() {
@@ -119,13 +120,15 @@ fn ask_us(zone: &TimeZone, base: Timestamp, text: &str) -> Answer {
 
 /// A normalized expression with an end to each repetition: `04..12/6` for `04/6`.
 ///
-/// When a repetition without an end runs over the end of its month or year, systemd takes the state
-/// of daylight saving time from behind that end to the first day or month, and is an hour off or in
-/// a loop. Seconds without an end leave their fraction to the next minute.
+/// When a repetition without an end runs over the end of its minute, day, month or year, systemd
+/// begins the next one with what was left over: the minutes, the fraction of a second, or the state
+/// of daylight saving time. It skips the first time then, is an hour off, or in a loop.
 fn with_ends(normalized: &str) -> String {
-    let words: Vec<_> = normalized.split(' ').map(str::to_owned).collect();
-    let mut words = words;
-    let date = words.iter().position(|it| it.contains(['-', '~']) && it.contains(['*', '0', '1', '2'])).unwrap();
+    let mut words: Vec<_> = normalized.split(' ').map(str::to_owned).collect();
+    let date = words
+        .iter()
+        .position(|it| it.contains(['-', '~']) && it.contains(['*', '0', '1', '2']))
+        .unwrap();
     let (year, rest) = words[date].split_once('-').unwrap();
     words[date] = match rest.split_once('~') {
         Some((month, days)) => format!("{year}-{}~{}", ends(month, "12"), ends_back(days)),
@@ -136,7 +139,10 @@ fn with_ends(normalized: &str) -> String {
     };
     let highs = ["23", "59", "59.999999"];
     let times = words[date + 1].split(':').zip(highs);
-    words[date + 1] = times.map(|(it, high)| ends(it, high)).collect::<Vec<_>>().join(":");
+    words[date + 1] = times
+        .map(|(it, high)| ends(it, high))
+        .collect::<Vec<_>>()
+        .join(":");
     words.join(" ")
 }
 
@@ -220,7 +226,9 @@ fn agrees_again(ours: &Answer, theirs: &Answer, zone_name: &str, base: Timestamp
     }
     let text = with_ends(&ours.normalized);
     match &ask_systemd(zone_name, base, &[text]).unwrap()[0] {
-        Answer::Told(theirs) => theirs.times == ours.times || same_readings(ours, theirs, zone_name),
+        Answer::Told(theirs) => {
+            theirs.times == ours.times || same_readings(ours, theirs, zone_name)
+        }
         // A date that there is not: both say never.
         Answer::GaveUp => ours.times.is_empty(),
         Answer::Refused => false,
@@ -250,7 +258,13 @@ fn number(low: u32, high: u32) -> BoxedStrategy<u32> {
 /// A number as it is written.
 fn written(low: u32, high: u32) -> BoxedStrategy<String> {
     (number(low, high), any::<bool>())
-        .prop_map(|(it, zero)| if zero { format!("{it:02}") } else { it.to_string() })
+        .prop_map(|(it, zero)| {
+            if zero {
+                format!("{it:02}")
+            } else {
+                it.to_string()
+            }
+        })
         .boxed()
 }
 
@@ -259,7 +273,11 @@ fn item(low: u32, high: u32) -> BoxedStrategy<String> {
     let step = move || (1..=(high - low).min(40)).prop_map(|it| it.to_string());
     let range = (number(), number()).prop_map(|(a, b)| {
         let ordered = a.parse::<u32>().unwrap() <= b.parse::<u32>().unwrap();
-        if ordered { format!("{a}..{b}") } else { format!("{b}..{a}") }
+        if ordered {
+            format!("{a}..{b}")
+        } else {
+            format!("{b}..{a}")
+        }
     });
     let range = range.boxed();
     prop_oneof![
@@ -339,16 +357,45 @@ fn weekdays() -> BoxedStrategy<String> {
 
 fn expression() -> BoxedStrategy<String> {
     let word = prop::sample::select(vec![
-        "minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly",
-        "annually", "anually", "biannually", "Semi-Annually", "bi-annually", "@1800000000", "@ 7",
+        "minutely",
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "quarterly",
+        "semiannually",
+        "yearly",
+        "annually",
+        "anually",
+        "biannually",
+        "Semi-Annually",
+        "bi-annually",
+        "@1800000000",
+        "@ 7",
     ]);
     let zone = prop::sample::select(vec![
-        "UTC", "utc", "Europe/Berlin", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe",
-        "europe/berlin", "Nowhere/Town",
+        "UTC",
+        "utc",
+        "Europe/Berlin",
+        "Asia/Tokyo",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "europe/berlin",
+        "Nowhere/Town",
     ]);
     let some = |it: BoxedStrategy<String>| prop::option::weighted(0.6, it);
-    let parts = (prop::option::weighted(0.3, weekdays()), some(date()), some(time()))
-        .prop_map(|(a, b, c)| [a, b, c].into_iter().flatten().collect::<Vec<_>>().join(" "));
+    let parts = (
+        prop::option::weighted(0.3, weekdays()),
+        some(date()),
+        some(time()),
+    )
+        .prop_map(|(a, b, c)| {
+            [a, b, c]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
     let text = prop_oneof![12 => parts, 1 => word.prop_map(str::to_owned)];
     let zoned = (text, prop::option::weighted(0.15, zone)).prop_map(|(text, zone)| match zone {
         Some(zone) => format!("{text} {zone}"),
@@ -379,7 +426,7 @@ fn base(zone: &TimeZone, any: u64, near: i64) -> Timestamp {
     };
     let micros = Duration::from_micros(any % 1_000_000);
     let change = zone.following(some).next().map(|it| it.timestamp());
-    let change = change.map(|it| it + moxnas_app::calendar::SignedDuration::from_secs(near));
+    let change = change.map(|it| it + SignedDuration::from_secs(near));
     match change {
         Some(change) if any % 2 == 0 => change + micros,
         _ => some + micros,
@@ -409,5 +456,120 @@ fn random_expressions_agree_with_systemd() {
         compare(name, base(&zone(name), any, near), &texts, &mut count);
     }
     println!("agreed: {count:?}");
-    assert!(count.valid * 2 > count.all && count.asked_again * 20 < count.all, "{count:?}");
+    assert!(
+        count.valid * 2 > count.all && count.asked_again * 20 < count.all,
+        "{count:?}"
+    );
+}
+
+/// Around each change of the clock, before it, in it and behind it.
+#[test]
+fn changes_of_the_clock_agree_with_systemd() {
+    if !has_systemd() {
+        return;
+    }
+    let texts = [
+        "02:30",
+        "2:00",
+        "3:00",
+        "1:45",
+        "1,2,3:0/15",
+        "*:0/12",
+        "*:30",
+        "*:*:30",
+        "*:0:0",
+        "daily",
+        "hourly",
+        "Sun 2:15",
+        "*-*-29 2:30",
+        "2..3:10..50/20",
+        "*-03,10-* 02:59:59.999999",
+        "2:30 Europe/Berlin",
+        "1:30 America/New_York",
+        "*:0/10 Australia/Lord_Howe",
+        "0/3:30",
+        "Mon 0:0",
+        "23:45",
+        "02:30 UTC",
+        "*-*-1/1",
+        "*-*-1..7 1:59:59",
+        "02:0/5:0/20",
+    ]
+    .map(str::to_owned);
+    let changes = [
+        ("Europe/Berlin", "2026-03-29T01:00:00Z"),
+        ("Europe/Berlin", "2026-10-25T01:00:00Z"),
+        ("America/New_York", "2027-03-14T07:00:00Z"),
+        ("America/New_York", "2027-11-07T06:00:00Z"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
+        ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"),
+        ("Europe/Berlin", "2090-10-29T01:00:00Z"),
+        ("Asia/Kathmandu", "2026-03-29T01:00:00Z"),
+    ];
+    let mut count = Count::default();
+    for (zone, change) in changes {
+        let change: Timestamp = change.parse().unwrap();
+        for minutes in [-181, -90, -60, -31, -15, -1, 0, 1, 15, 31, 59, 61, 120] {
+            compare(
+                zone,
+                change + SignedDuration::from_mins(minutes),
+                &texts,
+                &mut count,
+            );
+        }
+    }
+    println!("agreed: {count:?}");
+    assert_eq!(count.asked_again, 0, "{count:?}");
+}
+
+proptest! {
+    #![proptest_config(Config::with_cases(2_000))]
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same(text in expression()) {
+        if let Ok(calendar) = text.parse::<Calendar>() {
+            let printed = calendar.to_string();
+            prop_assert_eq!(printed.parse::<Calendar>(), Ok(calendar.clone()), "{}", &printed);
+            let json = serde_json::to_string(&calendar).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Calendar>(&json).unwrap(), calendar);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(
+        text in prop_oneof![
+            any::<String>(),
+            "[-0-9*~:/., @MonSuUTCé\t]{0,40}",
+            "([-0-9*/,a-z]{1,9} ){4}[-0-9*/,a-z]{1,9}",
+        ],
+        after in any::<i64>(),
+    ) {
+        match text.parse::<Calendar>() {
+            Ok(calendar) => {
+                let after = Timestamp::from_second(after % 253_402_207_200).unwrap();
+                let next = calendar.next_after(after, &TimeZone::UTC);
+                prop_assert!(next.is_none_or(|it| it > after));
+                prop_assert!(!calendar.describe().is_empty());
+            }
+            Err(err) => {
+                prop_assert!(err.at() <= text.len() && text.is_char_boundary(err.at()));
+                prop_assert!(!err.to_string().is_empty() && !err.hint().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_later_and_match(text in expression(), any in any::<u64>(), near in -9_000..9_000_i64) {
+        let zone = zone(ZONES[usize::try_from(any % 5).unwrap()]);
+        if let Ok(calendar) = text.parse::<Calendar>() {
+            let mut before = base(&zone, any, near);
+            for at in calendar.upcoming(before, &zone).take(3) {
+                prop_assert!(at > before);
+                // From just before it, it is the next.
+                let just_before = at - Duration::from_micros(1);
+                prop_assert_eq!(calendar.next_after(just_before, &zone), Some(at));
+                before = at;
+            }
+        }
+    }
 }
