@@ -123,7 +123,7 @@ impl FromStr for Calendar {
         match parse::parse(text) {
             Ok(event) => Ok(Calendar::Event(event)),
             Err(_) if cron::looks_like_cron(text) => Ok(Calendar::Cron(cron::parse(text)?)),
-            Err(err) => Err(err),
+            Err(err) => Err(cron::miscounted(text).unwrap_or(err)),
         }
     }
 }

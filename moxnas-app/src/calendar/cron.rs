@@ -62,6 +62,16 @@ pub(super) fn looks_like_cron(text: &str) -> bool {
     text.starts_with('@') || (text.chars().all(is_cron) && text.split_whitespace().count() == 5)
 }
 
+/// That there are too few or too many fields, of a text that has fields of cron.
+pub(super) fn miscounted(text: &str) -> Option<CalendarError> {
+    let is_field = |it: char| it.is_ascii_alphanumeric() || "*,-/?#".contains(it);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_cron = words.iter().all(|it| it.chars().all(is_field))
+        && words.iter().any(|it| matches!(*it, "*" | "?"));
+    let count = words.len();
+    (is_cron && (2..=7).contains(&count)).then_some(CalendarError::FieldCount { count })
+}
+
 pub(super) fn parse(text: &str) -> Result<Cron, CalendarError> {
     if let Some(word) = text.strip_prefix('@') {
         return at_word(word);

@@ -73,7 +73,7 @@ pub enum CalendarError {
         text: String,
     },
     /// A step so long that it never comes to a second value.
-    #[error("\"{text}\" at position {} never comes to a second {field}", at + 1)]
+    #[error("\"{text}\" at position {} never comes to another {field}", at + 1)]
     StepTooLong {
         /// Where, in bytes.
         at: usize,

@@ -256,7 +256,7 @@ fn what_is_wrong_is_said() {
     check("0/0:00", "the step of \"0/0\" at position 1 is zero", "");
     check(
         "20/5:00",
-        "\"20/5\" at position 1 never comes to a second hour",
+        "\"20/5\" at position 1 never comes to another hour",
         "shorter",
     );
     check(
@@ -317,23 +317,37 @@ fn expressions_are_told_in_words() {
         ),
         (
             "Mon *-05~07/1",
-            "every Monday that is the last 7 days of May at 00:00",
+            "every Monday among the last 7 days of May at 00:00",
         ),
         (
             "Sun *-*-1..7 4:00",
-            "every Sunday that is the 1st to 7th of every month at 04:00",
+            "every Sunday among the 1st to 7th of every month at 04:00",
         ),
         (
             "2026-12-24 18:00",
             "on the 24th of December in 2026 at 18:00",
         ),
-        ("*-6..8-* 5:00", "every day in June to August at 05:00"),
+        ("*-6..8-* 5:00", "every day from June to August at 05:00"),
         ("*:5", "at minute 5 of every hour"),
-        ("8..17:0/10", "every 10 minutes during hours 8 to 17"),
+        ("8..17:0/10", "every 10 minutes from 08:00 to 17:59"),
         ("0/2:00", "every 2 hours"),
         ("*:*:0/10", "every 10 seconds"),
         ("*:*:*", "every second"),
         ("Sat *:0/30", "every 30 minutes, every Saturday"),
+        ("*:5,35", "at minutes 5 and 35 of every hour"),
+        ("9..17:00", "every hour from 09:00 to 17:00"),
+        ("0/2:30", "at minute 30 of every second hour"),
+        ("*:0/15:30", "every 15 minutes at second 30"),
+        ("*:*:5", "every minute at second 5"),
+        ("5:*:0/10", "every 10 seconds from 05:00 to 05:59"),
+        (
+            "2020..2030-*-* 1:00",
+            "every day from 2020 to 2030 at 01:00",
+        ),
+        (
+            "2020/2-1-1",
+            "on the 1st of January every 2 years from 2020 to 2198 at 00:00",
+        ),
         ("*-02-30", "never: there is no such date"),
         (
             "30 4 1,15 * 5",
@@ -417,7 +431,7 @@ fn a_window_closes_when_its_time_is_skipped_or_comes_twice() {
     assert_eq!(told, "every Sunday at 01:00, until 07:00");
 }
 
-/// Generous, since this is not optimized and the machine may be busy: released, it is some hundred
+/// Generous, since this is not optimized and the machine may be busy: released, it is a hundred
 /// microseconds at worst.
 #[test]
 #[expect(

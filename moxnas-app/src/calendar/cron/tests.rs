@@ -180,6 +180,9 @@ fn what_is_wrong_is_said() {
         "\"/\" at position 2, where a range such as 5-59 before a step should be",
         "5-59/10",
     );
+    let count = "cron needs 5 fields (minute, hour, day, month, weekday), here are ";
+    check("0 0 * *", &format!("{count}4"), "five fields");
+    check("0 5 0 ? * *", &format!("{count}6"), "five fields");
     check(
         "@reboot",
         "\"@reboot\" is an occasion, not a time",
