@@ -134,8 +134,8 @@ fn item(cursor: &mut Cursor<'_>, field: Field) -> Result<Item, CalendarError> {
                 false => None,
             };
             match high {
-                // A week may end on Sunday.
-                Some(0) if field == Field::Weekday => (low, 7),
+                // A week may end on Sunday, as in Fri-Sun.
+                Some(0) if field == Field::Weekday && low > 0 => (low, 7),
                 high => (low, high.unwrap_or(low)),
             }
         }
