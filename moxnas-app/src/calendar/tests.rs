@@ -431,7 +431,7 @@ fn a_window_closes_when_its_time_is_skipped_or_comes_twice() {
     assert_eq!(told, "every Sunday at 01:00, until 07:00");
 }
 
-/// Generous, since this is not optimized and the machine may be busy: released, it is a hundred
+/// The best of some, and generous, since this is not optimized and the machine may be busy: released, it is a hundred
 /// microseconds at worst.
 #[test]
 #[expect(
@@ -449,12 +449,13 @@ fn no_expression_is_slow() {
     ];
     for text in rows {
         let calendar = calendar(&text);
-        let began = std::time::Instant::now();
-        for _ in 0..10 {
+        let once = |_| {
+            let began = std::time::Instant::now();
             let next = calendar.next_after(at("1996-01-01T00:00:00Z"), &TimeZone::UTC);
             std::hint::black_box(next);
-        }
-        let took = began.elapsed() / 10;
+            began.elapsed()
+        };
+        let took = (0..20).map(once).min().unwrap();
         assert!(took < Duration::from_millis(50), "{took:?} for {text}");
     }
 }
