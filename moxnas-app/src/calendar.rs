@@ -22,14 +22,20 @@
 //!
 //! # Where this differs from systemd 252
 //!
-//! - Abbreviations of the local zone (`CET` where `Europe/Berlin` is local) are not known. `CET` is
-//!   the zone of that name in the database, if it has one.
+//! What the manual page describes is the same; these are accidents that are not repeated.
+//!
+//! - A repetition without an end that does not go evenly, such as `*:0/7` or `*:*:0.2,40.5/15`,
+//!   makes systemd miss what comes first after midnight, or at the beginning of the next minute. With
+//!   months, such as `*-4/6-01` and weekdays, it may find nothing at all. Here nothing is missed.
 //! - Every date up to 2199 is found. systemd gives up after a thousand steps.
-//! - In a list of seconds such as `0.2,40.5/15`, systemd misses 0.2 of every minute after the first,
-//!   and it prints `0/1,0.5` as `*`. Here nothing is lost.
-//! - Where a change of the clock makes midnight come twice or not at all, or days are counted from
-//!   the end within the very hour that comes twice, what systemd gives depends on what its process
-//!   computed before. Here the rules above hold.
+//! - systemd prints `0/1,0.5` seconds as `*`. Here what is printed reads back as the same.
+//! - systemd lowers the bound of 28 days before the end of the month by 3 for each further item of
+//!   a list, and refuses `*-*~1,26`.
+//! - Abbreviations of the local zone (`CEST` where `Europe/Berlin` is local) are not known. `CET` is
+//!   the zone of that name in the database of zones.
+//! - Days that are counted from the end come the first time in the hour that comes twice. In systemd
+//!   they come the second time if the search begins within that hour. Where midnight itself comes
+//!   twice or is skipped, systemd depends on what it computed before; the rules above hold here.
 //!
 //! [`systemd.time(7)`]: https://www.freedesktop.org/software/systemd/man/252/systemd.time.html
 //! [`crontab(5)`]: https://man7.org/linux/man-pages/man5/crontab.5.html
@@ -117,7 +123,7 @@ impl FromStr for Calendar {
         match parse::parse(text) {
             Ok(event) => Ok(Calendar::Event(event)),
             Err(_) if cron::looks_like_cron(text) => Ok(Calendar::Cron(cron::parse(text)?)),
-            Err(err) => Err(err),
+            Err(err) => Err(cron::miscounted(text).unwrap_or(err)),
         }
     }
 }
@@ -144,3 +150,6 @@ impl From<Calendar> for String {
         calendar.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     cursor::Cursor,
-    error::{CalendarError, Field},
+    error::{A_RANGE, CalendarError, Field},
     list::{List, bounds},
     wall::{Days, Join, OfMonth, Wall},
     zone::{Place, later, next_reading, place},
@@ -60,6 +60,16 @@ struct Item {
 pub(super) fn looks_like_cron(text: &str) -> bool {
     let is_cron = |it: char| it.is_ascii_alphanumeric() || "*,-/ \t".contains(it);
     text.starts_with('@') || (text.chars().all(is_cron) && text.split_whitespace().count() == 5)
+}
+
+/// That there are too few or too many fields, of a text that has fields of cron.
+pub(super) fn miscounted(text: &str) -> Option<CalendarError> {
+    let is_field = |it: char| it.is_ascii_alphanumeric() || "*,-/?#".contains(it);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_cron = words.iter().all(|it| it.chars().all(is_field))
+        && words.iter().any(|it| matches!(*it, "*" | "?"));
+    let count = words.len();
+    (is_cron && (2..=7).contains(&count)).then_some(CalendarError::FieldCount { count })
 }
 
 pub(super) fn parse(text: &str) -> Result<Cron, CalendarError> {
@@ -124,8 +134,8 @@ fn item(cursor: &mut Cursor<'_>, field: Field) -> Result<Item, CalendarError> {
                 false => None,
             };
             match high {
-                // A week may end on Sunday.
-                Some(0) if field == Field::Weekday => (low, 7),
+                // A week may end on Sunday, as in Fri-Sun.
+                Some(0) if field == Field::Weekday && low > 0 => (low, 7),
                 high => (low, high.unwrap_or(low)),
             }
         }
@@ -136,7 +146,7 @@ fn item(cursor: &mut Cursor<'_>, field: Field) -> Result<Item, CalendarError> {
         return Err(CalendarError::Backward { at, text, weekdays });
     }
     if !star && high == low && cursor.peek() == Some(b'/') && !text.contains('-') {
-        return Err(cursor.unexpected("a range such as 5-59 before a step"));
+        return Err(cursor.unexpected(A_RANGE));
     }
     let step = match cursor.eat("/") {
         true => cursor.number(Field::Minute)?.value,
@@ -292,3 +302,6 @@ impl fmt::Display for Cron {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

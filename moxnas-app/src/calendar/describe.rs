@@ -10,7 +10,6 @@ const TIMES: usize = 6;
 
 const ALL_DAYS: u64 = (1 << 32) - 2;
 const ALL_MONTHS: u64 = (1 << 13) - 2;
-const ALL_HOURS: u64 = (1 << 24) - 1;
 const ALL_MINUTES: u64 = (1 << 60) - 1;
 
 const WEEKDAYS: [&str; 7] = [
@@ -73,6 +72,7 @@ fn times_of_day(wall: &Wall) -> Option<String> {
             for second in &seconds {
                 let second = match second {
                     0 => String::new(),
+                    micros if *micros < 10 * MICROS => format!(":0{}", of_minute(*micros)),
                     micros => format!(":{}", of_minute(*micros)),
                 };
                 times.push(format!("{hour:02}:{minute:02}{second}"));
@@ -82,58 +82,81 @@ fn times_of_day(wall: &Wall) -> Option<String> {
     Some(and(&times))
 }
 
-/// "every 15 minutes", "every hour at minute 5", "every 10 seconds of hours 8 to 17".
+/// "every 15 minutes", "at minute 5 of every hour", "every 10 seconds from 08:00 to 17:59".
 fn within_days(wall: &Wall) -> String {
-    let on_the_minute = wall.seconds == List::one(0);
+    let hours = members(wall.hours);
     let minutes = members(wall.minutes);
-    let mut text = match few(&wall.seconds, 61) {
-        _ if on_the_minute => String::new(),
-        Some(micros) => match micros.as_slice() {
-            micros if micros.len() == 60 && micros.iter().all(|it| it % MICROS == 0) => {
-                "every second".into()
-            }
-            micros => match cycle(micros, 60 * MICROS) {
-                Some(step) if step % MICROS == 0 => format!("every {} seconds", step / MICROS),
-                Some(step) => format!("every {} seconds", of_minute(step)),
-                None => {
-                    let seconds: Vec<_> = micros.iter().map(|it| of_minute(*it)).collect();
-                    format!("at second {}", and(&seconds))
+    let all_minutes = wall.minutes == ALL_MINUTES;
+    let on_the_minute = wall.seconds == List::one(0);
+    // Whole hours are told by themselves.
+    if on_the_minute && minutes == [0] {
+        return match cycle(&hours, 24) {
+            Some(1) => "every hour".into(),
+            Some(step) => format!("every {step} hours"),
+            None => match *hours.as_slice() {
+                [first, .., last] if is_run(&hours) => {
+                    format!("every hour from {first:02}:00 to {last:02}:00")
                 }
+                _ => format!("at {}", groups_of_one(&hours, |it| format!("{it:02}:00"))),
             },
-        },
-        None => "several times a second".into(),
-    };
-    let all_hours = wall.hours == ALL_HOURS;
-    let told = match (wall.minutes == ALL_MINUTES, cycle(&minutes, 60)) {
-        (true, _) if on_the_minute => "every minute".into(),
-        (true, _) => String::new(),
-        (false, Some(step)) => format!("every {step} minutes"),
-        (false, None) if minutes == [0] && on_the_minute => String::new(),
-        (false, None) => format!("at minute {}", runs(wall.minutes, |it| it.to_string())),
-    };
-    let is_cycle = told.starts_with("every");
-    join(&mut text, &told, " ");
-    let hours = match (all_hours, cycle(&members(wall.hours), 24)) {
-        (true, _) if is_cycle || wall.minutes == ALL_MINUTES => String::new(),
-        (true, _) if text.is_empty() => "every hour".into(),
-        (true, _) => "of every hour".into(),
-        (false, Some(step)) if text.is_empty() => format!("every {step} hours"),
-        (false, Some(step)) => format!("of every {}", ordinal(step, "hour")),
-        (false, None) => {
-            let hours = runs(wall.hours, |it| it.to_string());
-            let plural = if wall.hours.count_ones() == 1 {
-                ""
-            } else {
-                "s"
-            };
-            match text.is_empty() {
-                true => format!("on the hour at {hours}"),
-                false => format!("during hour{plural} {hours}"),
-            }
+        };
+    }
+    let seconds = seconds(&wall.seconds);
+    let (minutes, by_minute) = match cycle(&minutes, 60) {
+        Some(1) if on_the_minute => ("every minute".to_owned(), true),
+        Some(step) if step > 1 => (format!("every {step} minutes"), true),
+        _ if all_minutes => (String::new(), true),
+        _ => {
+            let plural = if minutes.len() == 1 { "" } else { "s" };
+            let numbers = runs(wall.minutes, |it| it.to_string());
+            (format!("at minute{plural} {numbers}"), false)
         }
     };
-    join(&mut text, &hours, " ");
-    text
+    let hours = match (cycle(&hours, 24), hours.as_slice()) {
+        (Some(1), _) if by_minute => String::new(),
+        (Some(1), _) => "of every hour".into(),
+        (Some(step), _) => format!("of every {}", ordinal(step, "hour")),
+        (None, [first, .., last]) if is_run(hours.as_slice()) => {
+            format!("from {first:02}:00 to {last:02}:59")
+        }
+        (None, [hour]) => format!("from {hour:02}:00 to {hour:02}:59"),
+        (None, _) => format!("during hours {}", runs(wall.hours, |it| it.to_string())),
+    };
+    let parts = match seconds {
+        None => [minutes, hours, String::new()],
+        Some(Seconds::Often(often)) => [often, minutes, hours],
+        Some(Seconds::At(at)) if minutes.is_empty() => ["every minute".into(), hours, at],
+        Some(Seconds::At(at)) => [minutes, hours, at],
+    };
+    let told: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+    told.join(" ")
+}
+
+/// Seconds, as they are told before the minutes or behind them.
+enum Seconds {
+    /// "every 10 seconds".
+    Often(String),
+    /// "at second 30".
+    At(String),
+}
+
+/// None if it is at the full minute.
+fn seconds(list: &List) -> Option<Seconds> {
+    if *list == List::one(0) {
+        return None;
+    }
+    let Some(micros) = few(list, 61) else {
+        return Some(Seconds::Often("several times a second".into()));
+    };
+    Some(match cycle(&micros, 60 * MICROS) {
+        Some(MICROS) => Seconds::Often("every second".into()),
+        Some(step) => Seconds::Often(format!("every {} seconds", of_minute(step))),
+        None => {
+            let plural = if micros.len() == 1 { "" } else { "s" };
+            let numbers = groups_of_one(&micros, of_minute);
+            Seconds::At(format!("at second{plural} {numbers}"))
+        }
+    })
 }
 
 /// "every Sunday", "on the 1st and 15th of every month"; none if it is every day.
@@ -151,13 +174,18 @@ fn days(wall: &Wall) -> Option<String> {
         ALL_MONTHS => None,
         months => Some(runs(months, |it| MONTHS[it as usize - 1].to_owned())),
     };
-    let of = month.clone().unwrap_or_else(|| "every month".into());
+    let of = month.as_deref().unwrap_or("every month");
     let numbers = match of_month {
         OfMonth::FromStart(ALL_DAYS) => None,
         OfMonth::FromStart(days) => Some(runs(days, |it| format!("{it}{}", ending(it)))),
         OfMonth::FromEnd(days) => Some(from_end(days)),
     };
-    let in_month = month.map_or(String::new(), |it| format!(" in {it}"));
+    let in_month = match month {
+        None => String::new(),
+        Some(_) => within(&members(wall.months), |it| {
+            MONTHS[it as usize - 1].to_owned()
+        }),
+    };
     let mut text = match (numbers, weekdays) {
         (None, None) if in_month.is_empty() => String::new(),
         (None, None) => format!("every day{in_month}"),
@@ -167,7 +195,12 @@ fn days(wall: &Wall) -> Option<String> {
             format!("on the {days} of {of} and every {weekdays}{in_month}")
         }
         (Some(days), Some(weekdays)) => {
-            format!("every {weekdays} that is the {days} of {of}")
+            let (OfMonth::FromStart(bits) | OfMonth::FromEnd(bits)) = of_month;
+            let which = match bits.count_ones() {
+                1 => "that is",
+                _ => "among",
+            };
+            format!("every {weekdays} {which} the {days} of {of}")
         }
     };
     if !wall.years.is_all() {
@@ -180,8 +213,12 @@ fn days(wall: &Wall) -> Option<String> {
         if text.is_empty() {
             text.push_str("every day");
         }
-        text.push_str(" in ");
-        text.push_str(&groups(&years, |it| it.to_string()));
+        text.push_str(&match *years.as_slice() {
+            [first, second, .., last] if second > first + 1 && is_even(&years) => {
+                format!(" every {} years from {first} to {last}", second - first)
+            }
+            _ => within(&years, |it| it.to_string()),
+        });
     }
     (!text.is_empty()).then_some(text)
 }
@@ -229,9 +266,21 @@ fn cycle(numbers: &[u32], round: u32) -> Option<u32> {
         .then_some(*step)
 }
 
-/// Microseconds as seconds: "05", "05.5".
+/// Whether each is one more than the one before.
+fn is_run(numbers: &[u32]) -> bool {
+    numbers.windows(2).all(|it| it[0] + 1 == it[1])
+}
+
+/// Whether they are equally far apart, and at least three.
+fn is_even(numbers: &[u32]) -> bool {
+    let mut steps = numbers.windows(2).map(|it| it[1] - it[0]);
+    let first = steps.next();
+    numbers.len() > 2 && steps.all(|it| Some(it) == first)
+}
+
+/// Microseconds as seconds: "5", "5.5".
 fn of_minute(micros: u32) -> String {
-    let text = format!("{:02}.{:06}", micros / MICROS, micros % MICROS);
+    let text = format!("{}.{:06}", micros / MICROS, micros % MICROS);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -269,17 +318,25 @@ fn groups(numbers: &[u32], name: impl Fn(u32) -> String) -> String {
     and(&told)
 }
 
+/// Without runs: "1, 2, 3 and 4".
+fn groups_of_one(numbers: &[u32], name: impl Fn(u32) -> String) -> String {
+    and(&numbers.iter().map(|it| name(*it)).collect::<Vec<_>>())
+}
+
+/// " from June to August", " in May and July".
+fn within(numbers: &[u32], name: impl Fn(u32) -> String) -> String {
+    match *numbers {
+        [first, _, .., last] if is_run(numbers) => {
+            format!(" from {} to {}", name(first), name(last))
+        }
+        _ => format!(" in {}", groups(numbers, name)),
+    }
+}
+
 fn and(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
-}
-
-fn join(text: &mut String, more: &str, between: &str) {
-    if !text.is_empty() && !more.is_empty() {
-        text.push_str(between);
-    }
-    text.push_str(more);
 }

@@ -73,7 +73,7 @@ pub enum CalendarError {
         text: String,
     },
     /// A step so long that it never comes to a second value.
-    #[error("\"{text}\" at position {} never comes to a second {field}", at + 1)]
+    #[error("\"{text}\" at position {} never comes to another {field}", at + 1)]
     StepTooLong {
         /// Where, in bytes.
         at: usize,
@@ -100,6 +100,9 @@ pub enum CalendarError {
     #[error("\"@reboot\" is an occasion, not a time")]
     Reboot,
 }
+
+/// What cron wants before a step.
+pub(super) const A_RANGE: &str = "a range such as 5-59 before a step";
 
 /// A part of a date or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +178,12 @@ impl CalendarError {
                 "have one blank between weekday, date, time and zone, and none before or behind"
                     .into()
             }
+            CalendarError::Unexpected {
+                found, expected, ..
+            } if found == "/" => match *expected == A_RANGE {
+                true => "write 5-59/10 for every tenth from 5".into(),
+                false => "write 0/5 for every fifth, and not */5, unless it is cron".into(),
+            },
             CalendarError::UnknownZone {
                 alike: Some(alike), ..
             } => format!("write {alike}"),

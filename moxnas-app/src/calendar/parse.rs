@@ -61,7 +61,17 @@ pub(super) fn parse(text: &str) -> Result<Event, CalendarError> {
     };
     match parts {
         Ok(parts) => Ok(Event::new(parts, zone)),
-        Err(err) => Err(Zone::unknown(text, &err).unwrap_or(err)),
+        Err(err) => Err(Zone::unknown(text, &err).unwrap_or_else(|| word(err))),
+    }
+}
+
+/// Letters where no weekday is known are a word that was taken for one of ours.
+fn word(err: CalendarError) -> CalendarError {
+    match err {
+        CalendarError::Unexpected { at, found, .. } if found.starts_with(char::is_alphabetic) => {
+            CalendarError::UnknownWord { at, word: found }
+        }
+        err => err,
     }
 }
 
@@ -341,9 +351,9 @@ impl Written<'_> {
             text: text(),
             weekdays: false,
         };
-        let number = |it: &Number<'_>| match century(it.value, field) {
-            value if (low..=high).contains(&value) => Ok(value),
-            _ => Err(CalendarError::OutOfRange {
+        let bounded = |value, it: &Number<'_>| match (low..=high).contains(&value) {
+            true => Ok(()),
+            false => Err(CalendarError::OutOfRange {
                 at: it.at,
                 text: it.text.to_owned(),
                 field,
@@ -351,8 +361,9 @@ impl Written<'_> {
                 high,
             }),
         };
-        let start = number(&self.start)?;
-        let stop = self.stop.as_ref().map(number).transpose()?;
+        let start = century(self.start.value, field);
+        bounded(start, &self.start)?;
+        let stop = self.stop.as_ref().map(|it| century(it.value, field));
         let unit = if field == Field::Second { MICROS } else { 1 };
         // Of seconds, a range without a step goes by whole ones and has to hold two.
         if let Some(stop) = stop
@@ -362,6 +373,10 @@ impl Written<'_> {
         }
         let step = self.step.unwrap_or(if stop.is_some() { unit } else { 0 });
         let item = Item { start, stop, step }.normalized();
+        // Only then: 2..14/10 is 2 and 12, and good for months.
+        if let (Some(stop), Some(written)) = (item.stop, &self.stop) {
+            bounded(stop, written)?;
+        }
         let room = match (item.stop, field) {
             (Some(stop), _) => stop - start,
             // Days from the end are counted down by a step.

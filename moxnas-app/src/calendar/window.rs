@@ -60,7 +60,7 @@ impl Window {
     pub fn state(&self, now: Timestamp, default: &TimeZone) -> WindowState {
         let zone = self.opens.zone(default);
         let today = zone.to_datetime(now).date().to_datetime(self.closes);
-        // A day is shorter than 47 hours and a change of the clock moves a closing by less than one.
+        // No change of a clock is longer than a day, so that three days have a closing on each side.
         let closings = (-3..=3).filter_map(|days| {
             let reading = today.checked_add(i64::from(days).days()).ok()?;
             moment(zone, reading)
