@@ -59,6 +59,19 @@ impl Nas {
         Nas::of(App::start(settings).await.unwrap()).await
     }
 
+    /// The job that was begun, once it stands so and, if it runs, has said what it does.
+    pub(crate) async fn until_job(&self, begun: &Reply, state: &str) -> Value {
+        let path = format!("/api/jobs/{}", begun.json()["id"].as_str().unwrap());
+        for _ in 0..1000 {
+            let job = self.ok(get(&path)).await;
+            if job["state"] == state && (state != "running" || !job["message"].is_null()) {
+                return job;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{:#}", self.ok(get(&path)).await);
+    }
+
     /// The interface of an application, with a login of each role.
     pub(crate) async fn of(app: Arc<App>) -> Nas {
         let endpoint = moxnas_api::endpoint(Arc::clone(&app)).boxed();

@@ -39,7 +39,7 @@ fn live_and_die(nas: &mut Nas, level: &str, disks: &[&str]) -> Result<()> {
     assert_eq!(role_of(&healed, new), "active", "{healed}");
     assert!(!healed.to_string().contains(old), "{healed}");
 
-    nas.json(&["array", "scrub", "tank"])?;
+    nas.json(&["array", "scrub", "tank", "--detach"])?;
     assert_eq!(nas.at_rest()?["mismatch_bytes"], 0);
     nas.moxnas(&["--yes", "array", "stop", "tank"])?;
     assert_eq!(nas.json(&["array", "list"])?["items"], json!([]));

@@ -70,8 +70,8 @@ fn nothing_is_destroyed_without_a_yes() {
         "/api/sim/clock",
         Some(&serde_json::json!({ "seconds": 2_600_000 })),
     );
-    let scrub = service.moxnas(&words("array scrub data")).run();
-    assert!(scrub.clone().ok().contains("check"), "{scrub:?}");
+    let scrub = service.moxnas(&words("array scrub data --detach")).run();
+    assert!(scrub.clone().ok().contains("array_scrub"), "{scrub:?}");
 }
 
 #[test]

@@ -212,13 +212,13 @@ async fn if_match_takes_lists_and_stars() {
     let scrub = |action: &str, tag: &str| {
         post(format!("{ARRAYS}/data/scrub"), json!({ "action": action })).header("If-Match", tag)
     };
-    assert_eq!(nas.ask(scrub("check", "*")).await.status, 200);
-    assert_eq!(
-        nas.ask(scrub("idle", &format!("\"other\", {tag}")))
-            .await
-            .status,
-        200
-    );
+    let check = nas.ask(scrub("check", "*")).await;
+    assert_eq!(check.status, 202);
+    nas.until_job(&check, "running").await;
+    let idle = nas.ask(scrub("idle", &format!("\"other\", {tag}"))).await;
+    assert_eq!(idle.status, 202);
+    nas.until_job(&idle, "succeeded").await;
+    nas.until_job(&check, "cancelled").await;
     nas.ask(scrub("check", "\"other\""))
         .await
         .problem(412, "precondition_failed");
@@ -263,13 +263,15 @@ async fn an_array_lives_and_is_deleted() {
     nas.advance(30 * 24 * 3600).await;
     let scrub = post(format!("{array}/scrub"), json!({ "action": "check" }));
     let scrubbed = nas.ask(scrub).await;
-    assert_eq!(
-        scrubbed.json()["sync"]["action"],
-        "check",
-        "it needs no confirmation: {}",
-        scrubbed.text
-    );
+    assert_eq!(scrubbed.status, 202, "it needs no confirmation");
+    let location = scrubbed.header("location").unwrap();
+    assert_eq!(nas.ok(get(location)).await["kind"], "array_scrub");
+    let job = nas.until_job(&scrubbed, "running").await;
+    let seen = nas.ok(get(&array)).await;
+    assert_eq!(seen["sync"]["action"], "check", "{job:#} {seen:#}");
     nas.advance(30 * 24 * 3600).await;
+    let job = nas.until_job(&scrubbed, "succeeded").await;
+    assert_eq!(job["message"], "all copies of data agree");
 
     let stop = bare(Method::POST, format!("{array}/stop"));
     assert_eq!(
