@@ -6,7 +6,6 @@
 
 mod client;
 mod responder;
-mod service;
 
 use std::{
     fs,
@@ -18,8 +17,11 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::{client::Load, responder::Responder, service::Service};
-use crate::binaries::build_release;
+use self::{
+    client::{Connection, Load},
+    responder::Responder,
+};
+use crate::{binaries::build_release, service::Service};
 
 const STARTUP_AIM: Duration = Duration::from_millis(150);
 const RESIDENT_AIM: u64 = 25 << 20;
@@ -59,7 +61,7 @@ impl Bench {
             rows.push(resident(&product, scenario)?);
         }
         let service = Service::start(&product, "large")?;
-        let token = service.token()?;
+        let token = Connection::open(service.address)?.log_in(&service.password)?;
         let array = first_array(&service, &token)?;
         for path in [HEALTH.to_owned(), array, ARRAYS.to_owned()] {
             for connections in CONNECTIONS {
@@ -91,7 +93,7 @@ fn startup(product: &std::path::Path, scenario: &str) -> Result<Row> {
     for _ in 0..STARTS {
         let began = Instant::now();
         let service = Service::start(product, scenario)?;
-        let answer = service.connect()?.get(HEALTH, "")?;
+        let answer = Connection::open(service.address)?.get(HEALTH, "")?;
         ensure!(answer.status == 200, "health answers {}", answer.status);
         times.push(began.elapsed());
     }
@@ -139,7 +141,7 @@ fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
 
 /// The path of some array.
 fn first_array(service: &Service, token: &str) -> Result<String> {
-    let answer = service.connect()?.get(ARRAYS, token)?;
+    let answer = Connection::open(service.address)?.get(ARRAYS, token)?;
     ensure!(answer.status == 200, "{ARRAYS} answers {}", answer.status);
     let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
     let name = page["items"][0]["name"]

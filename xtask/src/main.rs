@@ -6,13 +6,16 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod api_check;
 mod bench;
 mod binaries;
 mod ci;
 mod gen_files;
 mod lab;
 mod sdk;
+mod service;
 mod soak;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,8 @@ enum Chore {
     Gen(gen_files::Gen),
     /// Generate a client from the OpenAPI document and use it on a simulated service.
     Sdk(sdk::Sdk),
+    /// Ask the service what its OpenAPI documents allow and what they forbid, and lint them.
+    ApiCheck(api_check::ApiCheck),
     /// Measure the service: how soon it answers, how small it is, how fast its lists are.
     Bench(bench::Bench),
     /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
@@ -42,6 +47,7 @@ fn main() -> Result<ExitCode> {
         Chore::Ci(ci) => ci.run(),
         Chore::Gen(golden) => golden.run(),
         Chore::Sdk(sdk) => sdk.run(),
+        Chore::ApiCheck(check) => check.run(),
         Chore::Bench(bench) => bench.run(),
         Chore::Soak(soak) => soak.run(),
         Chore::Lab(lab) => lab.run(),

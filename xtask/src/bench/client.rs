@@ -35,7 +35,17 @@ impl Connection {
         self.ask(&get(path, token))
     }
 
-    pub(super) fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
+    /// The token of `admin`.
+    pub(super) fn log_in(&mut self, password: &str) -> Result<String> {
+        let login = serde_json::json!({ "username": "admin", "password": password });
+        let answer = self.post("/api/auth/login", &login.to_string())?;
+        ensure!(answer.status == 200, "the login gets {}", answer.status);
+        let tokens: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        let token = tokens["token"].as_str().context("there is no token")?;
+        Ok(token.to_owned())
+    }
+
+    fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
         let length = json.len();
         self.ask(&format!(
             "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\

@@ -1,0 +1,107 @@
+"""Keeps the fuzzer logged in, whatever it does to the login it uses.
+
+The fuzzer may end its session, revoke its tokens, and change, disable or delete its login, and an
+access token does not live long. So what it sends is one of many tokens, and before each request
+that carries one this asks the service whether that one still counts. If not, it logs in again; if
+the login is gone, it makes another one.
+
+All of that goes over the Unix socket, where whoever runs the service is an administrator without
+any login and no address is counted: nothing that the fuzzer does over TCP can lock it out there.
+"""
+
+import http.client
+import json
+import os
+import secrets
+import socket
+
+import schemathesis
+
+SOCKET = os.environ["API_CHECK_SOCKET"]
+SECONDS = 30
+
+
+class Unix(http.client.HTTPConnection):
+    """HTTP over the Unix socket of the service."""
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(SOCKET)
+
+
+class Keeper:
+    """Holds a token that counts."""
+
+    def __init__(self):
+        self.connection = Unix("localhost")
+        self.username = "admin"
+        self.password = os.environ["API_CHECK_PASSWORD"]
+        self.token = None
+        # All that were ever given out: cases are made long before they are sent.
+        self.issued = set()
+
+    def counting(self):
+        """A token that counts now."""
+        if self.token is None or self.ask("GET", "/api/auth/me", token=self.token)[0] != 200:
+            self.token = self.log_in() or self.log_in_anew()
+            self.issued.add(self.token)
+        return self.token
+
+    def log_in(self):
+        login = {"username": self.username, "password": self.password}
+        status, tokens = self.ask("POST", "/api/auth/login", login)
+        return tokens["token"] if status == 200 else None
+
+    def log_in_anew(self):
+        """The login was changed or is gone: have another one."""
+        self.username = f"fuzzer-{secrets.token_hex(6)}"
+        self.password = secrets.token_hex(16)
+        login = {"username": self.username, "password": self.password, "role": "admin"}
+        made = self.ask("POST", "/api/users", login)
+        token = self.log_in()
+        if token is None:
+            raise RuntimeError(f"the service lets nobody in; a new login is answered {made}")
+        return token
+
+    def ask(self, method, path, body=None, token=None):
+        """The status, and the JSON of the answer."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        text = json.dumps(body) if body is not None else None
+        for is_last in (False, True):
+            try:
+                self.connection.request(method, path, text, headers)
+                answer = self.connection.getresponse()
+                read = answer.read()
+                return answer.status, json.loads(read or "null")
+            except (http.client.HTTPException, OSError):
+                # The service closes a connection that is idle.
+                self.connection.close()
+                if is_last:
+                    raise
+
+
+KEEPER = Keeper()
+
+
+# No cache but ours: `before_call` sees to it that what is sent counts.
+@schemathesis.auth(refresh_interval=None)
+class Login:
+    def get(self, case, context):
+        return KEEPER.token or KEEPER.counting()
+
+    def set(self, case, token, context):
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    sent = (case.headers or {}).get("Authorization", "")
+    token = sent.removeprefix("Bearer ")
+    # Another one was made up by the fuzzer, to see it refused.
+    if token in KEEPER.issued:
+        counting = KEEPER.counting()
+        if token != counting:
+            case.headers["Authorization"] = f"Bearer {counting}"
