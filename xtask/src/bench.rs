@@ -17,11 +17,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::{
-    client::{Connection, Load},
-    responder::Responder,
-};
-use crate::{binaries::build_release, service::Service};
+use self::{client::Load, responder::Responder};
+use crate::{binaries::build_release, http::Connection, service::Service};
 
 const STARTUP_AIM: Duration = Duration::from_millis(150);
 const RESIDENT_AIM: u64 = 25 << 20;
@@ -141,9 +138,7 @@ fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
 
 /// The path of some array.
 fn first_array(service: &Service, token: &str) -> Result<String> {
-    let answer = Connection::open(service.address)?.get(ARRAYS, token)?;
-    ensure!(answer.status == 200, "{ARRAYS} answers {}", answer.status);
-    let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    let page = Connection::open(service.address)?.json(ARRAYS, token)?;
     let name = page["items"][0]["name"]
         .as_str()
         .context("there is no array")?;

@@ -11,6 +11,7 @@ mod bench;
 mod binaries;
 mod ci;
 mod gen_files;
+mod http;
 mod lab;
 mod sdk;
 mod service;

@@ -8,11 +8,6 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// What schemathesis takes as right for a request that the document allows, by itself. A 5xx among
-/// them is found by another check.
-const ACCEPTED: [&str; 8] = ["2xx", "3xx", "401", "403", "404", "409", "429", "5xx"];
-const ACCEPTANCE: &str = "positive_data_acceptance";
-
 /// The list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exclusions(Vec<(Exclusion, String)>);
@@ -21,7 +16,7 @@ pub(super) struct Exclusions(Vec<(Exclusion, String)>);
 enum Exclusion {
     Operation(String),
     Check { name: String, at: String },
-    Status(u16),
+    Code(String),
     Redocly(String),
     Spectral(String),
 }
@@ -56,6 +51,15 @@ impl Exclusions {
         Ok(())
     }
 
+    /// The codes of problems that may meet a request which the schema allows.
+    pub(super) fn codes(&self) -> String {
+        let codes = self.0.iter().filter_map(|(it, _)| match it {
+            Exclusion::Code(code) => Some(code.as_str()),
+            _ => None,
+        });
+        codes.collect::<Vec<_>>().join(" ")
+    }
+
     /// The rules that redocly does not insist on.
     pub(super) fn of_redocly(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|(it, _)| match it {
@@ -76,19 +80,14 @@ impl Exclusions {
     pub(super) fn tables(&self) -> String {
         let mut left_out = BTreeSet::new();
         let mut unchecked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut accepted: Vec<String> = ACCEPTED.map(|it| format!("\"{it}\"")).to_vec();
         for (it, _) in &self.0 {
             match it {
                 Exclusion::Operation(id) => _ = left_out.insert(id),
                 Exclusion::Check { name, at } => unchecked.entry(at).or_default().push(name),
-                Exclusion::Status(status) => accepted.push(format!("\"{status}\"")),
-                Exclusion::Redocly(_) | Exclusion::Spectral(_) => (),
+                Exclusion::Code(_) | Exclusion::Redocly(_) | Exclusion::Spectral(_) => (),
             }
         }
-        let mut text = format!(
-            "\n[checks.{ACCEPTANCE}]\nexpected-statuses = [{}]\n",
-            accepted.join(", ")
-        );
+        let mut text = String::new();
         for id in left_out {
             text +=
                 &format!("\n[[operations]]\ninclude-operation-id = \"{id}\"\nenabled = false\n");
@@ -111,9 +110,7 @@ impl Exclusion {
                 name: (*name).to_owned(),
                 at: (*id).to_owned(),
             },
-            ["schemathesis", "status", status, "in", ACCEPTANCE] => {
-                Exclusion::Status(status.parse().context("no status")?)
-            }
+            ["schemathesis", "code", code] => Exclusion::Code((*code).to_owned()),
             ["redocly", rule] => Exclusion::Redocly((*rule).to_owned()),
             ["spectral", rule] => Exclusion::Spectral((*rule).to_owned()),
             _ => bail!("{:?} excludes nothing", words.join(" ")),
@@ -126,9 +123,7 @@ impl fmt::Display for Exclusion {
         match self {
             Exclusion::Operation(id) => write!(f, "schemathesis operation {id}"),
             Exclusion::Check { name, at } => write!(f, "schemathesis check {name} at {at}"),
-            Exclusion::Status(status) => {
-                write!(f, "schemathesis status {status} in {ACCEPTANCE}")
-            }
+            Exclusion::Code(code) => write!(f, "schemathesis code {code}"),
             Exclusion::Redocly(rule) => write!(f, "redocly {rule}"),
             Exclusion::Spectral(rule) => write!(f, "spectral {rule}"),
         }
@@ -158,23 +153,21 @@ mod tests {
         ] {
             assert!(Exclusions::parse(text).is_err(), "{text}");
         }
-        let status = "schemathesis status 412 in not_a_server_error: why";
-        assert!(Exclusions::parse(status).is_err());
     }
 
     #[test]
     fn lines_become_settings() {
         let text = "# why\n\nschemathesis operation a: b\nschemathesis check c at d: e: f\n\
-                    schemathesis status 412 in positive_data_acceptance: g\nspectral h: i\n";
+                    schemathesis code g: h\nschemathesis code i: j\nspectral k: l\n";
         let all = Exclusions::parse(text).unwrap();
         let tables = all.tables();
-        assert!(tables.contains("\"5xx\", \"412\"]"), "{tables}");
+        assert_eq!(all.codes(), "g i");
         assert!(tables.contains("\"a\"\nenabled = false"), "{tables}");
         assert!(
             tables.contains("\"d\"\nchecks.c.enabled = false"),
             "{tables}"
         );
-        assert_eq!(all.of_spectral().collect::<Vec<_>>(), ["h"]);
+        assert_eq!(all.of_spectral().collect::<Vec<_>>(), ["k"]);
         assert!(all.to_string().contains("check c at d: e: f"), "{all}");
         assert!(all.are_of_operations(&["a".into()]).is_err());
     }

@@ -10,10 +10,16 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::{DOCUMENTS, Exclusions, Tally};
-use crate::service::Service;
+use crate::{http::Connection, service::Service};
 
 /// What the service pretends to be, round by round: arrays that are well, that are not, and none.
 const SCENARIOS: [&str; 4] = ["small-office", "raid6-two-failed", "blank", "sandbox"];
+
+/// Lists, and the fields of theirs that other requests take.
+const NAMED: [(&str, &[&str]); 2] = [
+    ("/api/storage/arrays", &["name", "uuid"]),
+    ("/api/storage/disks", &["id", "kernel_name"]),
+];
 
 /// How many requests of one kind a round makes for an operation.
 const EXAMPLES: std::ops::RangeInclusive<u64> = 10..=200;
@@ -22,7 +28,8 @@ const EXAMPLES: std::ops::RangeInclusive<u64> = 10..=200;
 pub(super) struct Fuzz<'a> {
     pub(super) product: &'a Path,
     pub(super) programs: PathBuf,
-    pub(super) config: PathBuf,
+    pub(super) config: String,
+    pub(super) codes: String,
     pub(super) reports: PathBuf,
 }
 
@@ -34,17 +41,13 @@ struct Told {
 }
 
 /// The settings: the committed ones, and what is excluded.
-pub(super) fn config(ours: &Path, made: &Path, exclusions: &Exclusions) -> Result<PathBuf> {
-    let hooks = ours.join("hooks.py");
-    let text = format!(
+pub(super) fn config(ours: &Path, exclusions: &Exclusions) -> Result<String> {
+    Ok(format!(
         "hooks = \"{}\"\n{}{}",
-        hooks.display(),
+        ours.join("hooks.py").display(),
         super::read(&ours.join("schemathesis.toml"))?,
         exclusions.tables()
-    );
-    let path = made.join("schemathesis.toml");
-    fs::write(&path, text)?;
-    Ok(path)
+    ))
 }
 
 impl Fuzz<'_> {
@@ -75,14 +78,16 @@ impl Fuzz<'_> {
     fn round(&self, document: &str, scenario: &str, seed: u64, examples: u64) -> Result<Told> {
         let mut service = Service::start(self.product, scenario)?;
         let report = self.reports.join("report.json");
+        let config = self.reports.join("schemathesis.toml");
+        fs::write(&config, format!("{}{}", self.config, names(&service)?))?;
         // An old one must not be taken for this run's.
         let _ = fs::remove_file(&report);
         let status = Command::new(self.programs.join("st"))
             .arg("--config-file")
-            .arg(&self.config)
+            .arg(&config)
             .arg("run")
             .arg(format!("http://{}{document}", service.address))
-            .args(["--mode", "all", "--checks", "all"])
+            .args(["--mode", "all"])
             .args(["--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--seed", &seed.to_string()])
             .args(["--max-examples", &examples.to_string()])
@@ -93,6 +98,7 @@ impl Fuzz<'_> {
             .arg(&report)
             .env("API_CHECK_SOCKET", &service.socket)
             .env("API_CHECK_PASSWORD", &service.password)
+            .env("API_CHECK_CODES", &self.codes)
             .current_dir(&self.reports)
             .stdin(Stdio::null())
             .status()
@@ -110,6 +116,24 @@ impl Fuzz<'_> {
         }
         Ok(told)
     }
+}
+
+/// What there is on the machine, so that not all requests are about nothing.
+fn names(service: &Service) -> Result<String> {
+    let mut connection = Connection::open(service.address)?;
+    let token = connection.log_in(&service.password)?;
+    let mut names = vec!["admin".to_owned()];
+    for (list, fields) in NAMED {
+        let page = connection.json(list, &token)?;
+        for item in page["items"].as_array().into_iter().flatten() {
+            let texts = fields.iter().filter_map(|field| item[field].as_str());
+            names.extend(texts.map(str::to_owned));
+        }
+    }
+    Ok(format!(
+        "\n[dictionaries.names]\nvalues = {}\n",
+        Value::from(names)
+    ))
 }
 
 impl Told {
