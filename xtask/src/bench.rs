@@ -5,6 +5,7 @@
 //! the machine's and whatever else runs on it.
 
 mod client;
+mod peer;
 mod responder;
 
 use std::{
@@ -38,6 +39,10 @@ pub(crate) struct Bench {
     /// Measure this program, instead of building it for release.
     #[arg(long, value_name = "FILE")]
     product: Option<PathBuf>,
+    /// Measure a list of 100 things side by side with a small service in FastAPI instead; needs
+    /// Python, wrk, and a package index for the first time.
+    #[arg(long, conflicts_with = "requests")]
+    peer: bool,
     /// Requests of each measurement, over all its connections.
     #[arg(long, default_value_t = 8000)]
     requests: usize,
@@ -49,6 +54,9 @@ impl Bench {
             Some(product) => product,
             None => build_release()?,
         };
+        if self.peer {
+            return peer::run(&product);
+        }
         let before = load();
         let mut rows = Vec::new();
         for scenario in ["small-office", "large"] {
@@ -72,7 +80,13 @@ impl Bench {
             }
         }
         drop(service);
-        print(&rows, &before);
+        let heads = [
+            "what",
+            "the service",
+            "range, part, or bare responder",
+            "aim",
+        ];
+        print(heads, &rows, &before);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -145,17 +159,11 @@ fn first_array(service: &Service, token: &str) -> Result<String> {
     Ok(format!("{ARRAYS}/{name}"))
 }
 
-fn print(rows: &[Row], load_before: &str) {
+fn print(heads: [&str; 4], rows: &[Row], load_before: &str) {
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("Linux {}, {cores} cores", kernel.trim());
     println!("load before {load_before}, after {}\n", load());
-    let heads = [
-        "what",
-        "the service",
-        "range, part, or bare responder",
-        "aim",
-    ];
     let cells = |row: &Row| [&row.what, &row.figure, &row.beside, &row.aim].map(String::clone);
     let table: Vec<[String; 4]> = std::iter::once(heads.map(str::to_owned))
         .chain(rows.iter().map(cells))

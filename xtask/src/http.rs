@@ -34,18 +34,18 @@ impl Connection {
     /// The token of `admin`.
     pub(crate) fn log_in(&mut self, password: &str) -> Result<String> {
         let login = serde_json::json!({ "username": "admin", "password": password });
-        let answer = self.post("/api/auth/login", &login.to_string())?;
+        let answer = self.post("/api/auth/login", "", &login.to_string())?;
         ensure!(answer.status == 200, "the login gets {}", answer.status);
         let tokens: Value = serde_json::from_slice(&answer.body)?;
         let token = tokens["token"].as_str().context("there is no token")?;
         Ok(token.to_owned())
     }
 
-    fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
-        let length = json.len();
+    pub(crate) fn post(&mut self, path: &str, token: &str, json: &str) -> Result<Answer> {
+        let (length, login) = (json.len(), login(token));
         self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n\r\n{json}"
+            "POST {path} HTTP/1.1\r\nhost: xtask\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{login}\r\n{json}"
         ))
     }
 
@@ -88,9 +88,13 @@ impl Connection {
 
 /// The text of a request.
 pub(crate) fn get(path: &str, token: &str) -> String {
-    let login = match token {
+    let login = login(token);
+    format!("GET {path} HTTP/1.1\r\nhost: xtask\r\n{login}\r\n")
+}
+
+fn login(token: &str) -> String {
+    match token {
         "" => String::new(),
         token => format!("authorization: Bearer {token}\r\n"),
-    };
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{login}\r\n")
+    }
 }

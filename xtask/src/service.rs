@@ -109,7 +109,7 @@ fn listening(output: &mut impl io::BufRead) -> Result<SocketAddr> {
 }
 
 /// 32 digits that nobody guesses.
-fn random_hex() -> Result<String> {
+pub(crate) fn random_hex() -> Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -27,7 +27,7 @@ pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf> {
         Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&folder),
-        "Python with virtual environments: apt-get install python3-venv",
+        "Python with virtual environments: xtask/host-packages.sh installs it",
     )?;
     run(
         Command::new(programs.join("pip"))
@@ -60,7 +60,7 @@ pub(crate) fn node(name: &str, from: &Path) -> Result<PathBuf> {
             "--no-fund",
             "--silent",
         ]),
-        "Node.js 20 or newer with npm: apt-get install npm",
+        "Node.js 20 or newer with npm: xtask/host-packages.sh installs it",
     )?;
     fs::write(folder.join(STAMP), list)?;
     Ok(programs)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{DOCUMENTS, Exclusions, Tally};
 use crate::{http::Connection, service::Service};
@@ -16,9 +16,9 @@ use crate::{http::Connection, service::Service};
 const SCENARIOS: [&str; 4] = ["small-office", "raid6-two-failed", "blank", "sandbox"];
 
 /// Lists, and the fields of theirs that other requests take.
-const NAMED: [(&str, &[&str]); 2] = [
-    ("/api/storage/arrays", &["name", "uuid"]),
-    ("/api/storage/disks", &["id", "kernel_name"]),
+const NAMED: [(&str, &str, &[&str]); 2] = [
+    ("arrays", "/api/storage/arrays", &["name", "uuid"]),
+    ("disks", "/api/storage/disks", &["id", "kernel_name"]),
 ];
 
 /// How many requests of one kind a round makes for an operation.
@@ -122,18 +122,20 @@ impl Fuzz<'_> {
 fn names(service: &Service) -> Result<String> {
     let mut connection = Connection::open(service.address)?;
     let token = connection.log_in(&service.password)?;
-    let mut names = vec!["admin".to_owned()];
-    for (list, fields) in NAMED {
+    let (mut text, mut all) = (String::new(), vec!["admin".to_owned()]);
+    for (dictionary, list, fields) in NAMED {
         let page = connection.json(list, &token)?;
+        // Something has to be in it, also where there is nothing.
+        let mut names = vec!["none".to_owned()];
         for item in page["items"].as_array().into_iter().flatten() {
             let texts = fields.iter().filter_map(|field| item[field].as_str());
             names.extend(texts.map(str::to_owned));
         }
+        text += &format!("\n[dictionaries.{dictionary}]\nvalues = {}\n", json!(names));
+        all.extend(names);
     }
-    Ok(format!(
-        "\n[dictionaries.names]\nvalues = {}\n",
-        Value::from(names)
-    ))
+    text += &format!("\n[dictionaries.names]\nvalues = {}\n", json!(all));
+    Ok(text)
 }
 
 impl Told {
@@ -153,9 +155,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::Told;
+    use super::{Told, json};
 
     #[test]
     fn a_run_that_was_cut_short_has_failed() {
