@@ -246,6 +246,20 @@ async fn bad_fields() {
     .await;
 }
 
+/// poem-openapi would take them for texts: found by fuzzing.
+#[tokio::test]
+async fn a_number_is_no_text() {
+    for name in ["5", "true", "1.5"] {
+        let body = format!(r#"{{"name": {name}, "size": 1, "members": []}}"#);
+        let problem = json!({
+            "status": 400, "code": "invalid_request", "operation": "wish_create",
+            "detail": "field `name`: a string is expected",
+            "errors": [{"name": "name", "reason": "a string is expected"}],
+        });
+        check(post(body), problem).await;
+    }
+}
+
 #[tokio::test]
 async fn bad_parameters() {
     let problem = |operation: &str, name: &str| {
