@@ -44,7 +44,7 @@ impl Connection {
     pub(crate) fn post(&mut self, path: &str, token: &str, json: &str) -> Result<Answer> {
         let (length, login) = (json.len(), login(token));
         self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nhost: xtask\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n{login}\r\n{json}"
         ))
     }
@@ -89,7 +89,7 @@ impl Connection {
 /// The text of a request.
 pub(crate) fn get(path: &str, token: &str) -> String {
     let login = login(token);
-    format!("GET {path} HTTP/1.1\r\nhost: xtask\r\n{login}\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{login}\r\n")
 }
 
 fn login(token: &str) -> String {

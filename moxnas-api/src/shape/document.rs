@@ -2,6 +2,8 @@
 //!
 //! Changes nothing but the text: all of it is refused anyway, and a client should know before.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::{refuse::CONFIRM, routes::PAGE_MAX};
@@ -16,7 +18,8 @@ const ARRAY_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$";
 
 /// poem-openapi's text of the document, completed:
 ///
-/// * An object that is sent has no fields but those listed (`deny_unknown_fields`).
+/// * An object that is sent has no fields but those listed (`deny_unknown_fields`), and `null` means
+///   that a field was left out.
 /// * A number without a sign is not negative, and a small one has an end.
 /// * A parameter of all lists, or of all changes, is bounded as they read it.
 /// * A name has the pattern that is parsed.
@@ -118,6 +121,10 @@ fn names(value: Option<&Value>, found: &mut Vec<String>) {
 
 /// Close these objects, and those within them, to fields that are not listed.
 fn close(schemas: &mut Map<String, Value>, mut open: Vec<String>) {
+    let types: BTreeMap<String, Value> = schemas
+        .iter()
+        .filter_map(|(name, schema)| Some((name.clone(), schema.get("type")?.clone())))
+        .collect();
     while let Some(name) = open.pop() {
         let Some(schema) = schemas.get_mut(&name).and_then(Value::as_object_mut) else {
             continue;
@@ -127,7 +134,38 @@ fn close(schemas: &mut Map<String, Value>, mut open: Vec<String>) {
         if is_new {
             schema.insert("additionalProperties".to_owned(), json!(false));
             names(schema.get("properties"), &mut open);
+            let required = schema.get("required").cloned().unwrap_or_default();
+            let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+            for (name, property) in properties.into_iter().flatten() {
+                let required = required
+                    .as_array()
+                    .is_some_and(|it| it.contains(&json!(name)));
+                if let (false, Some(property)) = (required, property.as_object_mut()) {
+                    nullable(property, &types);
+                }
+            }
         }
+    }
+}
+
+/// A field that may be left out may be `null` as well, and means the same; not so where leaving it
+/// out has a meaning of its own, its default.
+fn nullable(property: &mut Map<String, Value>, types: &BTreeMap<String, Value>) {
+    if property.contains_key("default") {
+        return;
+    }
+    if let Some(reference) = property.remove("$ref") {
+        property.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
+    }
+    let mut within = Vec::new();
+    names(property.get("allOf"), &mut within);
+    // Linters want the type beside `nullable`.
+    let of_reference = within.first().and_then(|it| types.get(it)).cloned();
+    if let (false, Some(kind)) = (property.contains_key("type"), of_reference) {
+        property.insert("type".to_owned(), kind);
+    }
+    if property.contains_key("type") {
+        property.insert("nullable".to_owned(), json!(true));
     }
 }
 
@@ -178,6 +216,40 @@ mod tests {
         assert_eq!(schemas["Within"]["additionalProperties"], false);
         assert_eq!(schemas["Back"].get("additionalProperties"), None);
         assert_eq!(document["paths"]["/"]["post"]["security"], json!([]));
+    }
+
+    #[test]
+    fn what_may_be_left_out_may_be_null() {
+        let reference = json!({ "$ref": "#/components/schemas/Word" });
+        let document = json!({
+            "paths": { "/": { "post": { "requestBody": { "$ref": "#/components/schemas/Sent" } } } },
+            "components": { "schemas": {
+                "Word": { "type": "string", "enum": ["a"] },
+                "Sent": { "required": ["must"], "properties": {
+                    "must": { "type": "string" },
+                    "may": { "type": "string" },
+                    "list": { "type": "array", "default": [] },
+                    "word": { "allOf": [reference, { "description": "d" }] },
+                    "bare": reference,
+                    "any": {},
+                } },
+            } },
+        });
+        let document: Value = serde_json::from_str(&complete(&document.to_string())).unwrap();
+        let properties = &document["components"]["schemas"]["Sent"]["properties"];
+        for (name, is_nullable) in [
+            ("must", false),
+            ("may", true),
+            ("list", false),
+            ("word", true),
+            ("bare", true),
+            ("any", false),
+        ] {
+            let property = &properties[name];
+            assert_eq!(property.get("nullable").is_some(), is_nullable, "{name}");
+            assert_eq!(property.get("type").is_some(), name != "any", "{name}");
+        }
+        assert_eq!(properties["bare"]["allOf"], json!([reference]));
     }
 
     #[test]

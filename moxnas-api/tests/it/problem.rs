@@ -30,6 +30,8 @@ struct Wish {
     size: u64,
     level: Option<Level>,
     members: Vec<Member>,
+    #[oai(default)]
+    spares: Vec<String>,
 }
 
 #[derive(Enum)]
@@ -58,7 +60,8 @@ struct Api;
 impl Api {
     #[oai(path = "/wishes", method = "post", operation_id = "wish_create")]
     async fn create(&self, wish: Input<Wish>) -> Answer<PlainText<String>> {
-        Ok(PlainText(format!("{} {}", wish.0.name, wish.0.size)))
+        let Wish { name, size, .. } = wish.0;
+        Ok(PlainText(format!("{name} {size}")))
     }
 
     #[oai(path = "/wishes", method = "get", operation_id = "wish_list")]
@@ -258,6 +261,21 @@ async fn a_number_is_no_text() {
         });
         check(post(body), problem).await;
     }
+}
+
+/// As the document says: `null` is what was left out, but no default. Found by fuzzing.
+#[tokio::test]
+async fn null_is_no_default() {
+    let problem = json!({
+        "status": 400, "code": "invalid_request", "operation": "wish_create",
+        "detail": "field `spares`: a list is expected",
+        "errors": [{"name": "spares", "reason": "a list is expected"}],
+    });
+    check(
+        post(r#"{"name": "x", "size": 1, "level": null, "members": [], "spares": null}"#),
+        problem,
+    )
+    .await;
 }
 
 #[tokio::test]
