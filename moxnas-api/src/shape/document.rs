@@ -20,7 +20,7 @@ const ARRAY_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$";
 ///
 /// * An object that is sent has no fields but those listed (`deny_unknown_fields`), and `null` means
 ///   that a field was left out.
-/// * A number without a sign is not negative, and a small one has an end.
+/// * A number without a sign is not negative, and has an end.
 /// * A parameter of all lists, or of all changes, is bounded as they read it.
 /// * A name has the pattern that is parsed.
 /// * An operation that needs no login says so.
@@ -86,18 +86,15 @@ fn unsigned(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(unsigned),
         Value::Object(fields) => {
-            let format = fields.get("format").and_then(Value::as_str);
-            // Generators of clients read bounds as numbers with a sign: that of 64 bits has no room.
-            let most = match format {
+            let most = match fields.get("format").and_then(Value::as_str) {
                 Some("uint8") => Some(json!(u8::MAX)),
                 Some("uint16") => Some(json!(u16::MAX)),
                 Some("uint32") => Some(json!(u32::MAX)),
+                Some("uint64") => Some(json!(u64::MAX)),
                 _ => None,
             };
-            if format.is_some_and(|it| it.starts_with("uint")) {
-                fields.entry("minimum").or_insert(json!(0));
-            }
             if let Some(most) = most {
+                fields.entry("minimum").or_insert(json!(0));
                 fields.entry("maximum").or_insert(most);
             }
             fields.values_mut().for_each(unsigned);
@@ -271,6 +268,6 @@ mod tests {
         assert_eq!(parameters[0]["schema"]["minimum"], 1);
         assert_eq!(parameters[0]["schema"]["maximum"], 1000);
         assert_eq!(parameters[1]["schema"]["minimum"], 0);
-        assert_eq!(parameters[1]["schema"].get("maximum"), None);
+        assert_eq!(parameters[1]["schema"]["maximum"], u64::MAX);
     }
 }
