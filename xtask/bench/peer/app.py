@@ -93,7 +93,8 @@ async def database():
         yield session
 
 
-Database = Annotated[Session, Depends(database)]
+# Ended before the answer is sent: a client that is slow to take it holds no connection of the pool.
+Database = Annotated[Session, Depends(database, scope="function")]
 
 
 async def admin(
