@@ -16,7 +16,7 @@ const SCHEME: &str = "Bearer";
 #[derive(Clone, Debug)]
 pub struct InProcess(pub Actor);
 
-/// Who asks. Nobody at all is a caller too; what it may is not much.
+/// Who asks: somebody. Where nobody may ask as well it is [`Anybody`].
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Who.
@@ -126,7 +126,12 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Caller> {
         let app: &Shared = request.data().expect("the endpoint was made with an app");
-        Ok(Caller::of(request, app).await.map_err(Problem::from)?)
+        let caller = Caller::of(request, app).await.map_err(Problem::from)?;
+        if caller.actor.role.is_none() {
+            // Before anything that may be wrong with the request: strangers are told no more.
+            return Err(Problem::from(Error::Unauthenticated).into());
+        }
+        Ok(caller)
     }
 }
 

@@ -43,9 +43,13 @@ use poem::{
     endpoint::make_sync,
     http::{HeaderName, HeaderValue, Uri},
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 
-use crate::{edges::Edges, routes::*, shape::Shaped};
+use crate::{
+    edges::Edges,
+    routes::*,
+    shape::{Shaped, document::complete},
+};
 
 /// Says in every answer of a simulated service that it is one, and which scenario.
 pub const SIMULATED: HeaderName = HeaderName::from_static("x-moxnas-simulated");
@@ -107,28 +111,38 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),
         None => "MoxNAS".to_owned(),
     };
-    OpenApiService::new(api, title, env!("CARGO_PKG_VERSION"))
+    named(OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")))
         .description(ABOUT)
         .server("/api")
 }
 
 fn simulation() -> OpenApiService<Shaped<simulation::Simulation>, ()> {
     let api = Shaped(simulation::Simulation);
-    OpenApiService::new(api, "MoxNAS simulation", env!("CARGO_PKG_VERSION"))
+    let title = "MoxNAS simulation";
+    named(OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")))
         .description("Only in a simulated service: faults and the clock.")
         .server("/api/sim")
+}
+
+/// With whose it is, and what may be done with it.
+fn named<T>(service: OpenApiService<T, ()>) -> OpenApiService<T, ()> {
+    let home = env!("CARGO_PKG_REPOSITORY");
+    let license = LicenseObject::new(env!("CARGO_PKG_LICENSE"));
+    service
+        .contact(ContactObject::new().name("MoxNAS").url(home))
+        .license(license.url(format!("{home}/blob/main/LICENSE-APACHE")))
 }
 
 /// The OpenAPI document. The same on every machine.
 #[must_use]
 pub fn spec() -> String {
-    service(None).spec()
+    complete(&service(None).spec())
 }
 
 /// The OpenAPI document of `/api/sim`, which only a simulated service has.
 #[must_use]
 pub fn simulation_spec() -> String {
-    simulation().spec()
+    complete(&simulation().spec())
 }
 
 /// The whole interface with the usual [`Edges`]. Keeps the snapshot of the machine fresh as long as
@@ -143,14 +157,14 @@ pub fn endpoint_within(app: Arc<App>, edges: Edges) -> impl Endpoint<Output = Re
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
     let docs = stack::docs(page(&api.swagger_ui_html(), simulated.as_deref()));
-    let json = document(api.spec());
+    let json = document(complete(&api.spec()));
     let mut site = Route::new()
         .nest("/api", api)
         .at("/api/docs", docs)
         .at("/api/openapi.json", json);
     if simulated.is_some() {
         let simulation = simulation();
-        let json = document(simulation.spec());
+        let json = document(complete(&simulation.spec()));
         site = site
             .nest("/api/sim", simulation)
             .at("/api/sim/openapi.json", json);

@@ -45,7 +45,7 @@ enum Tag {
 /// How many items a page has if the caller does not say.
 const PAGE: usize = 100;
 /// How many items a page may have.
-const PAGE_MAX: usize = 1000;
+pub(crate) const PAGE_MAX: usize = 1000;
 
 /// Which part of a list the caller wants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

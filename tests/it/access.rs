@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A request for the operation that is understood, whether or not it can be done: a body that is
-/// wrong would be refused before anybody asks who is there.
+/// wrong would be refused before anybody asks what the caller may.
 ///
 /// An operation without a row here fails the test.
 fn example(id: &str, method: &str, path: &str) -> Ask {
@@ -118,6 +118,29 @@ async fn every_operation_lets_in_exactly_who_may() {
     }
 }
 
+/// The document closes what is sent to fields that are not listed: so does every operation. Found by
+/// fuzzing.
+#[tokio::test]
+async fn no_body_may_have_a_field_that_is_not_documented() {
+    let nas = Nas::start("blank").await;
+    for document in all_documents() {
+        for (path, method, operation) in operations(&document) {
+            let body = &operation.get("requestBody");
+            let Some(body) = body.and_then(|it| it["content"].get("application/json")) else {
+                continue;
+            };
+            let id = operation["operationId"].as_str().unwrap();
+            let name = body["schema"]["$ref"].as_str().unwrap();
+            let name = name.rsplit('/').next().unwrap();
+            let schema = &document["components"]["schemas"][name];
+            assert_eq!(schema["additionalProperties"], false, "{id}: {name}");
+            let problem = nas.ask(example(id, &method, &path).with("surplus", json!(1)));
+            let problem = problem.await.problem(400, "invalid_request");
+            assert_eq!(problem["errors"][0]["name"], "surplus", "{id}: {problem}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_plan_takes_what_the_operation_takes() {
     let nas = Nas::start("blank").await;
@@ -166,6 +189,24 @@ async fn a_plan_takes_what_the_operation_takes() {
         .await
         .problem(403, "forbidden");
     nas.ask(ask).await.problem(400, "invalid_request");
+}
+
+/// Strangers are not told what is wrong with a request before they are told to log in: found by
+/// fuzzing.
+#[tokio::test]
+async fn a_login_is_asked_for_before_anything_else() {
+    let nas = Nas::start("blank").await;
+    for ask in [
+        get("/api/storage/disks?limit=0"),
+        post(ARRAYS, json!({ "nonsense": 1 })),
+        bare(Method::DELETE, format!("{ARRAYS}/none")).header("X-Confirm-Plan", "nonsense"),
+        get("/api/events").header("Last-Event-ID", "nonsense"),
+    ] {
+        nas.ask(ask.clone().nobody())
+            .await
+            .problem(401, "unauthenticated");
+        nas.ask(ask).await.problem(400, "invalid_request");
+    }
 }
 
 /// A fresh look reads the whole machine: not for those who may not even ask.
