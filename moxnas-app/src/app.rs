@@ -28,6 +28,7 @@ use crate::{
     machine::{AppStep, Machine},
     operation::{Change, Effect, Lane, Operation, Query, Terms},
     report::PlanReport,
+    seal::{SealError, Sealer},
     seen::Seen,
     settings::{Right, Settings},
     store::{Entry, Node, NodeError, Outcome, Phase, Store},
@@ -43,6 +44,8 @@ pub struct App {
     pub store: Store,
     /// Who someone is.
     pub auth: Auth,
+    /// Seals what has to be read again in clear.
+    pub sealer: Sealer,
     /// What happens.
     pub events: Events,
     seen: RwLock<Arc<Seen>>,
@@ -82,6 +85,9 @@ pub enum StartError {
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// There are no keys to seal secrets with.
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl App {
@@ -134,6 +140,10 @@ impl App {
             Some(folder) => SigningKey::load_or_make(folder)?,
             None => SigningKey::random()?,
         };
+        let sealer = match &settings.data_dir {
+            Some(folder) => Sealer::load_or_make(folder)?,
+            None => Sealer::random()?,
+        };
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
         let first = look(&machine, 1).await?;
@@ -142,6 +152,7 @@ impl App {
             simulation,
             store,
             auth,
+            sealer,
             events: Events::default(),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),

@@ -11,6 +11,7 @@ mod audit;
 mod engine;
 mod logins;
 mod node;
+mod secrets;
 mod sessions;
 mod url;
 
@@ -36,6 +37,7 @@ pub use self::{
     audit::{Entry, Outcome, Phase, Record},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    secrets::StoredSecret,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };

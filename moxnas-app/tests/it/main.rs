@@ -5,4 +5,5 @@
 mod auth;
 mod call;
 mod engines;
+mod seal;
 mod store;
