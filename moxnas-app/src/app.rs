@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     actor::{Actor, Role, Via},
+    audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
@@ -30,8 +31,8 @@ use crate::{
     report::PlanReport,
     seal::{SealError, Sealer},
     seen::Seen,
-    settings::{Right, Settings},
-    store::{Entry, Node, NodeError, Outcome, Phase, Store},
+    settings::{AuditSettings, Right, Settings},
+    store::{Dropped, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -44,10 +45,13 @@ pub struct App {
     pub store: Store,
     /// Who someone is.
     pub auth: Auth,
+    /// The history of who did what, and how far it is proven.
+    pub audit: AuditLog,
     /// Seals what has to be read again in clear.
     pub sealer: Sealer,
     /// What happens.
     pub events: Events,
+    pub(crate) audit_settings: AuditSettings,
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
     figures: std::sync::Mutex<Option<Sample>>,
@@ -85,6 +89,9 @@ pub enum StartError {
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The audit log cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// There are no keys to seal secrets with.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -144,6 +151,12 @@ impl App {
             Some(folder) => Sealer::load_or_make(folder)?,
             None => Sealer::random()?,
         };
+        let audit = AuditLog::open(store.clone(), settings.data_dir.as_deref())?;
+        if !audit.move_mark().await? {
+            tracing::error!(
+                "the audit log does not go on from where it was: run `moxnas audit verify`"
+            );
+        }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
         let first = look(&machine, 1).await?;
@@ -152,6 +165,8 @@ impl App {
             simulation,
             store,
             auth,
+            audit,
+            audit_settings: settings.audit.clone(),
             sealer,
             events: Events::default(),
             seen: RwLock::new(Arc::new(first)),
@@ -183,6 +198,35 @@ impl App {
             self.store.append_audit(&entry).await?;
         }
         Ok(done)
+    }
+
+    /// Drop audit records that are older than the settings say, as part of the daily maintenance.
+    ///
+    /// The answer is how many. What is not as it was written is kept, and said in the log.
+    pub async fn maintain_audit(&self) -> Result<u64, Error> {
+        let days = self.audit_settings.keep_days;
+        let dropped = self.audit.drop_old(days, self.wall_now()).await?;
+        let (result, count, detail) = match dropped {
+            Dropped::Records(0) => return Ok(0),
+            Dropped::Records(count) => (Outcome::Ok, count, json!({ "dropped": count })),
+            Dropped::Kept(broken) => {
+                tracing::error!("the audit log is kept as it is: {broken}");
+                let detail = json!({ "causes": [broken.to_string()] });
+                (Outcome::Failed, 0, detail)
+            }
+        };
+        let actor = App::this_process("maintenance");
+        let mut entry = Entry::new(self.wall_now(), &actor, "audit_retention", Phase::Outcome);
+        entry.result = Some(result);
+        entry.detail = detail;
+        self.store.append_audit(&entry).await?;
+        Ok(count)
+    }
+
+    /// Write down what has to be known at the next start. The service is about to end.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.audit.move_mark().await?;
+        Ok(())
     }
 
     /// The service itself, or root at the console.

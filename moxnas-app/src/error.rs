@@ -6,7 +6,8 @@ use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName};
 use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
-    actor::Role, auth::AuthError, report::PlanReport, scenario::ScenarioError, store::StoreError,
+    actor::Role, audit::AuditError, auth::AuthError, report::PlanReport, scenario::ScenarioError,
+    store::StoreError,
 };
 
 /// Why an operation did not do what was asked.
@@ -70,6 +71,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit log could not be kept or verified.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Only in a simulated service.
     #[error("this machine is not simulated")]
     NotSimulated,
@@ -144,7 +148,7 @@ impl Error {
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_)) => Kind::Conflict,
-            Error::Store(_) | Error::Bug(_) => Kind::Internal,
+            Error::Audit(_) | Error::Store(_) | Error::Bug(_) => Kind::Internal,
         }
     }
 
@@ -168,6 +172,7 @@ impl Error {
             Error::NotVerified(_) => "not_verified",
             Error::ReadOnly(_) => "read_only",
             Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
+            Error::Audit(_) => "audit",
             Error::Store(_) => "database",
             Error::NotSimulated => "not_simulated",
             Error::Scenario(_) => "bad_scenario",

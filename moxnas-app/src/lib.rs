@@ -19,6 +19,7 @@
 
 pub mod actor;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod error;
 pub mod events;

@@ -17,6 +17,9 @@ pub const LISTEN: &str = "127.0.0.1:8000";
 pub const SOCKET: &str = "/run/moxnas/moxnas.sock";
 /// Where the service keeps its data if nothing else is said.
 pub const DATA_DIR: &str = "/var/lib/moxnas";
+/// For how many days audit records are kept if nothing else is said: a year, and what it takes to
+/// look at it.
+pub const AUDIT_KEEP_DAYS: u32 = 400;
 /// Held by the process that may change the machine.
 pub const LOCK: &str = "/run/moxnas/lock";
 
@@ -33,6 +36,23 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// What this process may do to the machine.
     pub right: Right,
+    /// How the audit log is kept.
+    pub audit: AuditSettings,
+}
+
+/// How the audit log is kept. That it is kept is no setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// For how many days; 0: for ever.
+    pub keep_days: u32,
+}
+
+impl Default for AuditSettings {
+    fn default() -> AuditSettings {
+        AuditSettings {
+            keep_days: AUDIT_KEEP_DAYS,
+        }
+    }
 }
 
 /// What this process may do to the machine.
@@ -56,6 +76,7 @@ impl Settings {
             data_dir: None,
             admin_password: None,
             right: Right::NotRoot,
+            audit: AuditSettings::default(),
         }
     }
 }
@@ -72,6 +93,8 @@ pub struct ConfigFile {
     pub data_dir: Option<PathBuf>,
     /// Where logins and history are kept, instead of the data folder.
     pub database_url: Option<String>,
+    /// For how many days audit records are kept; 0 keeps them for ever.
+    pub audit_keep_days: Option<u32>,
     /// TLS certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// TLS private key, PEM.
@@ -105,6 +128,14 @@ pub enum ConfigError {
 }
 
 impl ConfigFile {
+    /// How the audit log is kept.
+    #[must_use]
+    pub fn audit(&self) -> AuditSettings {
+        AuditSettings {
+            keep_days: self.audit_keep_days.unwrap_or(AUDIT_KEEP_DAYS),
+        }
+    }
+
     /// Read the file. The usual one need not be there, one that was named must.
     pub fn read(named: Option<&Path>) -> Result<ConfigFile, ConfigError> {
         let path = named.unwrap_or(Path::new(CONFIG_PATH)).to_owned();

@@ -13,6 +13,7 @@ mod logins;
 mod node;
 mod secrets;
 mod sessions;
+mod snapshot;
 mod url;
 
 use std::{
@@ -30,11 +31,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use self::engine::{Pool, Tx};
 pub use self::{
-    audit::{Entry, Outcome, Phase, Record},
+    audit::{Anchor, AuditFilter, AuditOrder, Chains, Dropped, Entry, Outcome, Phase, Record},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
     secrets::StoredSecret,
@@ -62,6 +63,8 @@ pub struct Store {
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
     node: Arc<Node>,
+    /// The last audit record that this process committed.
+    heads: Arc<watch::Sender<i64>>,
 }
 
 impl Store {
@@ -84,6 +87,7 @@ impl Store {
             pool,
             writer: Arc::default(),
             node: Arc::new(node),
+            heads: Arc::new(watch::Sender::new(0)),
         })
     }
 
@@ -105,7 +109,9 @@ impl Store {
                 Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await.map_err(begun)?)
             }
             Pool::Postgres(pool) => {
-                let mut tx = pool.begin().await.map_err(begun)?;
+                // Whatever the server's default: what is read must be from after the lock.
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+                let mut tx = pool.begin_with(begin).await.map_err(begun)?;
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(WRITERS)
                     .execute(&mut *tx)
@@ -117,6 +123,8 @@ impl Store {
         Ok(Write {
             tx,
             node: Arc::clone(&self.node),
+            appended: None,
+            heads: Arc::clone(&self.heads),
             _turn: turn,
         })
     }
@@ -138,6 +146,9 @@ impl Store {
 pub struct Write {
     tx: Tx,
     node: Arc<Node>,
+    /// The last audit record of this transaction.
+    appended: Option<i64>,
+    heads: Arc<watch::Sender<i64>>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -148,7 +159,11 @@ impl Write {
             Tx::Sqlite(tx) => tx.commit().await,
             Tx::Postgres(tx) => tx.commit().await,
         };
-        done.map_err(failed("commit a change"))
+        done.map_err(failed("commit a change"))?;
+        if let Some(seq) = self.appended {
+            self.heads.send_replace(seq);
+        }
+        Ok(())
     }
 }
 
