@@ -71,6 +71,7 @@ type Api = Shaped<(
     arrays::Status,
     plans::Plans,
     events::Events,
+    audit::Audit,
 )>;
 
 const ABOUT: &str = "\
@@ -97,6 +98,7 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         arrays::Status,
         plans::Plans,
         events::Events,
+        audit::Audit,
     ));
     let title = match simulated {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),
@@ -130,6 +132,8 @@ pub fn simulation_spec() -> String {
 /// made within a tokio runtime.
 pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
     moxnas_app::loops::keep_looking(&app);
+    moxnas_app::loops::keep_audit_marked(&app);
+    moxnas_app::loops::keep_forwarding(&app);
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
     let docs = stack::docs(page(&api.swagger_ui_html(), simulated.as_deref()));

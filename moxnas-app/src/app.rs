@@ -26,6 +26,7 @@ use crate::{
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
+    in_use::{InUse, InUseError},
     machine::{AppStep, Machine},
     operation::{Change, Effect, Lane, Operation, Query, Terms},
     report::PlanReport,
@@ -57,6 +58,7 @@ pub struct App {
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
     storage: Mutex<()>,
+    _in_use: Option<InUse>,
 }
 
 /// What a query is answered from.
@@ -89,6 +91,9 @@ pub enum StartError {
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The data folder is being worked on.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
     /// The audit log cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -134,6 +139,10 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
+        let in_use = match &settings.data_dir {
+            Some(folder) => Some(InUse::shared(folder)?),
+            None => None,
+        };
         let node = match &settings.data_dir {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
@@ -174,6 +183,7 @@ impl App {
             figures: std::sync::Mutex::default(),
             right,
             storage: Mutex::default(),
+            _in_use: in_use,
         }))
     }
 

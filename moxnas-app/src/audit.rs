@@ -19,8 +19,10 @@
 
 pub mod chain;
 pub mod export;
+pub mod forward;
 mod key;
 pub mod mark;
+pub mod syslog;
 
 use std::{
     path::{Path, PathBuf},
@@ -32,6 +34,7 @@ use tokio::sync::Mutex;
 pub use self::key::AuditKey;
 use self::{
     chain::{Broken, MarkFound, Verdict, Why},
+    forward::Forwarding,
     mark::{Mark, MarkRead},
 };
 use crate::{
@@ -72,6 +75,7 @@ pub struct AuditLog {
     mark: Option<PathBuf>,
     /// Held while the mark is read and written; the record it was last written for.
     marked: Mutex<i64>,
+    forwarding: std::sync::Mutex<Option<Forwarding>>,
 }
 
 impl AuditLog {
@@ -86,6 +90,7 @@ impl AuditLog {
             key,
             mark: folder.map(Mark::path),
             marked: Mutex::new(0),
+            forwarding: std::sync::Mutex::default(),
         })
     }
 
@@ -97,7 +102,29 @@ impl AuditLog {
             key,
             mark: Some(Mark::path(folder)),
             marked: Mutex::new(0),
+            forwarding: std::sync::Mutex::default(),
         }
+    }
+
+    /// The data folder, if there is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        Some(self.mark.as_ref()?.parent()?.to_owned())
+    }
+
+    /// How sending records elsewhere goes; `None`: nobody asked for it.
+    #[must_use]
+    pub fn forwarding(&self) -> Option<Forwarding> {
+        let forwarding = self.forwarding.lock();
+        forwarding.expect("no holder of this lock panics").clone()
+    }
+
+    pub(crate) fn forwarded(&self, state: Forwarding) {
+        let mut forwarding = self
+            .forwarding
+            .lock()
+            .expect("no holder of this lock panics");
+        *forwarding = Some(state);
     }
 
     /// Go along the chains and hold them against the mark. Changes nothing.

@@ -1,4 +1,5 @@
-//! What goes on by itself: looking at the machine, marking how long the audit log is.
+//! What goes on by itself: looking at the machine, marking how long the audit
+//! log is, sending it elsewhere.
 
 use std::{
     sync::{Arc, Weak},
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::{
     app::{App, LOOK_EVERY},
-    audit::MARK_EVERY,
+    audit::{MARK_EVERY, forward::Forwarder},
 };
 
 /// How often a simulated machine is looked at: its time runs by itself.
@@ -73,6 +74,44 @@ pub fn keep_audit_marked(app: &Arc<App>) {
                     tracing::warn!("{}", chain(&err));
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
+            }
+        }
+    });
+}
+
+/// A receiver that is gone is asked again after this.
+const SEND_AGAIN: Duration = Duration::from_secs(30);
+
+/// Send audit records elsewhere as they are written, if the settings say so, until the app is
+/// dropped.
+pub fn keep_forwarding(app: &Arc<App>) {
+    let Some(target) = app.audit_settings.syslog.clone() else {
+        return;
+    };
+    let (store, folder) = (app.store.clone(), app.audit.folder());
+    let mut grows = app.store.audit_grows();
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        let mut forwarder = match Forwarder::new(store, target, folder).await {
+            Ok(forwarder) => forwarder,
+            Err(err) => return tracing::error!("{}", chain(&err)),
+        };
+        loop {
+            let before = forwarder.state().failure.is_some();
+            let done = forwarder.send_all().await;
+            match &done {
+                // Said once, however long it lasts.
+                Err(err) if !before => tracing::warn!("{}", chain(err)),
+                _ => (),
+            }
+            {
+                let Some(app) = app.upgrade() else { return };
+                app.audit.forwarded(forwarder.state().clone());
+            }
+            if done.is_err() {
+                tokio::time::sleep(SEND_AGAIN).await;
+            } else if let Ok(Err(_)) = tokio::time::timeout(SEND_AGAIN, grows.changed()).await {
+                return;
             }
         }
     });

@@ -152,6 +152,13 @@ impl Sealer {
         Sealer::new(Some(path), ring)
     }
 
+    /// The keys in this folder, if there are any.
+    pub fn load(folder: &Path) -> Result<Option<Sealer>, SealError> {
+        let path = folder.join(FILE);
+        let ring = load(&path)?;
+        ring.map(|ring| Sealer::new(Some(path), ring)).transpose()
+    }
+
     /// Keys that end with the process.
     pub fn random() -> Result<Sealer, SealError> {
         Sealer::new(None, vec![Key::random()?])

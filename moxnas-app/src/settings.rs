@@ -7,7 +7,12 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{auth::Secret, scenario::Scenario, store::DatabaseUrl};
+use crate::{
+    audit::syslog::{BadSyslogTarget, SyslogTarget},
+    auth::Secret,
+    scenario::Scenario,
+    store::DatabaseUrl,
+};
 
 /// Where the settings are looked for if nothing else is said.
 pub const CONFIG_PATH: &str = "/etc/moxnas/moxnas.toml";
@@ -45,12 +50,15 @@ pub struct Settings {
 pub struct AuditSettings {
     /// For how many days; 0: for ever.
     pub keep_days: u32,
+    /// Where records are sent as they are written.
+    pub syslog: Option<SyslogTarget>,
 }
 
 impl Default for AuditSettings {
     fn default() -> AuditSettings {
         AuditSettings {
             keep_days: AUDIT_KEEP_DAYS,
+            syslog: None,
         }
     }
 }
@@ -95,6 +103,9 @@ pub struct ConfigFile {
     pub database_url: Option<String>,
     /// For how many days audit records are kept; 0 keeps them for ever.
     pub audit_keep_days: Option<u32>,
+    /// Where audit records are sent as they are written: `unix`, `udp://HOST:PORT` or
+    /// `tcp://HOST:PORT`.
+    pub syslog: Option<String>,
     /// TLS certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// TLS private key, PEM.
@@ -129,11 +140,11 @@ pub enum ConfigError {
 
 impl ConfigFile {
     /// How the audit log is kept.
-    #[must_use]
-    pub fn audit(&self) -> AuditSettings {
-        AuditSettings {
+    pub fn audit(&self) -> Result<AuditSettings, BadSyslogTarget> {
+        Ok(AuditSettings {
             keep_days: self.audit_keep_days.unwrap_or(AUDIT_KEEP_DAYS),
-        }
+            syslog: self.syslog.as_deref().map(str::parse).transpose()?,
+        })
     }
 
     /// Read the file. The usual one need not be there, one that was named must.

@@ -8,9 +8,14 @@
 //! "database is locked", which no time limit cures.
 
 mod audit;
+pub mod catalogue;
+mod check;
+mod dump;
 mod engine;
 mod logins;
 mod node;
+mod restore;
+mod schema;
 mod secrets;
 mod sessions;
 mod snapshot;
@@ -33,14 +38,21 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use self::engine::{Pool, Tx};
 pub use self::{
     audit::{Anchor, AuditFilter, AuditOrder, Chains, Dropped, Entry, Outcome, Phase, Record},
+    check::Finding,
+    dump::{Dump, DumpError, DumpHeader, verify_dump},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    restore::{RestoreError, Restored, Step, restore},
+    schema::newest_schema,
     secrets::StoredSecret,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
+};
+use self::{
+    engine::{Pool, Tx},
+    schema::migrated,
 };
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -191,6 +203,16 @@ async fn connect(
     pool: SqlitePoolOptions,
     options: SqliteConnectOptions,
 ) -> Result<SqlitePool, StoreError> {
+    let pool = connect_sqlite(url, pool, options).await?;
+    migrated(&SQLITE, SQLITE.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_sqlite(
+    url: &DatabaseUrl,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
     let options = options
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
@@ -198,24 +220,42 @@ async fn connect(
         .optimize_on_close(true, None)
         .disable_statement_logging();
     let pool = pool.test_before_acquire(false);
-    let pool = pool.connect_with(options).await.map_err(not_opened(url))?;
-    migrated(&SQLITE, SQLITE.run(&pool).await)?;
-    Ok(pool)
+    pool.connect_with(options).await.map_err(not_opened(url))
 }
 
 async fn open_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
+    let pool = connect_server(url, server).await?;
+    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = server.expose().parse().map_err(not_opened(url))?;
     let options = options
         .application_name("moxnas")
         .disable_statement_logging();
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(SERVER)
         .connect_with(options)
         .await
-        .map_err(not_opened(url))?;
-    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
-    Ok(pool)
+        .map_err(not_opened(url))
+}
+
+/// Connect to what is there; the schema stays as it is.
+async fn connect_as_is(url: &DatabaseUrl) -> Result<Pool, StoreError> {
+    let file = |path: &Path| {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        connect_sqlite(url, pool, options)
+    };
+    Ok(match url {
+        DatabaseUrl::Memory => return Err(StoreError::NotThere(url.clone())),
+        DatabaseUrl::File(path) => Pool::Sqlite(file(path).await?),
+        DatabaseUrl::Postgres(server) => Pool::Postgres(connect_server(url, server).await?),
+    })
 }
 
 fn not_opened(url: &DatabaseUrl) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -247,6 +287,17 @@ pub enum StoreError {
         url: DatabaseUrl,
         /// What the engine said.
         source: sqlx::Error,
+    },
+    /// There is no such database.
+    #[error("there is no database {0}")]
+    NotThere(DatabaseUrl),
+    /// An earlier release has written this database.
+    #[error("the schema of the database is {database}, and this takes {program}")]
+    Older {
+        /// Schema of the database.
+        database: i64,
+        /// Newest schema known to this program.
+        program: i64,
     },
     /// A later release has written this database.
     #[error(
@@ -312,21 +363,6 @@ async fn prepare(path: &Path) -> Result<File, StoreError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(misplaced(path)(error)),
         _ => Ok(lock),
     }
-}
-
-/// What came of bringing the schema up to date.
-fn migrated(migrations: &Migrator, done: Result<(), MigrateError>) -> Result<(), StoreError> {
-    let newest = migrations.iter().map(|it| it.version).max();
-    let program = newest.unwrap_or_default();
-    done.map_err(|error| match error {
-        MigrateError::VersionMissing(database) if database > program => {
-            StoreError::Newer { database, program }
-        }
-        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
-            StoreError::Foreign(version)
-        }
-        other => StoreError::Migrate(other),
-    })
 }
 
 /// Says what a statement was for, where it failed.

@@ -1,11 +1,19 @@
 //! The command line: nouns and verbs over the wire types.
 
+mod audit;
+mod database;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use moxnas_api::wire::{
     arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
     simulation::FaultKind,
+};
+
+pub(crate) use self::{
+    audit::{AuditFilter, AuditVerb, VerifyAudit},
+    database::{DatabasePlace, DbVerb},
 };
 
 /// Manage a storage server: disks, md arrays, and what stands on them
@@ -117,6 +125,12 @@ pub(crate) enum Noun {
     /// A simulated machine: break things, and let time pass
     #[command(subcommand)]
     Sim(SimVerb),
+    /// Who did what
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// The database, on the machine itself
+    #[command(subcommand)]
+    Db(DbVerb),
     /// Check whether this machine has what MoxNAS needs
     Doctor,
     /// Write the completion script for a shell

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
 mod arrays;
+mod audit;
 mod disks;
 mod outline;
 mod plan;
@@ -11,6 +12,7 @@ use std::io::{ErrorKind, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
+    audit::{AuditPage, AuditVerdict},
     disks::{Disk, DiskPage},
     plans::Plan,
 };
@@ -81,6 +83,14 @@ impl Printer {
 
     pub(crate) fn disk(&self, disk: &Disk) {
         self.line(&disks::sheet(disk));
+    }
+
+    pub(crate) fn audit(&self, page: &AuditPage) {
+        self.line(&audit::list(page));
+    }
+
+    pub(crate) fn audit_verdict(&self, verdict: &AuditVerdict) {
+        self.line(&audit::verdict(verdict));
     }
 
     /// Any value, indented, for people.

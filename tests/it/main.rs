@@ -4,6 +4,7 @@
 
 mod access;
 mod architecture;
+mod audit_log;
 mod cli;
 mod contract;
 mod nas;

@@ -12,6 +12,7 @@ use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde_json::Value;
 
+pub(super) use self::verify::verify_chains;
 pub use self::{
     list::{AuditFilter, AuditOrder},
     retention::{Anchor, Dropped},

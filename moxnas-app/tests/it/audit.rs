@@ -1,6 +1,7 @@
 //! The audit log: whoever changes it behind the service's back is found out.
 
 mod export;
+mod forward;
 mod mark;
 mod retention;
 mod tampering;
@@ -43,7 +44,7 @@ async fn open(url: &DatabaseUrl) -> Store {
     Store::open_on(url, node).await.unwrap()
 }
 
-async fn append(store: &Store, numbers: impl IntoIterator<Item = u64>) {
+pub(crate) async fn append(store: &Store, numbers: impl IntoIterator<Item = u64>) {
     for n in numbers {
         store.append_audit(&entry(n)).await.unwrap();
     }

@@ -75,6 +75,14 @@ impl Raw {
         }
     }
 
+    /// An empty database, as a file without a table.
+    pub(crate) async fn make(url: &DatabaseUrl) {
+        let DatabaseUrl::File(path) = url else {
+            panic!("{url} is no file")
+        };
+        std::fs::write(path, "").unwrap();
+    }
+
     pub(crate) async fn execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
         let statement = AssertSqlSafe(statement.to_owned());
         match self {

@@ -5,6 +5,7 @@
 mod audit;
 mod auth;
 mod call;
+mod database;
 mod engines;
 mod seal;
 mod store;

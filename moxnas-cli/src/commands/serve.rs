@@ -4,6 +4,7 @@ use std::{
     io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use moxnas_api::server::{Limits, Server, tls::TlsConfig};
@@ -69,8 +70,10 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
     for socket in &server.listening().unix {
         printer.line(&format!("listening on {}", socket.display()));
     }
-    server.run(moxnas_api::endpoint(app), stop()).await;
-    Ok(())
+    server
+        .run(moxnas_api::endpoint(Arc::clone(&app)), stop())
+        .await;
+    app.stop().await.map_err(|err| Failure::Broken(chain(&err)))
 }
 
 fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Settings, Failure> {
@@ -92,6 +95,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
             database: database.unwrap_or(DatabaseUrl::Memory),
             data_dir,
             admin_password,
+            audit: file.audit().map_err(refused)?,
             ..Settings::simulated(scenario)
         });
     }
@@ -109,6 +113,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
         data_dir: Some(data_dir),
         admin_password,
         right: Right::Change(PathBuf::from(LOCK)),
+        audit: file.audit().map_err(refused)?,
     })
 }
 

@@ -120,4 +120,19 @@ impl Store {
         })
         .map_err(failed("read the audit log"))
     }
+
+    /// Up to `limit` records of this machine behind the one with that place in the chain.
+    pub async fn audit_lines_behind(&self, seq: i64, limit: u32) -> Result<Vec<Line>, StoreError> {
+        on_pool!(self, db => sqlx::query_as(concat!(
+            "SELECT ",
+            line_columns!(),
+            " FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+        ))
+        .bind(&self.node.id)
+        .bind(seq)
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await)
+        .map_err(failed("read the audit log"))
+    }
 }

@@ -5,7 +5,6 @@ use super::{
         Store, StoreError,
         engine::{Tx, on_begun, on_pool, on_tx},
         failed,
-        snapshot::Snapshot,
     },
     Anchor, head_of, line_columns,
 };
@@ -39,30 +38,40 @@ impl Store {
         mark: Option<&Mark>,
     ) -> Result<Verdict, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let (unchained, broken) = snapshot.outside_chains().await?;
-        let nodes = match chains {
-            Chains::Own => vec![self.node.id.clone()],
-            Chains::All => snapshot.audit_nodes(&self.node.id).await?,
-        };
-        let mut verdict = Verdict {
-            chains: Vec::new(),
-            unchained,
-            broken,
-            mark: MarkFound::None,
-        };
-        for node in nodes {
-            let is_own = node == self.node.id;
-            let marked = mark.filter(|it| it.node == node);
-            let key = key.filter(|_| is_own);
-            let (verified, mark) = snapshot.verify_chain(node, key, marked).await?;
-            verdict.chains.push(verified);
-            if let Some((mark, broken)) = mark {
-                verdict.mark = mark;
-                verdict.broken = verdict.broken.or(broken);
-            }
-        }
-        Ok(verdict)
+        verify_chains(&mut snapshot.tx, chains, &self.node.id, key, mark).await
     }
+}
+
+/// Go along the chains that a transaction sees; `own` is this machine.
+pub(in crate::store) async fn verify_chains(
+    tx: &mut Tx,
+    chains: Chains,
+    own: &str,
+    key: Option<&AuditKey>,
+    mark: Option<&Mark>,
+) -> Result<Verdict, StoreError> {
+    let (unchained, broken) = outside_chains(tx).await?;
+    let nodes = match chains {
+        Chains::Own => vec![own.to_owned()],
+        Chains::All => audit_nodes(tx, own).await?,
+    };
+    let mut verdict = Verdict {
+        chains: Vec::new(),
+        unchained,
+        broken,
+        mark: MarkFound::None,
+    };
+    for node in nodes {
+        let marked = mark.filter(|it| it.node == node);
+        let key = key.filter(|_| node == own);
+        let (verified, mark) = verify_chain(tx, node, key, marked).await?;
+        verdict.chains.push(verified);
+        if let Some((mark, broken)) = mark {
+            verdict.mark = mark;
+            verdict.broken = verdict.broken.or(broken);
+        }
+    }
+    Ok(verdict)
 }
 
 impl Store {
@@ -108,12 +117,11 @@ impl Store {
 
 type Marked = (MarkFound, Option<Broken>);
 
-impl Snapshot {
-    /// How many records are from before the chain, and what should not be outside it.
-    async fn outside_chains(&mut self) -> Result<(u64, Option<Broken>), StoreError> {
-        let wrong = failed("look at the records outside the chain");
-        let (unchained, half, untied): (i64, Option<i64>, Option<i64>) =
-            on_tx!(self, db => sqlx::query_as(
+/// How many records are from before the chain, and what should not be outside it.
+async fn outside_chains(tx: &mut Tx) -> Result<(u64, Option<Broken>), StoreError> {
+    let wrong = failed("look at the records outside the chain");
+    let (unchained, half, untied): (i64, Option<i64>, Option<i64>) =
+        on_begun!(tx, db => sqlx::query_as(
                 "SELECT
                     (SELECT count(*) FROM audit WHERE seq IS NULL),
                     (SELECT min(id) FROM audit
@@ -123,60 +131,59 @@ impl Snapshot {
             )
             .fetch_one(db)
             .await)
-            .map_err(wrong)?;
-        let why = half
-            .map(|id| Why::HalfTied { id })
-            .or(untied.map(|id| Why::Untied { id }));
-        let broken = why.map(|why| Broken { seq: None, why });
-        Ok((unchained.unsigned_abs(), broken))
-    }
+        .map_err(wrong)?;
+    let why = half
+        .map(|id| Why::HalfTied { id })
+        .or(untied.map(|id| Why::Untied { id }));
+    let broken = why.map(|why| Broken { seq: None, why });
+    Ok((unchained.unsigned_abs(), broken))
+}
 
-    async fn audit_nodes(&mut self, own: &str) -> Result<Vec<String>, StoreError> {
-        let mut nodes: Vec<String> = on_tx!(self, db => sqlx::query_scalar(
+async fn audit_nodes(tx: &mut Tx, own: &str) -> Result<Vec<String>, StoreError> {
+    let mut nodes: Vec<String> = on_begun!(tx, db => sqlx::query_scalar(
             "SELECT node FROM audit WHERE node IS NOT NULL
              UNION SELECT node FROM audit_anchor ORDER BY 1",
         )
         .fetch_all(db)
         .await)
-        .map_err(failed("list the machines of the audit log"))?;
-        if !nodes.iter().any(|it| it == own) {
-            nodes.push(own.to_owned());
-        }
-        Ok(nodes)
+    .map_err(failed("list the machines of the audit log"))?;
+    if !nodes.iter().any(|it| it == own) {
+        nodes.push(own.to_owned());
     }
+    Ok(nodes)
+}
 
-    async fn verify_chain(
-        &mut self,
-        node: String,
-        key: Option<&AuditKey>,
-        mark: Option<&Mark>,
-    ) -> Result<(Verified, Option<Marked>), StoreError> {
-        let anchor = Anchor::of(&mut self.tx, &node).await?;
-        let mut walk = match &anchor {
-            None => Walk::behind(0, START),
-            Some(anchor) => Walk::behind(anchor.seq, anchor.hash),
-        };
-        let found = match (&anchor, key) {
-            (None, _) => AnchorFound::None,
-            (Some(_), None) => AnchorFound::Unproven,
-            (Some(anchor), Some(key)) if anchor.is_by(key, &node) => AnchorFound::Proven,
-            (Some(_), Some(_)) => {
-                walk.give_up(Why::AnchorForged);
-                AnchorFound::Unproven
-            }
-        };
-        let mut marker = mark.map(|mark| Marker::new(mark, &walk));
-        let each = |line: &Line| {
-            if let Some(marker) = &mut marker {
-                marker.step(line);
-            }
-        };
-        go_along(&mut self.tx, &node, &mut walk, i64::MAX, each).await?;
-        let mut verified = walk.end(node);
-        verified.anchor = found;
-        let marked = marker.map(|it| it.end(verified.broken.is_some()));
-        Ok((verified, marked))
-    }
+async fn verify_chain(
+    tx: &mut Tx,
+    node: String,
+    key: Option<&AuditKey>,
+    mark: Option<&Mark>,
+) -> Result<(Verified, Option<Marked>), StoreError> {
+    let anchor = Anchor::of(&mut *tx, &node).await?;
+    let mut walk = match &anchor {
+        None => Walk::behind(0, START),
+        Some(anchor) => Walk::behind(anchor.seq, anchor.hash),
+    };
+    let found = match (&anchor, key) {
+        (None, _) => AnchorFound::None,
+        (Some(_), None) => AnchorFound::Unproven,
+        (Some(anchor), Some(key)) if anchor.is_by(key, &node) => AnchorFound::Proven,
+        (Some(_), Some(_)) => {
+            walk.give_up(Why::AnchorForged);
+            AnchorFound::Unproven
+        }
+    };
+    let mut marker = mark.map(|mark| Marker::new(mark, &walk));
+    let each = |line: &Line| {
+        if let Some(marker) = &mut marker {
+            marker.step(line);
+        }
+    };
+    go_along(&mut *tx, &node, &mut walk, i64::MAX, each).await?;
+    let mut verified = walk.end(node);
+    verified.anchor = found;
+    let marked = marker.map(|it| it.end(verified.broken.is_some()));
+    Ok((verified, marked))
 }
 
 /// Go along a chain up to the record `to`, or to the first that is broken.
