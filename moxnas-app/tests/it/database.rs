@@ -283,8 +283,8 @@ async fn a_restore_that_stops_leaves_the_old_database() {
                     // As after a power cut: what was written last is in its log alone.
                     let (there, cut) = ("there.db", format!("{stop:?}.db"));
                     let there = folder.path().join(format!("{stop:?}-{there}"));
-                    let old = Store::open_on(&DatabaseUrl::File(there.clone()), node());
-                    let old = old.await.unwrap();
+                    let old = DatabaseUrl::File(there.clone());
+                    let old = Store::open_on(&old, node()).await.unwrap();
                     crate::audit::append(&old, 0..3).await;
                     let cut = folder.path().join(cut);
                     for suffix in ["", "-wal"] {
@@ -336,8 +336,13 @@ async fn a_database_that_is_open_is_not_replaced() {
     let store = full(&url).await;
     let backup = folder.path().join("backup");
     dump(&store, &backup).await;
-    let error = restore(&backup, &url, &node(), AT, |_| true).await.unwrap_err();
-    assert!(matches!(error, RestoreError::InUse(_)) && error.hint().is_some(), "{error:?}");
+    let error = restore(&backup, &url, &node(), AT, |_| true)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, RestoreError::InUse(_)) && error.hint().is_some(),
+        "{error:?}"
+    );
     crate::audit::append(&store, 5..9).await;
     assert_eq!(store.check().await.unwrap(), []);
     store.close().await;
