@@ -78,6 +78,7 @@ type Api = Shaped<(
     events::Events,
     jobs::Jobs,
     schedules::Schedules,
+    audit::Audit,
 )>;
 
 const ABOUT: &str = "\
@@ -106,6 +107,7 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         events::Events,
         jobs::Jobs,
         schedules::Schedules,
+        audit::Audit,
     ));
     let title = match simulated {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),
@@ -154,6 +156,8 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
 /// The whole interface, as [`endpoint`], for the clients that `edges` let in.
 pub fn endpoint_within(app: Arc<App>, edges: Edges) -> impl Endpoint<Output = Response> + 'static {
     moxnas_app::loops::keep_looking(&app);
+    moxnas_app::loops::keep_audit_marked(&app);
+    moxnas_app::loops::keep_forwarding(&app);
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
     let docs = stack::docs(page(&api.swagger_ui_html(), simulated.as_deref()));

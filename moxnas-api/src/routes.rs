@@ -2,6 +2,7 @@
 //! wire to an operation and back.
 
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod events;
@@ -40,6 +41,8 @@ enum Tag {
     Jobs,
     /// What runs by itself, and when
     Schedules,
+    /// Who did what
+    Audit,
 }
 
 /// How many items a page has if the caller does not say.

@@ -4,6 +4,7 @@
 //! change of the outside shows in the committed `openapi.json`.
 
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod events;

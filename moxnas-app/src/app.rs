@@ -1,6 +1,7 @@
 //! The one way in.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -22,16 +23,19 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     actor::{Actor, Role, Via},
+    audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
+    in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
     operation::{Change, Effect, Lane, LongChange, Operation, Query, Terms},
     report::PlanReport,
+    seal::{SealError, Sealer},
     seen::Seen,
-    settings::{Right, Settings},
-    store::{self, Entry, Node, NodeError, Outcome, Phase, Store},
+    settings::{AuditSettings, Right, Settings},
+    store::{self, Dropped, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -44,16 +48,24 @@ pub struct App {
     pub store: Store,
     /// Who someone is.
     pub auth: Auth,
+    /// The history of who did what, and how far it is proven.
+    pub audit: AuditLog,
+    /// Seals what has to be read again in clear.
+    pub sealer: Sealer,
     /// What happens.
     pub events: Events,
     /// What runs in the background.
     pub jobs: Jobs,
+    /// Where it keeps its files; `None`: it keeps nothing.
+    pub data_dir: Option<PathBuf>,
+    pub(crate) audit_settings: AuditSettings,
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
     looked: watch::Sender<u64>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
     storage: Mutex<()>,
+    _in_use: Option<InUse>,
 }
 
 /// What a query is answered from.
@@ -86,6 +98,15 @@ pub enum StartError {
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The data folder is being worked on.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
+    /// The audit log cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// There are no keys to seal secrets with.
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl App {
@@ -125,6 +146,10 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
+        let in_use = match &settings.data_dir {
+            Some(folder) => Some(InUse::shared(folder)?),
+            None => None,
+        };
         let node = match &settings.data_dir {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
@@ -138,6 +163,16 @@ impl App {
             Some(folder) => SigningKey::load_or_make(folder)?,
             None => SigningKey::random()?,
         };
+        let sealer = match &settings.data_dir {
+            Some(folder) => Sealer::load_or_make(folder)?,
+            None => Sealer::random()?,
+        };
+        let audit = AuditLog::open(store.clone(), settings.data_dir.as_deref())?;
+        if !audit.move_mark().await? {
+            tracing::error!(
+                "the audit log does not go on from where it was: run `moxnas audit verify`"
+            );
+        }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
         let first = look(&machine, 1).await?;
@@ -146,14 +181,19 @@ impl App {
             simulation,
             store,
             auth,
+            audit,
+            audit_settings: settings.audit.clone(),
+            sealer,
             events: Events::default(),
             jobs: Jobs::default(),
+            data_dir: settings.data_dir.clone(),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
             looked: watch::channel(1).0,
             figures: std::sync::Mutex::default(),
             right,
             storage: Mutex::default(),
+            _in_use: in_use,
         }))
     }
 
@@ -178,6 +218,35 @@ impl App {
             self.store.append_audit(&entry).await?;
         }
         Ok(done)
+    }
+
+    /// Drop audit records that are older than the settings say, as part of the daily maintenance.
+    ///
+    /// The answer is how many. What is not as it was written is kept, and said in the log.
+    pub async fn maintain_audit(&self) -> Result<u64, Error> {
+        let days = self.audit_settings.keep_days;
+        let dropped = self.audit.drop_old(days, self.wall_now()).await?;
+        let (result, count, detail) = match dropped {
+            Dropped::Records(0) => return Ok(0),
+            Dropped::Records(count) => (Outcome::Ok, count, json!({ "dropped": count })),
+            Dropped::Kept(broken) => {
+                tracing::error!("the audit log is kept as it is: {broken}");
+                let detail = json!({ "causes": [broken.to_string()] });
+                (Outcome::Failed, 0, detail)
+            }
+        };
+        let actor = App::this_process("maintenance");
+        let mut entry = Entry::new(self.wall_now(), &actor, "audit_retention", Phase::Outcome);
+        entry.result = Some(result);
+        entry.detail = detail;
+        self.store.append_audit(&entry).await?;
+        Ok(count)
+    }
+
+    /// Write down what has to be known at the next start. The service is about to end.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.audit.move_mark().await?;
+        Ok(())
     }
 
     /// The service itself, or root at the console.

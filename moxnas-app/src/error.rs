@@ -7,6 +7,7 @@ use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
     actor::Role,
+    audit::AuditError,
     auth::AuthError,
     report::PlanReport,
     scenario::ScenarioError,
@@ -94,6 +95,9 @@ pub enum Error {
         /// Where it stands.
         state: JobState,
     },
+    /// The audit log could not be kept or verified.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Only in a simulated service.
     #[error("this machine is not simulated")]
     NotSimulated,
@@ -174,7 +178,7 @@ impl Error {
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
-            Error::Store(_) | Error::Bug(_) => Kind::Internal,
+            Error::Audit(_) | Error::Store(_) | Error::Bug(_) => Kind::Internal,
         }
     }
 
@@ -200,6 +204,7 @@ impl Error {
             Error::ReadOnly(_) => "read_only",
             Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
             Error::Store(StoreError::Held { .. }) => "job_running",
+            Error::Audit(_) => "audit",
             Error::Store(_) => "database",
             Error::NotSimulated => "not_simulated",
             Error::JobIsOver { .. } => "job_is_over",

@@ -15,6 +15,7 @@ macro_rules! operation {
 }
 
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod jobs;
@@ -57,6 +58,9 @@ pub fn all() -> Vec<OperationInfo> {
         info::<arrays::MemberReplace>(),
         info::<arrays::PlanCreate>(),
         info::<arrays::RaidStatus>(),
+        info::<audit::AuditList>(),
+        info::<audit::AuditVerify>(),
+        info::<audit::AuditExport>(),
         info::<auth::AuthLogin>(),
         info::<auth::AuthRefresh>(),
         info::<auth::AuthLogout>(),

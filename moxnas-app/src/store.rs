@@ -8,12 +8,19 @@
 //! "database is locked", which no time limit cures.
 
 mod audit;
+pub mod catalogue;
+mod check;
+mod dump;
 mod engine;
 mod jobs;
 mod logins;
 mod node;
+mod restore;
 mod schedules;
+mod schema;
+mod secrets;
 mod sessions;
+mod snapshot;
 mod tidy;
 mod url;
 
@@ -32,17 +39,25 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use self::engine::{Pool, Tx};
 pub use self::{
-    audit::{Entry, Outcome, Phase, Record},
+    audit::{Anchor, AuditFilter, AuditOrder, Chains, Dropped, Entry, Outcome, Phase, Record},
+    check::Finding,
+    dump::{Dump, DumpError, DumpHeader, verify_dump},
     jobs::{Ending, Job, JobFilter, JobState, Level, LogLine, NewJob},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    restore::{RestoreError, Restored, Step, restore},
     schedules::{ScheduleSettings, StoredSchedule},
+    schema::newest_schema,
+    secrets::StoredSecret,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
+};
+use self::{
+    engine::{Pool, Tx},
+    schema::migrated,
 };
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -65,6 +80,8 @@ pub struct Store {
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
     node: Arc<Node>,
+    /// The last audit record that this process committed.
+    heads: Arc<watch::Sender<i64>>,
 }
 
 impl Store {
@@ -87,6 +104,7 @@ impl Store {
             pool,
             writer: Arc::default(),
             node: Arc::new(node),
+            heads: Arc::new(watch::Sender::new(0)),
         })
     }
 
@@ -108,7 +126,9 @@ impl Store {
                 Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await.map_err(begun)?)
             }
             Pool::Postgres(pool) => {
-                let mut tx = pool.begin().await.map_err(begun)?;
+                // Whatever the server's default: what is read must be from after the lock.
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+                let mut tx = pool.begin_with(begin).await.map_err(begun)?;
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(WRITERS)
                     .execute(&mut *tx)
@@ -120,6 +140,8 @@ impl Store {
         Ok(Write {
             tx,
             node: Arc::clone(&self.node),
+            appended: None,
+            heads: Arc::clone(&self.heads),
             _turn: turn,
         })
     }
@@ -141,6 +163,9 @@ impl Store {
 pub struct Write {
     tx: Tx,
     node: Arc<Node>,
+    /// The last audit record of this transaction.
+    appended: Option<i64>,
+    heads: Arc<watch::Sender<i64>>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -151,7 +176,11 @@ impl Write {
             Tx::Sqlite(tx) => tx.commit().await,
             Tx::Postgres(tx) => tx.commit().await,
         };
-        done.map_err(failed("commit a change"))
+        done.map_err(failed("commit a change"))?;
+        if let Some(seq) = self.appended {
+            self.heads.send_replace(seq);
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +208,16 @@ async fn connect(
     pool: SqlitePoolOptions,
     options: SqliteConnectOptions,
 ) -> Result<SqlitePool, StoreError> {
+    let pool = connect_sqlite(url, pool, options).await?;
+    migrated(&SQLITE, SQLITE.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_sqlite(
+    url: &DatabaseUrl,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
     let options = options
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
@@ -186,24 +225,42 @@ async fn connect(
         .optimize_on_close(true, None)
         .disable_statement_logging();
     let pool = pool.test_before_acquire(false);
-    let pool = pool.connect_with(options).await.map_err(not_opened(url))?;
-    migrated(&SQLITE, SQLITE.run(&pool).await)?;
-    Ok(pool)
+    pool.connect_with(options).await.map_err(not_opened(url))
 }
 
 async fn open_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
+    let pool = connect_server(url, server).await?;
+    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = server.expose().parse().map_err(not_opened(url))?;
     let options = options
         .application_name("moxnas")
         .disable_statement_logging();
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(SERVER)
         .connect_with(options)
         .await
-        .map_err(not_opened(url))?;
-    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
-    Ok(pool)
+        .map_err(not_opened(url))
+}
+
+/// Connect to what is there; the schema stays as it is.
+async fn connect_as_is(url: &DatabaseUrl) -> Result<Pool, StoreError> {
+    let file = |path: &Path| {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        connect_sqlite(url, pool, options)
+    };
+    Ok(match url {
+        DatabaseUrl::Memory => return Err(StoreError::NotThere(url.clone())),
+        DatabaseUrl::File(path) => Pool::Sqlite(file(path).await?),
+        DatabaseUrl::Postgres(server) => Pool::Postgres(connect_server(url, server).await?),
+    })
 }
 
 fn not_opened(url: &DatabaseUrl) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -235,6 +292,17 @@ pub enum StoreError {
         url: DatabaseUrl,
         /// What the engine said.
         source: sqlx::Error,
+    },
+    /// There is no such database.
+    #[error("there is no database {0}")]
+    NotThere(DatabaseUrl),
+    /// An earlier release has written this database.
+    #[error("the schema of the database is {database}, and this takes {program}")]
+    Older {
+        /// Schema of the database.
+        database: i64,
+        /// Newest schema known to this program.
+        program: i64,
     },
     /// A later release has written this database.
     #[error(
@@ -308,21 +376,6 @@ async fn prepare(path: &Path) -> Result<File, StoreError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(misplaced(path)(error)),
         _ => Ok(lock),
     }
-}
-
-/// What came of bringing the schema up to date.
-fn migrated(migrations: &Migrator, done: Result<(), MigrateError>) -> Result<(), StoreError> {
-    let newest = migrations.iter().map(|it| it.version).max();
-    let program = newest.unwrap_or_default();
-    done.map_err(|error| match error {
-        MigrateError::VersionMissing(database) if database > program => {
-            StoreError::Newer { database, program }
-        }
-        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
-            StoreError::Foreign(version)
-        }
-        other => StoreError::Migrate(other),
-    })
 }
 
 /// Says what a statement was for, where it failed.

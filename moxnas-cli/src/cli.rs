@@ -1,5 +1,8 @@
 //! The command line: nouns and verbs over the wire types.
 
+mod audit;
+mod database;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -8,6 +11,11 @@ use moxnas_api::wire::{
     jobs::JobState,
     schedules::ChangeSchedule,
     simulation::FaultKind,
+};
+
+pub(crate) use self::{
+    audit::{AuditFilter, AuditVerb, VerifyAudit},
+    database::{DatabasePlace, DbVerb},
 };
 
 /// Manage a storage server: disks, md arrays, and what stands on them
@@ -125,6 +133,12 @@ pub(crate) enum Noun {
     /// A simulated machine: break things, and let time pass
     #[command(subcommand)]
     Sim(SimVerb),
+    /// Who did what
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// The database, on the machine itself
+    #[command(subcommand)]
+    Db(DbVerb),
     /// Check whether this machine has what MoxNAS needs
     Doctor,
     /// Write the completion script for a shell

@@ -1,6 +1,8 @@
 //! What each command does: turn words into a request, and the answer into text.
 
 mod arrays;
+mod audit;
+mod database;
 mod decode;
 mod doctor;
 mod jobs;
@@ -32,6 +34,8 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Decode(verb) => decode::decode(&verb, printer),
         Noun::Completions { shell } => paper::completions(shell, printer),
         Noun::Man { dir } => paper::man(dir.as_deref(), printer),
+        Noun::Audit(verb) => audit::audit(&global, verb, printer).await,
+        Noun::Db(verb) => database::database(&global, verb, printer).await,
         Noun::Doctor => doctor::doctor(&global, printer),
         Noun::Logout => login::logout(&global).await,
         Noun::Login(login) => login::login(&global, login, printer).await,

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
 mod arrays;
+mod audit;
 mod disks;
 mod jobs;
 mod outline;
@@ -12,6 +13,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
+    audit::{AuditPage, AuditVerdict},
     disks::{Disk, DiskPage},
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
@@ -122,6 +124,14 @@ impl Printer {
 
     pub(crate) fn timeline(&self, timeline: &Timeline) {
         self.line(&jobs::timeline(timeline));
+    }
+
+    pub(crate) fn audit(&self, page: &AuditPage) {
+        self.line(&audit::list(page));
+    }
+
+    pub(crate) fn audit_verdict(&self, verdict: &AuditVerdict) {
+        self.line(&audit::verdict(verdict));
     }
 
     /// Any value, indented, for people.

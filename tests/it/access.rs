@@ -42,6 +42,7 @@ fn example(id: &str, method: &str, path: &str) -> Ask {
         "schedule_toggle" => json!({ "enabled": true }),
         "sim_fault" => json!({ "kind": "step-fails", "step": "nothing has this text" }),
         "sim_advance" => json!({ "seconds": 0 }),
+        "audit_export" | "audit_list" | "audit_verify" => return ask,
         "array_delete" | "array_get" | "array_list" | "array_stop" | "auth_logout" | "auth_me"
         | "disk_get" | "disk_list" | "event_stream" | "health_basic" | "health_detailed"
         | "health_live" | "health_ready" | "member_fail" | "member_remove" | "raid_status"
