@@ -21,13 +21,14 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::{
-    actor::{Actor, Role, Via},
+    actor::{Actor, Credential, Role, Via},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
     machine::{AppStep, Machine},
-    operation::{Change, Effect, Lane, Operation, Query, Terms},
+    operation::{Change, Effect, Keys, Lane, Operation, Query, Terms},
     report::PlanReport,
+    seal::{SealError, Sealer},
     seen::Seen,
     settings::{Right, Settings},
     store::{Entry, Node, NodeError, Outcome, Phase, Store},
@@ -79,6 +80,9 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no key to seal secrets with.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -134,8 +138,12 @@ impl App {
             Some(folder) => SigningKey::load_or_make(folder)?,
             None => SigningKey::random()?,
         };
+        let sealer = match &settings.data_dir {
+            Some(folder) => Sealer::load_or_make(folder)?,
+            None => Sealer::random()?,
+        };
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
-        let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
+        let auth = Auth::new(store.clone(), &key, sealer, Arc::new(SystemClock));
         let first = look(&machine, 1).await?;
         Ok(Arc::new(App {
             machine,
@@ -183,6 +191,7 @@ impl App {
             via: Via::InProcess,
             address: None,
             request_id: request_id.to_owned(),
+            credential: Credential::None,
         }
     }
 
@@ -355,14 +364,15 @@ impl App {
         object: Option<String>,
     ) -> Result<(), Error> {
         let Some(needs) = O::NEEDS else { return Ok(()) };
-        if actor.may(needs) {
-            return Ok(());
-        }
         let refusal = match actor.role {
             None => Error::Unauthenticated,
-            Some(_) => Error::Forbidden {
+            Some(_) if !actor.may(needs) => Error::Forbidden {
                 actor: actor.name.clone(),
                 needs,
+            },
+            Some(_) => match beyond_its_key::<O>(actor) {
+                None => return Ok(()),
+                Some(refusal) => refusal,
             },
         };
         // Nobody at all is turned away by the thousand; somebody who tries is worth a line.
@@ -437,6 +447,22 @@ impl App {
         })
         .await
     }
+}
+
+/// Why an operation is not open to the API key of a caller whose role would do.
+fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
+    let Credential::ApiKey { name, scopes, .. } = &actor.credential else {
+        return None;
+    };
+    let (key, operation) = (name.clone(), O::NAME);
+    if O::KEYS == Keys::MayNot {
+        return Some(Error::KeyMayNot { key, operation });
+    }
+    (!scopes.cover(operation)).then(|| Error::ScopeMissing {
+        key,
+        operation,
+        scopes: scopes.to_string(),
+    })
 }
 
 /// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC

@@ -28,12 +28,13 @@ pub mod operation;
 pub mod ops;
 pub mod report;
 pub mod scenario;
+pub mod seal;
 pub mod seen;
 pub mod settings;
 pub mod store;
 
-pub use actor::{Actor, Role, Via};
+pub use actor::{Actor, Credential, Role, Via};
 pub use app::App;
 pub use error::{Error, Kind};
-pub use operation::{Change, Effect, Lane, Operation, Query};
+pub use operation::{Change, Effect, Keys, Lane, Operation, Query};
 pub use seen::Seen;

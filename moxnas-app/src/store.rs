@@ -7,10 +7,13 @@
 //! first statement. A transaction that begins as a reader and writes later fails under load with
 //! "database is locked", which no time limit cures.
 
+mod api_keys;
 mod audit;
 mod engine;
 mod logins;
 mod node;
+mod second_factor;
+mod session_list;
 mod sessions;
 mod url;
 
@@ -33,9 +36,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::engine::{Pool, Tx};
 pub use self::{
+    api_keys::{ApiKey, NewApiKey, OwnedKey},
     audit::{Entry, Outcome, Phase, Record},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    second_factor::{SecondFactor, secret_name},
+    session_list::StandingSession,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };
