@@ -83,8 +83,8 @@ redundancy has to be confirmed with the fingerprint of its plan in `X-Confirm-Pl
 the answer is 428 and carries the plan, and 409 when the machine changed since you looked.
 
 **Access.** A session's token or an API key goes into `Authorization: Bearer …`. A browser may have \
-a cookie instead, and then sends `X-CSRF-Token` with everything that is not a `GET`. Each operation \
-says the lowest role that may; `docs/access.md` has them all.
+a cookie instead, and then sends `X-CSRF-Token` with everything that is not a `GET`. What each \
+role may is in `docs/access.md`.
 
 **Errors** are `application/problem+json` with a stable `code`, the causes and, where there is \
 one, a `hint`.

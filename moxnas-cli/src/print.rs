@@ -1,6 +1,7 @@
 //! The only place that writes to the terminal.
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
+mod access;
 mod arrays;
 mod disks;
 mod outline;
@@ -10,9 +11,12 @@ use std::io::{ErrorKind, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
+    api_keys::ApiKeyPage,
     arrays::{Array, ArrayPage},
     disks::{Disk, DiskPage},
     plans::Plan,
+    sessions::SessionPage,
+    users::UserPage,
 };
 use serde_json::Value;
 
@@ -81,6 +85,18 @@ impl Printer {
 
     pub(crate) fn disk(&self, disk: &Disk) {
         self.line(&disks::sheet(disk));
+    }
+
+    pub(crate) fn users(&self, page: &UserPage) {
+        self.line(&access::users(page));
+    }
+
+    pub(crate) fn sessions(&self, page: &SessionPage) {
+        self.line(&access::sessions(page));
+    }
+
+    pub(crate) fn keys(&self, page: &ApiKeyPage) {
+        self.line(&access::keys(page));
     }
 
     /// Any value, indented, for people.

@@ -88,6 +88,17 @@ pub struct ChangeUser {
     pub account: MaybeUndefined<String>,
 }
 
+impl std::fmt::Debug for CreateUser {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateUser")
+            .field("username", &self.username)
+            .field("role", &self.role)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
 fn rfc3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let text = at.format(&Rfc3339).map_err(serde::ser::Error::custom)?;
     serializer.serialize_str(&text)
