@@ -111,6 +111,12 @@ pub(crate) enum Noun {
     Login(Login),
     /// End the session of `moxnas login`
     Logout,
+    /// Change the password of one's own login; all its other sessions end
+    Password {
+        /// Read both from the standard input, a line each: the password so far and the new one
+        #[arg(long)]
+        password_stdin: bool,
+    },
     /// Logins
     #[command(subcommand)]
     User(UserVerb),

@@ -35,6 +35,11 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Doctor => doctor::doctor(&global, printer),
         Noun::Logout => login::logout(&global).await,
         Noun::Login(login) => login::login(&global, login, printer).await,
+        Noun::Password { password_stdin } => {
+            let transport = Transport::open(&global).await?;
+            let done = login::change_password(&transport, password_stdin, printer).await;
+            told(&transport, printer, done)
+        }
         Noun::User(verb) => {
             let transport = Transport::open(&global).await?;
             let done = users::user(&transport, verb, printer).await;

@@ -191,7 +191,7 @@ impl From<ChangeUser> for LoginChange {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use poem_openapi::types::{ParseFromJSON, ToJSON};
 
@@ -200,6 +200,8 @@ mod tests {
     /// The list is written by serde, because that is faster; it is what the document says.
     #[test]
     fn both_ways_of_writing_a_page_give_the_same() {
+        // Neither whole seconds nor whole milliseconds.
+        let later = SystemTime::UNIX_EPOCH + Duration::from_micros(1_800_000_000_123_456);
         let login = |account: Option<&str>, last: Option<SystemTime>| Login {
             id: 7,
             username: "ann".to_owned(),
@@ -210,10 +212,10 @@ mod tests {
             account: account.map(str::to_owned),
             last_login_at: last,
             created_at: SystemTime::UNIX_EPOCH,
-            updated_at: SystemTime::now(),
+            updated_at: later,
         };
         for is_cut in [false, true] {
-            let items = vec![login(None, None), login(Some("a"), Some(SystemTime::now()))];
+            let items = vec![login(None, None), login(Some("a"), Some(later))];
             let page = UserPage::from(Part { items, is_cut });
             let text = serde_json::to_string(&page).unwrap();
             assert_eq!(Some(serde_json::from_str(&text).unwrap()), page.to_json());

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read};
 
-use moxnas_api::wire::auth::{Login as Body, Tokens};
+use moxnas_api::wire::auth::{ChangePassword, Login as Body, Tokens};
 use poem::http::Method;
 
 use crate::{
@@ -82,15 +82,34 @@ pub(super) async fn logout(global: &Global) -> Result<(), Failure> {
     Session::forget().map_err(|err| Failure::Broken(format!("the session is still kept: {err}")))
 }
 
+pub(super) async fn change_password(
+    transport: &Transport,
+    from_stdin: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let (old, new) = match from_stdin {
+        true => {
+            let text = piped()?;
+            let mut lines = text.lines();
+            let mut next = || lines.next().unwrap_or_default().to_owned();
+            (next(), next())
+        }
+        false => (
+            password("Password so far: ", false)?,
+            new_password("your login", false)?,
+        ),
+    };
+    let body = ChangePassword { old, new };
+    let ask = Ask::with_body(Method::POST, "/api/auth/password", &body);
+    transport.raw(&ask).await?;
+    printer.note("the password is another one, all other sessions have ended");
+    Ok(())
+}
+
 /// From the terminal without showing it, or the first line of the standard input.
 pub(super) fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
     if from_stdin {
-        let mut text = String::new();
-        std::io::stdin()
-            .take(4096)
-            .read_to_string(&mut text)
-            .map_err(unread)?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        return Ok(piped()?.lines().next().unwrap_or_default().to_owned());
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::with_hint(
@@ -99,6 +118,12 @@ pub(super) fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure
         ));
     }
     rpassword::prompt_password(prompt).map_err(unread)
+}
+
+fn piped() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(4096).read_to_string(&mut text);
+    read.map(|_| text).map_err(unread)
 }
 
 /// From the terminal twice, or from the standard input.

@@ -142,3 +142,63 @@ async fn a_second_factor_over_the_interface() {
     let audit = format!("{:?}", nas.audit().await);
     assert!(!audit.contains(enrolled["secret"].as_str().unwrap()));
 }
+
+/// What an app shows that was given this secret (RFC 6238).
+fn code(secret: &str, step: u64) -> String {
+    use hmac::{Hmac, Mac};
+    let key = data_encoding::BASE32_NOPAD
+        .decode(secret.as_bytes())
+        .unwrap();
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&key).unwrap();
+    mac.update(&step.to_be_bytes());
+    let hash = mac.finalize().into_bytes();
+    let at = usize::from(hash[19] & 15);
+    let four = u32::from_be_bytes(hash[at..at + 4].try_into().unwrap());
+    format!("{:06}", (four & 0x7fff_ffff) % 1_000_000)
+}
+
+#[tokio::test]
+async fn a_login_with_a_second_factor_sends_the_code_or_a_recovery_code() {
+    let nas = Nas::start("blank").await;
+    let by = Role::Operator;
+    let enrol = post("/api/auth/totp", json!({ "password": PASSWORD })).by(by);
+    let enrolled = nas.ok(enrol).await;
+    let secret = enrolled["secret"].as_str().unwrap();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let step = since.unwrap().as_secs() / 30;
+    let confirm = json!({ "code": code(secret, step) });
+    let confirm = post("/api/auth/totp/confirm", confirm).by(by);
+    let codes = nas.ok(confirm).await;
+    let codes = codes["recovery_codes"].as_array().unwrap();
+    assert_eq!(codes.len(), 10);
+    assert_eq!(nas.ok(get("/api/users/one-operator")).await["totp"], true);
+
+    let login = |totp: Value| {
+        let mut body = json!({ "username": "one-operator", "password": PASSWORD });
+        if !totp.is_null() {
+            body["totp"] = totp;
+        }
+        post("/api/auth/login", body).nobody()
+    };
+    nas.ask(login(Value::Null))
+        .await
+        .problem(401, "totp_required");
+    // The code that has confirmed it was taken; that of the next step is in time already.
+    let confirmed = json!(code(secret, step));
+    nas.ask(login(confirmed)).await.problem(401, "totp_wrong");
+    let next = json!(code(secret, step + 1));
+    nas.ok(login(next.clone())).await;
+    nas.ask(login(next)).await.problem(401, "totp_wrong");
+    nas.ok(login(codes[0].clone())).await;
+    nas.ask(login(codes[0].clone()))
+        .await
+        .problem(401, "totp_wrong");
+    let disable = json!({ "password": PASSWORD, "code": codes[1] });
+    nas.ok(bare(Method::DELETE, "/api/auth/totp").json(&disable).by(by))
+        .await;
+    nas.ok(login(Value::Null)).await;
+    let audit = format!("{:?}", nas.audit().await);
+    for code in codes {
+        assert!(!audit.contains(code.as_str().unwrap()));
+    }
+}

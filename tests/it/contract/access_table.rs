@@ -25,6 +25,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("array_stop", "array stop", "none"),
     ("auth_login", "login", "--password-stdin"),
     ("auth_logout", "logout", ""),
+    ("auth_password", "password", "--password-stdin"),
     ("disk_get", "disk show", "none"),
     ("disk_list", "disk list", ""),
     ("health_detailed", "system health", ""),
