@@ -14,7 +14,7 @@ use crate::{
 /// A session that has begun or goes on.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// What [`super::Identity::session`] says for its tokens.
+    /// What [`crate::actor::Actor::session`] says for its tokens.
     pub id: String,
     /// Shown with every request.
     pub token: Secret,
@@ -144,7 +144,7 @@ impl Auth {
         .await
     }
 
-    /// End the session of an access token; see [`super::Identity::session`].
+    /// End the session of an access token; see [`crate::actor::Actor::session`].
     pub async fn logout_session(&self, session: &str) -> Result<(), AuthError> {
         let (auth, session) = (self.clone(), session.to_owned());
         self.change(async move {
