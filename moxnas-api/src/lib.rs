@@ -70,6 +70,8 @@ impl Deref for Shared {
 
 type Api = Shaped<(
     auth::Auth,
+    users::Users,
+    api_keys::ApiKeys,
     system::System,
     disks::Disks,
     arrays::Arrays,
@@ -88,6 +90,10 @@ Manages a storage server: disks, md arrays, and what stands on them.
 redundancy has to be confirmed with the fingerprint of its plan in `X-Confirm-Plan`; without it \
 the answer is 428 and carries the plan, and 409 when the machine changed since you looked.
 
+**Access.** A session's token or an API key goes into `Authorization: Bearer …`. A browser may have \
+a cookie instead, and then sends `X-CSRF-Token` with everything that is not a `GET`. What each \
+role may is in `docs/access.md`.
+
 **Errors** are `application/problem+json` with a stable `code`, the causes and, where there is \
 one, a `hint`.
 
@@ -99,6 +105,8 @@ What is not known is left out, with a reason beside it, and never made up.";
 fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
     let api = Shaped((
         auth::Auth,
+        users::Users,
+        api_keys::ApiKeys,
         system::System,
         disks::Disks,
         arrays::Arrays,

@@ -1,6 +1,7 @@
 //! The paths: four-line handlers, one noun a file. Everything they know is how to get from the
 //! wire to an operation and back.
 
+pub mod api_keys;
 pub mod arrays;
 pub mod audit;
 pub mod auth;
@@ -11,6 +12,7 @@ pub mod plans;
 pub mod schedules;
 pub mod simulation;
 pub mod system;
+pub mod users;
 
 use bytes::Bytes;
 use moxnas_app::{Seen, app::Look, operation::Terms};
@@ -27,6 +29,8 @@ use crate::{
 enum Tag {
     /// Who may, and for how long
     Auth,
+    /// Logins and API keys
+    Users,
     /// What machine this is, and how it is
     System,
     /// Whole disks and what is on them

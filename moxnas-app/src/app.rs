@@ -22,7 +22,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    actor::{Actor, Role, Via},
+    actor::{Actor, Credential, Role, Via},
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
@@ -30,7 +30,7 @@ use crate::{
     in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
-    operation::{Change, Effect, Lane, LongChange, Operation, Query, Terms},
+    operation::{Change, Effect, Keys, Lane, LongChange, Operation, Query, Terms},
     report::PlanReport,
     seal::{SealError, Sealer},
     seen::Seen,
@@ -95,6 +95,9 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no key to seal secrets with.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -104,9 +107,6 @@ pub enum StartError {
     /// The audit log cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// There are no keys to seal secrets with.
-    #[error(transparent)]
-    Seal(#[from] SealError),
 }
 
 impl App {
@@ -174,7 +174,7 @@ impl App {
             );
         }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
-        let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
+        let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
         let first = look(&machine, 1).await?;
         Ok(Arc::new(App {
             machine,
@@ -258,6 +258,7 @@ impl App {
             via: Via::InProcess,
             address: None,
             request_id: request_id.to_owned(),
+            credential: Credential::None,
         }
     }
 
@@ -499,14 +500,15 @@ impl App {
         object: Option<String>,
     ) -> Result<(), Error> {
         let Some(needs) = O::NEEDS else { return Ok(()) };
-        if actor.may(needs) {
-            return Ok(());
-        }
         let refusal = match actor.role {
             None => Error::Unauthenticated,
-            Some(_) => Error::Forbidden {
+            Some(_) if !actor.may(needs) => Error::Forbidden {
                 actor: actor.name.clone(),
                 needs,
+            },
+            Some(_) => match beyond_its_key::<O>(actor) {
+                None => return Ok(()),
+                Some(refusal) => refusal,
             },
         };
         // Nobody at all is turned away by the thousand; somebody who tries is worth a line.
@@ -581,6 +583,22 @@ impl App {
         })
         .await
     }
+}
+
+/// Why an operation is not open to the API key of a caller whose role would do.
+fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
+    let Credential::ApiKey { name, scopes, .. } = &actor.credential else {
+        return None;
+    };
+    let (key, operation) = (name.clone(), O::NAME);
+    if O::KEYS == Keys::MayNot {
+        return Some(Error::KeyMayNot { key, operation });
+    }
+    (!scopes.cover(operation)).then(|| Error::ScopeMissing {
+        key,
+        operation,
+        scopes: scopes.to_string(),
+    })
 }
 
 /// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC

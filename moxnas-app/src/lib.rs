@@ -41,9 +41,9 @@ pub mod seen;
 pub mod settings;
 pub mod store;
 
-pub use actor::{Actor, Role, Via};
+pub use actor::{Actor, Credential, Role, Via};
 pub use app::App;
 pub use error::{Error, Kind};
-pub use operation::{Change, Effect, Lane, LongChange, Operation, Query};
+pub use operation::{Change, Effect, Keys, Lane, LongChange, Operation, Query};
 pub use private_file::PrivateFileError;
 pub use seen::Seen;

@@ -224,8 +224,12 @@ mod tests {
             trusted_proxies,
             allowed_hosts,
             cors_origins,
+            audit_keep_days,
+            syslog,
             limits,
         } = file;
+        assert_eq!(audit_keep_days, Some(AUDIT_KEEP_DAYS));
+        assert!(syslog.is_some_and(|it| it.parse::<SyslogTarget>().is_ok()));
         assert_eq!(listen, Some(LISTEN.parse().unwrap()));
         assert_eq!(socket, Some(PathBuf::from(SOCKET)));
         assert_eq!(data_dir, Some(PathBuf::from(DATA_DIR)));

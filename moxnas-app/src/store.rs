@@ -7,6 +7,7 @@
 //! first statement. A transaction that begins as a reader and writes later fails under load with
 //! "database is locked", which no time limit cures.
 
+mod api_keys;
 mod audit;
 pub mod catalogue;
 mod check;
@@ -18,7 +19,9 @@ mod node;
 mod restore;
 mod schedules;
 mod schema;
+mod second_factor;
 mod secrets;
+mod session_list;
 mod sessions;
 mod snapshot;
 mod tidy;
@@ -42,6 +45,7 @@ use sqlx::{
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 pub use self::{
+    api_keys::{ApiKey, NewApiKey, OwnedKey},
     audit::{Anchor, AuditFilter, AuditOrder, Chains, Dropped, Entry, Outcome, Phase, Record},
     check::Finding,
     dump::{Dump, DumpError, DumpHeader, verify_dump},
@@ -51,7 +55,9 @@ pub use self::{
     restore::{RestoreError, Restored, Step, restore},
     schedules::{ScheduleSettings, StoredSchedule},
     schema::newest_schema,
+    second_factor::{SecondFactor, secret_name},
     secrets::StoredSecret,
+    session_list::StandingSession,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };

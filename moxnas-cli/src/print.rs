@@ -1,6 +1,7 @@
 //! The only place that writes to the terminal.
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
+mod access;
 mod arrays;
 mod audit;
 mod disks;
@@ -12,12 +13,15 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
+    api_keys::ApiKeyPage,
     arrays::{Array, ArrayPage},
     audit::{AuditPage, AuditVerdict},
     disks::{Disk, DiskPage},
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
     schedules::{Schedule, SchedulePage, Timeline},
+    sessions::SessionPage,
+    users::UserPage,
 };
 use serde_json::Value;
 
@@ -132,6 +136,18 @@ impl Printer {
 
     pub(crate) fn audit_verdict(&self, verdict: &AuditVerdict) {
         self.line(&audit::verdict(verdict));
+    }
+
+    pub(crate) fn users(&self, page: &UserPage) {
+        self.line(&access::users(page));
+    }
+
+    pub(crate) fn sessions(&self, page: &SessionPage) {
+        self.line(&access::sessions(page));
+    }
+
+    pub(crate) fn keys(&self, page: &ApiKeyPage) {
+        self.line(&access::keys(page));
     }
 
     /// Any value, indented, for people.
