@@ -173,10 +173,13 @@ pub async fn check(url: &DatabaseUrl, folder: &Path) -> Result<Checked, OfflineE
         let chains = it.chains.iter().filter_map(|it| it.broken.as_ref());
         chains.chain(&it.broken)
     });
-    let broken = broken.map(|it| Finding(format!("the audit log: {it}")));
-    findings.extend(broken);
-    // The first of these was found without the key already.
-    findings.dedup();
+    for it in broken {
+        let finding = Finding(format!("the audit log: {it}"));
+        // Most of it was found without the key already.
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
     let (mut secrets, stored) = (0, store.secrets().await?);
     let sealer = match stored.is_empty() {
         true => None,

@@ -462,4 +462,27 @@ async fn the_database_of_a_service_is_checked_saved_and_restored() {
     let app = App::start(&settings).await.unwrap();
     let last = app.store.audit(0, 99).await.unwrap().pop().unwrap();
     assert_eq!(last.entry.operation, "database_restore");
+    app.store.close().await;
+    drop(app);
+
+    // What is wrong is said once.
+    let mut raw = Raw::open(&url).await;
+    raw.drop_guards().await;
+    raw.execute("UPDATE audit SET actor = 'x' WHERE seq = 2")
+        .await
+        .unwrap();
+    raw.execute("PRAGMA foreign_keys = OFF").await.unwrap();
+    raw.execute("INSERT INTO totp (login_id, created_at) VALUES (99, 1)")
+        .await
+        .unwrap();
+    let checked = offline::check(&url, folder).await.unwrap();
+    let said: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said[..2],
+        [
+            "1 rows of totp refer to a login that is not there",
+            "the audit log: record 2 is not what was written",
+        ]
+    );
+    assert_eq!(said.len(), 3, "and the secret: {said:?}");
 }

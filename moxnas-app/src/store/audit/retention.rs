@@ -40,6 +40,9 @@ pub enum Dropped {
     Kept(Broken),
 }
 
+/// `seq`, `hash`, `dropped`, `at`, `mac`.
+type Row = (i64, Vec<u8>, i64, i64, Vec<u8>);
+
 impl Anchor {
     fn new(key: &AuditKey, node: &str, seq: i64, hash: Hash, dropped: i64, at: i64) -> Anchor {
         let mut anchor = Anchor {
@@ -70,7 +73,7 @@ impl Anchor {
     }
 
     pub(super) async fn of(tx: &mut Tx, node: &str) -> Result<Option<Anchor>, StoreError> {
-        let row: Option<(i64, Vec<u8>, i64, i64, Vec<u8>)> = on_begun!(tx, db => sqlx::query_as(
+        let row: Option<Row> = on_begun!(tx, db => sqlx::query_as(
             "SELECT seq, hash, dropped, at, mac FROM audit_anchor WHERE node = $1",
         )
         .bind(node)

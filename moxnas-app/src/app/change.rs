@@ -1,0 +1,185 @@
+//! Changing the machine: planned on a fresh look, agreed to, carried out, looked at again.
+
+use std::sync::Arc;
+
+use super::*;
+
+impl App {
+    /// What would be done.
+    pub async fn plan<C: Change>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: &C,
+    ) -> Result<PlanReport, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let seen = self.look().await?;
+        Ok(PlanReport::new(C::NAME, &change.plan(&seen)?, &seen))
+    }
+
+    /// Change the machine.
+    ///
+    /// It runs in a task of its own: a caller that goes away stops waiting, not the change.
+    pub async fn change<C: Change>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: C,
+        terms: Terms,
+    ) -> Result<C::Output, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let (app, actor) = (Arc::clone(self), actor.clone());
+        to_the_end(async move {
+            let _one_at_a_time = app.lane(C::LANE).lock().await;
+            let seen = app.look().await?;
+            let plan = match app.agree(&change, &seen, &terms) {
+                Ok(plan) => plan,
+                Err(err) => {
+                    // Asking for the plan is no attempt.
+                    if !matches!(err, Error::ConfirmationRequired(_)) {
+                        app.record_refusal::<C>(&actor, change.object(), &err)
+                            .await?;
+                    }
+                    return Err(err);
+                }
+            };
+            let fingerprint = plan.fingerprint().to_string();
+            app.record::<C>(&actor, Phase::Intent, change.object(), |entry| {
+                entry.fingerprint = Some(fingerprint.clone());
+                entry.detail = json!({ "steps": words(&plan) });
+            })
+            .await?;
+            let result = app.carry_out(&change, &plan).await;
+            let object = change.object();
+            app.record_outcome::<C, _>(&actor, object, Some(fingerprint), &result)
+                .await?;
+            result
+        })
+        .await
+    }
+
+    /// Begin a change of the machine that takes long. The answer is the job that makes it.
+    pub async fn begin<C: LongChange>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        change: C,
+        terms: Terms,
+    ) -> Result<store::Job, Error> {
+        self.admit::<C>(actor, change.object()).await?;
+        let (app, actor) = (Arc::clone(self), actor.clone());
+        to_the_end(async move {
+            let begun = app.begin_agreed(&actor, &change, &terms).await;
+            if let Err(err) = &begun
+                && !matches!(err, Error::ConfirmationRequired(_))
+            {
+                app.record_refusal::<C>(&actor, change.object(), err)
+                    .await?;
+            }
+            app.run_new_job(&begun?).await
+        })
+        .await
+    }
+
+    /// The id of the job that will make the change.
+    async fn begin_agreed<C: LongChange>(
+        &self,
+        actor: &Actor,
+        change: &C,
+        terms: &Terms,
+    ) -> Result<String, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look().await?;
+        let plan = self.agree(change, &seen, terms)?;
+        let work = change.job(&seen)?;
+        let origin = Origin::caller(actor);
+        let kind = crate::jobs::find(C::Job::KIND).expect("every kind has a line in the table");
+        let args = serde_json::to_value(&work).expect("jobs are plain data");
+        let new = self.new_job(kind, args, work.object(), &origin)?;
+        let mut write = self.store.begin_write().await?;
+        let detail = json!({ "steps": words(&plan) });
+        let fingerprint = Some(plan.fingerprint().to_string());
+        self.add_job(&mut write, &new, &origin, fingerprint, detail)
+            .await?;
+        write.commit().await?;
+        Ok(new.id)
+    }
+
+    /// Make a change as a part of a job, whose intent and outcome the audit log has already.
+    pub(crate) async fn change_within_job<C: Change>(
+        &self,
+        change: &C,
+    ) -> Result<C::Output, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look().await?;
+        let plan = self.agree(change, &seen, &Terms::default())?;
+        self.carry_out(change, &plan).await
+    }
+
+    /// Plan on a fresh look, and hold it against what the caller agreed to.
+    fn agree<C: Change>(
+        &self,
+        change: &C,
+        seen: &Seen,
+        terms: &Terms,
+    ) -> Result<Plan<AppStep>, Error> {
+        if let (Some(believed), Some(is)) = (&terms.if_match, change.etag(seen))
+            && !is_listed(&is, believed)
+        {
+            return Err(Error::Stale(change.object().unwrap_or_default()));
+        }
+        let plan = change.plan(seen)?;
+        let report = || Box::new(PlanReport::new(C::NAME, &plan, seen));
+        match &terms.confirm {
+            Some(confirmed) if *confirmed != plan.fingerprint() => {
+                return Err(Error::PlanChanged(report()));
+            }
+            None if plan.needs_confirmation() => {
+                return Err(Error::ConfirmationRequired(report()));
+            }
+            _ => (),
+        }
+        match &self.right {
+            Ok(_) => Ok(plan),
+            Err(Right::ServiceRuns(socket)) => Err(Error::ReadOnly(ReadOnly::ServiceRuns {
+                socket: socket.display().to_string(),
+            })),
+            Err(_) => Err(Error::ReadOnly(ReadOnly::NotRoot)),
+        }
+    }
+
+    async fn carry_out<C: Change>(
+        &self,
+        change: &C,
+        plan: &Plan<AppStep>,
+    ) -> Result<C::Output, Error> {
+        let (machine, steps) = (self.machine.clone(), plan.steps.clone());
+        let done = blocking(move || execute(&steps, |step| machine.apply(step))).await?;
+        // However it went, the snapshot shows what is there now.
+        let after = self.look().await;
+        done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;
+        change.verify(&*after?)
+    }
+}
+
+/// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC
+/// 9110 13.1.1).
+fn is_listed(tag: &str, list: &str) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|it| it == "*" || it == tag)
+}
+
+fn words(plan: &Plan<AppStep>) -> Vec<String> {
+    plan.steps
+        .iter()
+        .map(|AppStep::Raid(step)| step.to_string())
+        .collect()
+}
+
+fn raid_stop(stopped: moxnas_core::plan::Stopped<AppStep, raid::BackendError>) -> raid::Stopped {
+    let AppStep::Raid(step) = stopped.step;
+    raid::Stopped {
+        done: stopped.done,
+        of: stopped.of,
+        step,
+        cause: stopped.cause,
+    }
+}
