@@ -41,6 +41,7 @@ impl ApiKeys {
         /// How many at most, 1 to 1000; 100 if left out
         limit: Query<Option<usize>>,
         /// `next` of the page before
+        #[oai(validator(pattern = "^[0-9]{1,18}$"))]
         cursor: Query<Option<String>>,
     ) -> Answer<Json<wire::ApiKeyPage>> {
         let Page { limit, cursor } = Page::new(limit.0, cursor.0)?;

@@ -123,6 +123,7 @@ impl Jobs {
         /// How many lines at most, 1 to 1000; 100 if left out
         limit: Query<Option<usize>>,
         /// `next` of the page before: the number of its last line
+        #[oai(validator(pattern = "^[0-9]{1,18}$"))]
         cursor: Query<Option<String>>,
     ) -> Answer<Json<wire::LogPage>> {
         let page = Page::new(limit.0, cursor.0)?;

@@ -64,7 +64,7 @@ pub struct NewApiKey {
 #[oai(deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct CreateApiKey {
     /// What you call it
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(min_length = 1, max_length = 64))]
     pub name: String,
     /// The operations that it opens: ids, where `*` stands for any part, such as `array_*`, `*_list`
     /// or `*`

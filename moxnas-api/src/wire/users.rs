@@ -60,7 +60,7 @@ pub struct UserPage {
 #[oai(deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct CreateUser {
     /// Its name: 1 to 32 of a-z, 0-9, `.`, `_` and `-`
-    #[oai(validator(max_length = 64))]
+    #[oai(validator(max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
     pub username: String,
     /// What it may do
     #[arg(long, value_enum)]

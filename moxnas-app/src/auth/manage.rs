@@ -84,7 +84,7 @@ impl Auth {
 
     /// Give a login another password, as an administrator does. Ends its sessions.
     pub async fn set_password(&self, username: &str, new: &str) -> Result<(), AuthError> {
-        let name: LoginName = username.parse()?;
+        let name: LoginName = LoginName::existing(username)?;
         if self.0.store.login(name.as_str()).await?.is_none() {
             return Err(AuthError::NoSuchLogin(name.to_string()));
         }
@@ -115,23 +115,26 @@ impl Auth {
 
     /// Give a login another role. Its sessions go on with it.
     pub async fn set_role(&self, username: &str, role: Role) -> Result<(), AuthError> {
-        self.change_login(username.parse()?, Change::Role(role))
+        self.change_login(LoginName::existing(username)?, Change::Role(role))
             .await
     }
 
     /// Let a login in no more. Ends its sessions and its keys.
     pub async fn disable_login(&self, username: &str) -> Result<(), AuthError> {
-        self.change_login(username.parse()?, Change::Disable).await
+        self.change_login(LoginName::existing(username)?, Change::Disable)
+            .await
     }
 
     /// Let a login in again. Its former sessions and keys stay ended.
     pub async fn enable_login(&self, username: &str) -> Result<(), AuthError> {
-        self.change_login(username.parse()?, Change::Enable).await
+        self.change_login(LoginName::existing(username)?, Change::Enable)
+            .await
     }
 
     /// Remove a login with all that belongs to it.
     pub async fn delete_login(&self, username: &str) -> Result<(), AuthError> {
-        self.change_login(username.parse()?, Change::Delete).await
+        self.change_login(LoginName::existing(username)?, Change::Delete)
+            .await
     }
 
     /// Change several things about a login, all or none; the answer is how it is then.
@@ -140,7 +143,7 @@ impl Auth {
         username: &str,
         change: LoginChange,
     ) -> Result<Login, AuthError> {
-        let name: LoginName = username.parse()?;
+        let name: LoginName = LoginName::existing(username)?;
         let auth = self.clone();
         self.change(async move {
             let mut write = auth.0.store.begin_write().await?;

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::AuthError;
+
 /// A name that a login may have: 1 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit.
 ///
 /// Upper case is read and becomes lower case, so `Admin` and `admin` are one login. The set is
@@ -11,6 +13,12 @@ pub struct LoginName(String);
 
 impl LoginName {
     const MAX: usize = 32;
+
+    /// The name of a login that should be there. None has a name that cannot be.
+    pub(crate) fn existing(text: &str) -> Result<LoginName, AuthError> {
+        let shown = || text.chars().take(LoginName::MAX).collect();
+        text.parse().map_err(|_| AuthError::NoSuchLogin(shown()))
+    }
 
     /// The name as text.
     #[must_use]

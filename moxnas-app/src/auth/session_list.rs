@@ -6,7 +6,7 @@ use crate::store::{Login, Revoked, StandingSession};
 impl Auth {
     /// The login of this name.
     pub async fn named(&self, username: &str) -> Result<Login, AuthError> {
-        let name: LoginName = username.parse()?;
+        let name: LoginName = LoginName::existing(username)?;
         let found = self.0.store.login(name.as_str()).await?;
         found.ok_or_else(|| AuthError::NoSuchLogin(name.to_string()))
     }

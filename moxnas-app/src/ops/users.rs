@@ -157,7 +157,7 @@ pub(super) fn on_the_machine(actor: &Actor, else_: &'static str) -> Result<(), E
 
 /// Nobody locks themselves out by a slip.
 fn not_oneself(actor: &Actor, username: &str) -> Result<(), Error> {
-    let name = username.parse::<LoginName>().map_err(AuthError::from)?;
+    let name = LoginName::existing(username)?;
     match own_login(actor) {
         Ok(_) if actor.name == name.as_str() => Err(AuthError::OwnLogin(name.to_string()).into()),
         _ => Ok(()),
