@@ -30,7 +30,7 @@ use crate::{
     operation::{Change, Effect, Lane, LongChange, Operation, Query, Terms},
     report::PlanReport,
     seen::Seen,
-    settings::{Right, Settings},
+    settings::{Pace, Right, Settings},
     store::{self, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
@@ -53,6 +53,7 @@ pub struct App {
     looked: watch::Sender<u64>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
+    pace: Pace,
     storage: Mutex<()>,
 }
 
@@ -129,7 +130,7 @@ impl App {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
         };
-        let store = Store::open_on(&settings.database, node)
+        let store = Store::open_at(settings.pace, &settings.database, node)
             .await
             .map_err(Error::from)?;
         let now = SystemClock.now();
@@ -140,7 +141,7 @@ impl App {
         };
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
-        let first = look(&machine, 1).await?;
+        let first = look(settings.pace, &machine, 1).await?;
         Ok(Arc::new(App {
             machine,
             simulation,
@@ -153,6 +154,7 @@ impl App {
             looked: watch::channel(1).0,
             figures: std::sync::Mutex::default(),
             right,
+            pace: settings.pace,
             storage: Mutex::default(),
         }))
     }
@@ -201,7 +203,7 @@ impl App {
     /// Look at the machine now, and tell listeners what is new.
     pub async fn look(&self) -> Result<Arc<Seen>, Error> {
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(&self.machine, number).await?;
+        let mut new = look(self.pace, &self.machine, number).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
@@ -219,6 +221,11 @@ impl App {
     /// Tells whoever waits that the machine was looked at again.
     pub(crate) fn looked(&self) -> watch::Receiver<u64> {
         self.looked.subscribe()
+    }
+
+    /// How the service gets on with its work.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Whether this process may change the machine.
@@ -417,7 +424,8 @@ impl App {
         plan: &Plan<AppStep>,
     ) -> Result<C::Output, Error> {
         let (machine, steps) = (self.machine.clone(), plan.steps.clone());
-        let done = blocking(move || execute(&steps, |step| machine.apply(step))).await?;
+        let work = move || execute(&steps, |step| machine.apply(step));
+        let done = at_pace(self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look().await;
         done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;
@@ -544,9 +552,9 @@ fn host_name(machine: &Machine) -> String {
     name.unwrap_or_else(|| "unnamed".to_owned())
 }
 
-async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {
+async fn look(pace: Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
     let machine = machine.clone();
-    blocking(move || {
+    at_pace(pace, move || {
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
         Ok(Seen {
@@ -557,6 +565,17 @@ async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {
         })
     })
     .await?
+}
+
+/// Have the machine asked or changed.
+async fn at_pace<T: Send + 'static>(
+    pace: Pace,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    match pace {
+        Pace::Usual => blocking(work).await,
+        Pace::Stepped => Ok(work()),
+    }
 }
 
 /// Backends block; the runtime must not.

@@ -32,7 +32,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use self::engine::{Pool, Tx};
 pub use self::{
@@ -44,6 +44,7 @@ pub use self::{
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };
+use crate::settings::Pace;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -64,6 +65,8 @@ pub struct Store {
     pool: Pool,
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
+    /// Counts what was made to last.
+    commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
 }
 
@@ -78,14 +81,30 @@ impl Store {
     /// A new folder and a new file can be read by their owner alone; SQLite gives the file's mode
     /// to those it makes beside it. A PostgreSQL database must be there.
     pub async fn open_on(url: &DatabaseUrl, node: Node) -> Result<Store, StoreError> {
+        Store::open_at(Pace::Usual, url, node).await
+    }
+
+    /// The same, with as many connections as fit the pace.
+    pub(crate) async fn open_at(
+        pace: Pace,
+        url: &DatabaseUrl,
+        node: Node,
+    ) -> Result<Store, StoreError> {
+        let connections = match pace {
+            Pace::Usual => CONNECTIONS,
+            Pace::Stepped => 1,
+        };
         let pool = match url {
             DatabaseUrl::Memory => Pool::Sqlite(open_memory(url).await?),
-            DatabaseUrl::File(path) => Pool::Sqlite(open_file(url, path).await?),
-            DatabaseUrl::Postgres(server) => Pool::Postgres(open_server(url, server).await?),
+            DatabaseUrl::File(path) => Pool::Sqlite(open_file(url, path, connections).await?),
+            DatabaseUrl::Postgres(server) => {
+                Pool::Postgres(open_server(url, server, connections).await?)
+            }
         };
         Ok(Store {
             pool,
             writer: Arc::default(),
+            commits: Arc::new(watch::channel(0).0),
             node: Arc::new(node),
         })
     }
@@ -94,6 +113,12 @@ impl Store {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Tells whoever waits how much was made to last through this handle and its clones.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Begin to change something. Nothing lasts before [`Write::commit`]; dropping takes it back.
@@ -119,6 +144,7 @@ impl Store {
         };
         Ok(Write {
             tx,
+            commits: Arc::clone(&self.commits),
             node: Arc::clone(&self.node),
             _turn: turn,
         })
@@ -140,6 +166,7 @@ impl Store {
 #[derive(Debug)]
 pub struct Write {
     tx: Tx,
+    commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
     _turn: OwnedMutexGuard<()>,
 }
@@ -151,7 +178,9 @@ impl Write {
             Tx::Sqlite(tx) => tx.commit().await,
             Tx::Postgres(tx) => tx.commit().await,
         };
-        done.map_err(failed("commit a change"))
+        done.map_err(failed("commit a change"))?;
+        self.commits.send_modify(|it| *it += 1);
+        Ok(())
     }
 }
 
@@ -165,12 +194,16 @@ async fn open_memory(url: &DatabaseUrl) -> Result<SqlitePool, StoreError> {
     connect(url, pool, SqliteConnectOptions::new().in_memory(true)).await
 }
 
-async fn open_file(url: &DatabaseUrl, path: &Path) -> Result<SqlitePool, StoreError> {
+async fn open_file(
+    url: &DatabaseUrl,
+    path: &Path,
+    connections: u32,
+) -> Result<SqlitePool, StoreError> {
     let _alone = prepare(path).await?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+    let pool = SqlitePoolOptions::new().max_connections(connections);
     connect(url, pool, options).await
 }
 
@@ -191,13 +224,17 @@ async fn connect(
     Ok(pool)
 }
 
-async fn open_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
+async fn open_server(
+    url: &DatabaseUrl,
+    server: &ServerUrl,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = server.expose().parse().map_err(not_opened(url))?;
     let options = options
         .application_name("moxnas")
         .disable_statement_logging();
     let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(SERVER)
         .connect_with(options)
         .await

@@ -1,0 +1,495 @@
+//! What happens in a life.
+
+use std::time::Duration;
+
+use moxnas_app::{
+    Change, Error,
+    auth::Secret,
+    jobs::Job as _,
+    operation::{LongChange, Terms},
+    ops::{
+        arrays::{
+            ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
+            MemberRemove, MemberReplace,
+        },
+        auth::{AuthLogin, UserPasswd},
+        jobs::{JobCancel, JobRetry},
+        schedules::{ScheduleChange, ScheduleRetry, ScheduleRun, ScheduleToggle},
+        simulation::{SimAdvance, SimFault, Trouble},
+    },
+    store::Job,
+};
+use moxnas_core::{plan::Fingerprint, sim::Fault};
+use moxnas_raid::{Level, Role, plan::Scrub};
+
+use super::{
+    checkers::Attempt,
+    life::{DISKS, Life, settle},
+    process::Kill,
+};
+
+const HOUR: u64 = 3600;
+/// Good enough for the rules.
+const PASSWORDS: [&str; 2] = ["correct horse battery", "staple in the stable"];
+const LOGINS: [&str; 2] = ["ann", "bob"];
+const SCHEDULES: [&str; 2] = ["raid_scrub", "db_maintenance"];
+
+/// A change with the plan that was agreed to.
+struct Agreed<C> {
+    what: String,
+    change: C,
+    terms: Terms,
+    plan: Option<moxnas_core::plan::Plan<moxnas_app::machine::AppStep>>,
+}
+
+impl Life {
+    pub(super) fn event(&mut self) {
+        match self.random.below(47) {
+            0..=4 => self.create(),
+            5..=6 => {
+                let array = self.array();
+                let device = self.disk();
+                self.change(MemberAdd { array, device });
+            }
+            7..=8 => {
+                let array = self.array();
+                let device = self.member(&array);
+                self.change(MemberFail { array, device });
+            }
+            9..=11 => {
+                let array = self.array();
+                let device = self.idle(&array);
+                self.change(MemberRemove { array, device });
+            }
+            12..=13 => {
+                let array = self.array();
+                let device = self.member(&array);
+                let with = (!self.random.one_in(3)).then(|| self.disk());
+                self.change(MemberReplace {
+                    array,
+                    device,
+                    with,
+                });
+            }
+            14..=18 => {
+                let array = self.array();
+                let scrub =
+                    self.random
+                        .of(&[Scrub::Check, Scrub::Check, Scrub::Repair, Scrub::Idle]);
+                self.begin_job(ArrayScrub { array, scrub });
+            }
+            19 => {
+                let array = self.array();
+                self.stopped.push(array.clone());
+                self.change(ArrayStop { array });
+            }
+            20..=21 => {
+                // Mostly one that was stopped.
+                let array = match self.stopped.pop() {
+                    Some(stopped) if !self.random.one_in(4) => stopped,
+                    _ => self.array(),
+                };
+                self.change(ArrayAssemble { array });
+            }
+            22 => {
+                let array = self.array();
+                self.change(ArrayDelete { array });
+            }
+            23..=31 => self.time_passes(),
+            32..=36 => self.trouble(),
+            37..=38 => {
+                let job = self.job();
+                let call = JobCancel { job: job.clone() };
+                self.act(
+                    format!("cancel {job}"),
+                    Attempt::Call,
+                    |app, actor| async move { app.call(&actor, call).await.map(drop) },
+                );
+            }
+            39 => {
+                let job = self.job();
+                let call = JobRetry { job: job.clone() };
+                self.act(
+                    format!("retry {job}"),
+                    Attempt::Call,
+                    |app, actor| async move { app.call(&actor, call).await.map(drop) },
+                );
+            }
+            40..=41 => self.run_schedule(),
+            42..=43 => self.set_schedule(),
+            44..=45 => self.account(),
+            _ => self.kill_at_rest(),
+        }
+    }
+
+    /// An array, mostly one that is there.
+    fn array(&mut self) -> String {
+        let seen = self.app().seen();
+        let there: Vec<String> = seen.raid.arrays.iter().map(|it| it.name.clone()).collect();
+        if there.is_empty() || self.random.one_in(5) {
+            return self
+                .random
+                .of(&["alpha", "beta", "gamma", "none"])
+                .to_owned();
+        }
+        self.random.of(&there)
+    }
+
+    /// Disks that no array has, each once, in any order.
+    fn free(&mut self) -> Vec<String> {
+        let seen = self.app().seen();
+        let free = |it: &&moxnas_core::disk::BlockDevice| {
+            let has = |array: &moxnas_raid::Array| array.member(&it.id).is_some();
+            !seen.raid.arrays.iter().any(has)
+        };
+        let mut free: Vec<String> = seen
+            .raid
+            .devices
+            .disks()
+            .filter(free)
+            .map(|it| it.id.to_string())
+            .collect();
+        for at in (1..free.len()).rev() {
+            free.swap(at, self.random.below(at + 1));
+        }
+        free
+    }
+
+    fn disk(&mut self) -> String {
+        match self.random.below(20) {
+            0 => "none".to_owned(),
+            1 => "sda".to_owned(),
+            _ => format!("BOX{}", self.random.below(DISKS)),
+        }
+    }
+
+    /// A member of the array, if it has one and the wish is to be a sensible one.
+    fn member(&mut self, array: &str) -> String {
+        let seen = self.app().seen();
+        let members: Vec<String> = seen
+            .raid
+            .find(array)
+            .map(|it| it.members.iter().map(|it| it.device.to_string()).collect())
+            .unwrap_or_default();
+        if members.is_empty() || self.random.one_in(5) {
+            self.disk()
+        } else {
+            self.random.of(&members)
+        }
+    }
+
+    /// A member that does not work, if the array has one.
+    fn idle(&mut self, array: &str) -> String {
+        let seen = self.app().seen();
+        let members = seen.raid.find(array).map(|it| it.members.clone());
+        let idle: Vec<String> = members
+            .unwrap_or_default()
+            .iter()
+            .filter(|it| matches!(it.role, Role::Faulty | Role::Spare))
+            .map(|it| it.device.to_string())
+            .collect();
+        if idle.is_empty() {
+            self.member(array)
+        } else {
+            self.random.of(&idle)
+        }
+    }
+
+    /// A job, mostly one that is not over.
+    fn job(&mut self) -> String {
+        let jobs = &self.checkers.jobs;
+        let some: Vec<String> = match self.random.below(4) {
+            0 => jobs.known.keys().rev().take(10).cloned().collect(),
+            _ => jobs.open().map(|it: &Job| it.new.id.clone()).collect(),
+        };
+        if some.is_empty() {
+            return "none".to_owned();
+        }
+        self.random.of(&some)
+    }
+
+    fn time_passes(&mut self) {
+        let hours = self.random.of(&[0, 0, 1, 1, 3, 3, 24, 24 * 8, 24 * 100]);
+        let time = Duration::from_secs(hours * HOUR + 60);
+        let what = format!("{hours} h pass");
+        // As the loop of the service does it: whose time has come is begun, and whose window has
+        // closed is paused first.
+        self.act(what, Attempt::Tick, |app, actor| async move {
+            let passed = app.call(&actor, SimAdvance(time)).await.map(drop);
+            settle(&app).await;
+            for _ in 0..2 {
+                app.run_due_schedules().await;
+                settle(&app).await;
+            }
+            passed
+        });
+    }
+
+    fn trouble(&mut self) {
+        let serial = format!("BOX{}", self.random.below(DISKS));
+        let matching = [
+            "",
+            "create",
+            "erase",
+            "mdadm.conf",
+            "faulty",
+            "add ",
+            "check",
+        ];
+        let matching = self.random.of(&matching).to_owned();
+        let trouble = match self.random.below(9) {
+            0 => Trouble::Pull { serial },
+            1..=2 => Trouble::PlugBack { serial },
+            3 => Trouble::Step(Fault::StepFails { matching }),
+            4 => Trouble::Step(Fault::StepLies { matching }),
+            5 => Trouble::Step(Fault::StepHangs { matching }),
+            6 => Trouble::Step(Fault::PowerCut { matching }),
+            7 => Trouble::PowerCut,
+            _ => Trouble::Reboot,
+        };
+        self.counts.faults += 1;
+        let what = format!("{trouble:?}");
+        self.act(what, Attempt::Call, |app, actor| async move {
+            app.call(&actor, SimFault(trouble)).await.map(drop)
+        });
+    }
+
+    fn create(&mut self) {
+        let name = self.random.of(&["alpha", "beta", "gamma"]).parse().unwrap();
+        let levels = [
+            Level::Raid0,
+            Level::Raid1,
+            Level::Raid5,
+            Level::Raid6,
+            Level::Raid10,
+        ];
+        let level = self.random.of(&levels);
+        let count = 1 + self.random.below(5);
+        let mut members: Vec<String> = if self.random.one_in(4) {
+            (0..count).map(|_| self.disk()).collect()
+        } else {
+            self.free()
+        };
+        members.truncate(count.max(2));
+        let spares = if self.random.one_in(4) {
+            vec![self.disk()]
+        } else {
+            Vec::new()
+        };
+        self.change(ArrayCreate {
+            name,
+            level,
+            members,
+            spares,
+            chunk: None,
+        });
+    }
+
+    /// Plan a change, agree, and make it.
+    fn change<C: Change + Clone + std::fmt::Debug>(&mut self, change: C) {
+        let it = self.agree(change);
+        let may = it.plan.is_some();
+        let (what, change, terms) = (it.what.clone(), it.change, it.terms);
+        self.act(it.what, Attempt::Change(it.plan), |app, actor| async move {
+            let done = app.change(&actor, change, terms).await.map(drop);
+            assert!(
+                done.is_err() || may,
+                "{what} was done without being agreed to"
+            );
+            done
+        });
+    }
+
+    /// The same for one that a job makes.
+    fn begin_job<C: LongChange + Clone + std::fmt::Debug>(&mut self, change: C) {
+        let it = self.agree(change);
+        let may = it.plan.is_some();
+        let (what, change, terms) = (it.what.clone(), it.change, it.terms);
+        self.act(
+            it.what,
+            Attempt::Begin(C::Job::KIND),
+            |app, actor| async move {
+                let begun = app.begin(&actor, change, terms).await.map(drop);
+                assert!(
+                    begun.is_err() || may,
+                    "{what} was begun without being agreed to"
+                );
+                begun
+            },
+        );
+    }
+
+    /// Now and then without agreeing, or too late.
+    fn agree<C: Change + Clone + std::fmt::Debug>(&mut self, change: C) -> Agreed<C> {
+        let wish = change.clone();
+        let planned = self.ask(|app, actor| async move { app.plan(&actor, &wish).await });
+        let mut confirm: Option<Fingerprint> = planned
+            .as_ref()
+            .ok()
+            .map(|it| it.fingerprint.parse().unwrap());
+        if self.random.one_in(10) {
+            confirm = None;
+        } else if self.random.one_in(12) {
+            // Between the look and the change the machine becomes another one.
+            let serial = format!("BOX{}", self.random.below(DISKS));
+            self.counts.faults += 1;
+            let _ = self.world.sim.pull(&serial);
+        }
+        // What the change will be planned on: the same facts, so the same plan. Jobs that follow
+        // the machine have had their say.
+        let seen = self.ask(|app, _| async move {
+            settle(&app).await;
+            app.seen()
+        });
+        self.checkers.looked(&seen);
+        let plan = change.plan(&seen).ok();
+        let fits = |plan: &moxnas_core::plan::Plan<_>| {
+            confirm
+                .as_ref()
+                .map_or(!plan.needs_confirmation(), |it| *it == plan.fingerprint())
+        };
+        Agreed {
+            what: format!("{change:?}"),
+            plan: plan.filter(fits),
+            change,
+            terms: Terms {
+                confirm,
+                if_match: None,
+            },
+        }
+    }
+
+    fn run_schedule(&mut self) {
+        let schedule = self
+            .random
+            .of(&["raid_scrub", "raid_scrub", "db_maintenance"]);
+        let schedule = schedule.to_owned();
+        if self.random.one_in(4) {
+            let what = format!("repeat {schedule}");
+            self.act(what, Attempt::Call, |app, actor| async move {
+                app.call(&actor, ScheduleRetry { schedule }).await.map(drop)
+            });
+        } else {
+            let what = format!("run {schedule} now");
+            self.act(what, Attempt::Call, |app, actor| async move {
+                app.call(&actor, ScheduleRun { schedule }).await.map(drop)
+            });
+        }
+    }
+
+    fn set_schedule(&mut self) {
+        let schedule = self.random.of(&SCHEDULES).to_owned();
+        if self.random.one_in(3) {
+            let enabled = !self.random.one_in(3);
+            let what = format!("{schedule} enabled: {enabled}");
+            self.act(what, Attempt::Call, |app, actor| async move {
+                let toggle = ScheduleToggle { schedule, enabled };
+                app.call(&actor, toggle).await.map(drop)
+            });
+            return;
+        }
+        let expressions = [
+            ("hourly", ""),
+            ("*:0/20", ""),
+            ("01:00", "01:05"),
+            ("01:00", "05:00"),
+            ("Sun 01:00", ""),
+            ("Mon..Fri 00:00", "12:00"),
+            ("every now and then", ""),
+            ("*-02-30", ""),
+        ];
+        let (expression, pause_at) = self.random.of(&expressions);
+        let change = ScheduleChange {
+            schedule,
+            expression: Some(expression.to_owned()),
+            timezone: Some("UTC".to_owned()),
+            pause_at: Some(pause_at.to_owned()),
+            jitter_s: self.random.one_in(2).then_some(60),
+            enabled: Some(!self.random.one_in(8)),
+        };
+        let what = format!("{change:?}");
+        self.act(what, Attempt::Call, |app, actor| async move {
+            app.call(&actor, change).await.map(drop)
+        });
+    }
+
+    /// To hash a password takes long on purpose: few of these do.
+    fn account(&mut self) {
+        let name = self.random.of(&LOGINS).to_owned();
+        let password = self.random.of(&PASSWORDS).to_owned();
+        let role = self.random.of(&[
+            moxnas_app::Role::User,
+            moxnas_app::Role::Operator,
+            moxnas_app::Role::Admin,
+        ]);
+        let is_there = self.checkers.logins.is_there(&name);
+        match self.random.below(8) {
+            0 | 1 if !is_there => self.act(
+                format!("login {name} is made as {role:?}"),
+                Attempt::Silent,
+                |app, _| async move {
+                    let made = app.auth.create_login(&name, role, &password).await;
+                    made.map(drop).map_err(Error::from)
+                },
+            ),
+            0 | 1 => {
+                let what = format!("{name} logs in");
+                let sessions = self.checkers.logins.sessions();
+                self.act(what, Attempt::Login, |app, actor| async move {
+                    let login = AuthLogin {
+                        username: name,
+                        password: Secret::from(password.as_str()),
+                    };
+                    let session = app.call(&actor, login).await?;
+                    sessions
+                        .lock()
+                        .unwrap()
+                        .push(session.token.expose().to_owned());
+                    Ok(())
+                });
+            }
+            2 => {
+                let what = format!("{name} gets another password");
+                self.act(what, Attempt::Call, |app, actor| async move {
+                    let passwd = UserPasswd {
+                        username: name,
+                        password: Secret::from(password.as_str()),
+                    };
+                    app.call(&actor, passwd).await
+                });
+            }
+            3 | 4 => {
+                let what = format!("{name} is disabled");
+                self.act(what, Attempt::Silent, |app, _| async move {
+                    Ok(app.auth.disable_login(&name).await?)
+                });
+            }
+            5 => {
+                let what = format!("{name} is enabled");
+                self.act(what, Attempt::Silent, |app, _| async move {
+                    Ok(app.auth.enable_login(&name).await?)
+                });
+            }
+            _ => {
+                let what = format!("{name} becomes {role:?}");
+                self.act(what, Attempt::Silent, |app, _| async move {
+                    Ok(app.auth.set_role(&name, role).await?)
+                });
+            }
+        }
+    }
+
+    /// Kill the process at a chosen moment of a change.
+    pub(super) fn change_until<C: Change + Clone + std::fmt::Debug>(
+        &mut self,
+        kill: Kill,
+        change: C,
+    ) {
+        let it = self.agree(change);
+        let (change, terms) = (it.change, it.terms);
+        let attempt = Attempt::Change(it.plan);
+        self.act_until(Some(kill), it.what, attempt, |app, actor| async move {
+            app.change(&actor, change, terms).await.map(drop)
+        });
+    }
+}
