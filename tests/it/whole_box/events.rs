@@ -19,7 +19,7 @@ use moxnas_app::{
     },
     store::Job,
 };
-use moxnas_core::{plan::Fingerprint, sim::Fault};
+use moxnas_core::{clock::Clock as _, plan::Fingerprint, sim::Fault};
 use moxnas_raid::{Level, Role, plan::Scrub};
 
 use super::{
@@ -44,11 +44,11 @@ struct Agreed<C> {
 
 impl Life {
     pub(super) fn event(&mut self) {
-        match self.random.below(47) {
+        match self.random.below(48) {
             0..=4 => self.create(),
             5..=6 => {
                 let array = self.array();
-                let device = self.disk();
+                let device = self.spare();
                 self.change(MemberAdd { array, device });
             }
             7..=8 => {
@@ -64,7 +64,7 @@ impl Life {
             12..=13 => {
                 let array = self.array();
                 let device = self.member(&array);
-                let with = (!self.random.one_in(3)).then(|| self.disk());
+                let with = (!self.random.one_in(3)).then(|| self.spare());
                 self.change(MemberReplace {
                     array,
                     device,
@@ -118,6 +118,10 @@ impl Life {
             40..=41 => self.run_schedule(),
             42..=43 => self.set_schedule(),
             44..=45 => self.account(),
+            46 => {
+                let serial = format!("BOX{}", self.random.below(DISKS));
+                self.plug_back(serial);
+            }
             _ => self.kill_at_rest(),
         }
     }
@@ -126,7 +130,7 @@ impl Life {
     fn array(&mut self) -> String {
         let seen = self.app().seen();
         let there: Vec<String> = seen.raid.arrays.iter().map(|it| it.name.clone()).collect();
-        if there.is_empty() || self.random.one_in(5) {
+        if there.is_empty() || self.random.one_in(8) {
             return self
                 .random
                 .of(&["alpha", "beta", "gamma", "none"])
@@ -153,6 +157,14 @@ impl Life {
             free.swap(at, self.random.below(at + 1));
         }
         free
+    }
+
+    /// Mostly a disk that is free.
+    fn spare(&mut self) -> String {
+        if self.random.one_in(3) {
+            return self.disk();
+        }
+        self.free().into_iter().next().unwrap_or_else(|| self.disk())
     }
 
     fn disk(&mut self) -> String {
@@ -209,9 +221,12 @@ impl Life {
     }
 
     fn time_passes(&mut self) {
-        let hours = self.random.of(&[0, 0, 1, 1, 3, 3, 24, 24 * 8, 24 * 100]);
-        let time = Duration::from_secs(hours * HOUR + 60);
-        let what = format!("{hours} h pass");
+        let minutes = [1, 6, 6, 20, 20, 60, 180, 180, 24 * 60, 8 * 24 * 60, 100 * 24 * 60];
+        let time = match self.random.below(4) {
+            0 => self.until_due().unwrap_or(Duration::from_secs(HOUR)),
+            _ => Duration::from_secs(self.random.of(&minutes) * 60),
+        };
+        let what = format!("{time:?} pass");
         // As the loop of the service does it: whose time has come is begun, and whose window has
         // closed is paused first.
         self.act(what, Attempt::Tick, |app, actor| async move {
@@ -223,6 +238,14 @@ impl Life {
             }
             passed
         });
+    }
+
+    /// Until something is due.
+    fn until_due(&mut self) -> Option<Duration> {
+        let name = self.random.of(&SCHEDULES);
+        let at = self.checkers.schedules.next(name)?;
+        let wait = at.duration_since(self.world.sim.now()).ok()?;
+        Some(wait + Duration::from_secs(1))
     }
 
     fn trouble(&mut self) {
@@ -239,7 +262,7 @@ impl Life {
         let matching = self.random.of(&matching).to_owned();
         let trouble = match self.random.below(9) {
             0 => Trouble::Pull { serial },
-            1..=2 => Trouble::PlugBack { serial },
+            1..=2 => return self.plug_back(serial),
             3 => Trouble::Step(Fault::StepFails { matching }),
             4 => Trouble::Step(Fault::StepLies { matching }),
             5 => Trouble::Step(Fault::StepHangs { matching }),
@@ -247,6 +270,20 @@ impl Life {
             7 => Trouble::PowerCut,
             _ => Trouble::Reboot,
         };
+        self.counts.faults += 1;
+        let what = format!("{trouble:?}");
+        self.act(what, Attempt::Call, |app, actor| async move {
+            app.call(&actor, SimFault(trouble)).await.map(drop)
+        });
+    }
+
+    /// A disk that is out, if there is one.
+    fn plug_back(&mut self, serial: String) {
+        let state = self.world.sim.state();
+        let out = state.disks.values().find(|it| it.kernel_name.is_none());
+        let serial = out.map_or(serial, |it| it.spec.serial.clone());
+        drop(state);
+        let trouble = Trouble::PlugBack { serial };
         self.counts.faults += 1;
         let what = format!("{trouble:?}");
         self.act(what, Attempt::Call, |app, actor| async move {

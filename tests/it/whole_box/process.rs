@@ -14,7 +14,7 @@ use moxnas_core::sim::SimMachine;
 use moxnas_raid::{BackendError, Inventory, RaidBackend, SimRaid, Step, plan::Scrub};
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::Notify,
+    sync::{Notify, watch},
 };
 
 use super::engines::{Database, Engine};
@@ -134,12 +134,15 @@ impl Process {
         F: Future<Output = T> + Send + 'static,
     {
         let work = work(Arc::clone(self.app()));
-        self.hands.grip().kill = kill;
         let mut commits = self.app().store.commits();
         let last = match kill {
             Some(Kill::Commit(many)) => Some(*commits.borrow() + many),
             _ => None,
         };
+        let mut grip = self.hands.grip();
+        grip.kill = kill;
+        grip.last_commit = last.map(|it| (commits.clone(), it));
+        drop(grip);
         let done = self.runtime.as_ref().unwrap().block_on(async {
             let mut task = tokio::spawn(work);
             loop {
@@ -156,7 +159,7 @@ impl Process {
             }
         });
         let mut grip = self.hands.grip();
-        grip.kill = None;
+        (grip.kill, grip.last_commit) = (None, None);
         match done {
             None => {
                 grip.is_dead = true;
@@ -207,6 +210,8 @@ struct Hands {
 #[derive(Default)]
 struct Grip {
     kill: Option<Kill>,
+    /// Nothing comes after this.
+    last_commit: Option<(watch::Receiver<u64>, u64)>,
     is_dead: bool,
 }
 
@@ -224,6 +229,9 @@ impl Hands {
                 grip.is_dead = true;
                 self.died.notify_one();
             }
+        }
+        if let Some((commits, last)) = &grip.last_commit {
+            grip.is_dead |= *commits.borrow() >= *last;
         }
         match grip.is_dead {
             true => Err(BackendError::Injected("the process is dead".to_owned())),

@@ -21,6 +21,12 @@ pub(in crate::whole_box) struct Schedules {
 }
 
 impl Schedules {
+    /// When a schedule is due next.
+    pub(in crate::whole_box) fn next(&self, name: &str) -> Option<SystemTime> {
+        let known = self.known.iter().find(|it| it.name == name);
+        known?.next_at
+    }
+
     /// `ticked`: somebody asked whose time has come. `killed`: perhaps not to the end.
     pub(super) async fn check(
         &mut self,
@@ -52,7 +58,9 @@ impl Schedules {
             let is_resumed = news.resumed.iter().any(|job| of(&job));
             let is_made = made.len() == 1 && made[0].new.request_id == request_id;
             let is_done = is_made || (made.is_empty() && is_resumed);
-            let is_next = it.next_at.is_none_or(|at| at > now);
+            // Whoever was killed handled it before the next process was started.
+            let handled = if killed { it.last_at } else { Some(now) };
+            let is_next = it.next_at.is_none_or(|at| Some(at) > handled);
             let is_untouched = made.is_empty() && it.next_at == Some(due);
             assert!(
                 (is_done && is_next) || (killed && is_untouched),
