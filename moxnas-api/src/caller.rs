@@ -1,6 +1,11 @@
-//! Who asks: a bearer token, a process at the other end of the Unix socket, or this very process.
+//! Who asks: a bearer of a token or an API key, a browser with a cookie, a process at the other end
+//! of the Unix socket, or this very process.
+//!
+//! What was shown first in that order is what counts: a bad token is not rescued by a good cookie.
 
-use moxnas_app::{Actor, App, Error, Role, Via, auth::AuthError};
+pub(crate) mod cookie;
+
+use moxnas_app::{Actor, App, Credential, Error, Role, Via, auth::AuthError};
 use poem::{Request, RequestBody, http::header::AUTHORIZATION};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -10,50 +15,51 @@ use poem_openapi::{
 use crate::{Shared, edges::ClientAddress, problem::Problem, server::Peer, stack::RequestId};
 
 const SCHEME: &str = "Bearer";
+const COOKIE_SCHEME: &str = "Cookie";
+/// What API keys begin with.
+const API_KEY: &str = "mxk_";
 
 /// In the extensions of a request that never came over a wire: the caller, as whoever made the
 /// request in this process says.
 #[derive(Clone, Debug)]
 pub struct InProcess(pub Actor);
 
-/// Who asks. Nobody at all is a caller too; what it may is not much.
+/// Who asks: somebody. Where nobody may ask as well it is [`Anybody`].
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Who.
     pub actor: Actor,
-    /// The session of its token.
-    pub session: Option<String>,
 }
 
 impl Caller {
-    fn without_session(actor: Actor) -> Caller {
-        Caller {
-            actor,
-            session: None,
-        }
-    }
-
     async fn of(request: &Request, app: &App) -> Result<Caller, Error> {
         let request_id = request.extensions().get::<RequestId>();
         let request_id = request_id.map_or_else(String::new, ToString::to_string);
         if let Some(InProcess(actor)) = request.extensions().get() {
-            return Ok(Caller::without_session(Actor {
+            let actor = Actor {
                 request_id,
                 ..actor.clone()
-            }));
+            };
+            return Ok(Caller { actor });
         }
         let peer = request.extensions().get::<Peer>().copied();
         let address = address(request);
-        // A token that was shown is what counts, on the socket too.
+        // What was shown is what counts, on the socket too.
         if let Some(token) = bearer(request)? {
-            let identity = app.auth.authenticate(token).await?;
+            let identity = match token.starts_with(API_KEY) {
+                true => app.auth.authenticate_key(token, address.as_deref()).await?,
+                false => app.auth.authenticate(token).await?,
+            };
             let actor = identity.actor(address, request_id);
-            return Ok(Caller {
-                actor,
-                session: Some(identity.session),
-            });
+            return Ok(Caller { actor });
         }
-        Ok(Caller::without_session(match peer {
+        if let Some(text) = cookie::of(request) {
+            let identity = app.auth.authenticate_cookie(text).await?;
+            let actor = identity.actor(address, request_id);
+            cookie::guard(request, &actor, &app.auth)?;
+            return Ok(Caller { actor });
+        }
+        let actor = match peer {
             Some(Peer::Unix { uid, .. }) if is_owner(uid) => Actor {
                 name: if uid == 0 {
                     "root".to_owned()
@@ -64,12 +70,14 @@ impl Caller {
                 via: Via::Socket { uid },
                 address: None,
                 request_id,
+                credential: Credential::None,
             },
             _ => Actor {
                 address,
                 ..Actor::nobody(request_id)
             },
-        }))
+        };
+        Ok(Caller { actor })
     }
 }
 
@@ -104,7 +112,8 @@ impl<'a> ApiExtractor<'a> for Caller {
         let scheme = MetaSecurityScheme {
             ty: "http",
             description: Some(
-                "The token of POST /api/auth/login. Root on the Unix socket needs none.",
+                "The token of POST /api/auth/login, or an API key (`mxk_…`). Root on the Unix socket \
+                 needs none.",
             ),
             name: None,
             key_in: None,
@@ -114,10 +123,25 @@ impl<'a> ApiExtractor<'a> for Caller {
             openid_connect_url: None,
         };
         registry.create_security_scheme(SCHEME, scheme);
+        let scheme = MetaSecurityScheme {
+            ty: "apiKey",
+            description: Some(
+                "For browsers: set by POST /api/auth/login with `cookie`, for twelve hours. What is \
+                 not a GET needs the header X-CSRF-Token too, and must not come from another site \
+                 (`csrf`). Not looked at beside an Authorization header.",
+            ),
+            name: Some(cookie::NAME),
+            key_in: Some("cookie"),
+            scheme: None,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(COOKIE_SCHEME, scheme);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        vec![SCHEME, COOKIE_SCHEME]
     }
 
     async fn from_request(
@@ -126,7 +150,12 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Caller> {
         let app: &Shared = request.data().expect("the endpoint was made with an app");
-        Ok(Caller::of(request, app).await.map_err(Problem::from)?)
+        let caller = Caller::of(request, app).await.map_err(Problem::from)?;
+        if caller.actor.role.is_none() {
+            // Before anything that may be wrong with the request: strangers are told no more.
+            return Err(Problem::from(Error::Unauthenticated).into());
+        }
+        Ok(caller)
     }
 }
 

@@ -74,24 +74,33 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Input<T> {
 
 /// What `value` says, or all that is wrong with it.
 pub fn parse<T: ParseFromJSON>(value: Value) -> Answer<T> {
-    T::parse_from_json(Some(value.clone())).map_err(|it| refuse::<T>(&value, it.message()))
+    let parsed = T::parse_from_json(Some(value.clone()));
+    // Also when it was parsed: poem-openapi takes a number or a truth value for a text. What takes
+    // no value at all has no fields.
+    if parsed.is_err() || !value.is_null() {
+        let wrong = wrong::<T>(&value);
+        if !wrong.is_empty() {
+            return Err(refuse(wrong));
+        }
+    }
+    parsed.map_err(|it| Problem::of_payload(it.message()))
 }
 
-/// Say all that is wrong with `value`, or what poem-openapi said if the schema does not tell.
-fn refuse<T: ParseFromJSON>(value: &Value, said: &str) -> Problem {
+/// The fields that are not as the schema says.
+fn wrong<T: ParseFromJSON>(value: &Value) -> Vec<(String, String)> {
     let mut registry = Registry::new();
     T::register(&mut registry);
-    let errors = compare::compare(value, &T::schema_ref(), &registry);
-    if errors.is_empty() {
-        return Problem::of_payload(said);
-    }
-    let detail = match errors.as_slice() {
+    compare::compare(value, &T::schema_ref(), &registry)
+}
+
+fn refuse(wrong: Vec<(String, String)>) -> Problem {
+    let detail = match wrong.as_slice() {
         [(name, reason)] if name.is_empty() => format!("the body: {reason}"),
         [(name, reason)] => format!("field `{name}`: {reason}"),
-        _ => format!("{} fields are wrong", errors.len()),
+        _ => format!("{} fields are wrong", wrong.len()),
     };
     let problem = Problem::invalid(detail);
-    errors.into_iter().fold(problem, |problem, (name, reason)| {
+    wrong.into_iter().fold(problem, |problem, (name, reason)| {
         problem.field(name, reason)
     })
 }

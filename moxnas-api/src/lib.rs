@@ -43,9 +43,13 @@ use poem::{
     endpoint::make_sync,
     http::{HeaderName, HeaderValue, Uri},
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 
-use crate::{edges::Edges, routes::*, shape::Shaped};
+use crate::{
+    edges::Edges,
+    routes::*,
+    shape::{Shaped, document::complete},
+};
 
 /// Says in every answer of a simulated service that it is one, and which scenario.
 pub const SIMULATED: HeaderName = HeaderName::from_static("x-moxnas-simulated");
@@ -66,6 +70,8 @@ impl Deref for Shared {
 
 type Api = Shaped<(
     auth::Auth,
+    users::Users,
+    api_keys::ApiKeys,
     system::System,
     disks::Disks,
     arrays::Arrays,
@@ -74,6 +80,7 @@ type Api = Shaped<(
     events::Events,
     jobs::Jobs,
     schedules::Schedules,
+    audit::Audit,
 )>;
 
 const ABOUT: &str = "\
@@ -82,6 +89,10 @@ Manages a storage server: disks, md arrays, and what stands on them.
 **Plans.** Every change can be planned first, at `POST /api/plans`. A change that loses data or \
 redundancy has to be confirmed with the fingerprint of its plan in `X-Confirm-Plan`; without it \
 the answer is 428 and carries the plan, and 409 when the machine changed since you looked.
+
+**Access.** A session's token or an API key goes into `Authorization: Bearer …`. A browser may have \
+a cookie instead, and then sends `X-CSRF-Token` with everything that is not a `GET`. What each \
+role may is in `docs/access.md`.
 
 **Errors** are `application/problem+json` with a stable `code`, the causes and, where there is \
 one, a `hint`.
@@ -94,6 +105,8 @@ What is not known is left out, with a reason beside it, and never made up.";
 fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
     let api = Shaped((
         auth::Auth,
+        users::Users,
+        api_keys::ApiKeys,
         system::System,
         disks::Disks,
         arrays::Arrays,
@@ -102,33 +115,44 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         events::Events,
         jobs::Jobs,
         schedules::Schedules,
+        audit::Audit,
     ));
     let title = match simulated {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),
         None => "MoxNAS".to_owned(),
     };
-    OpenApiService::new(api, title, env!("CARGO_PKG_VERSION"))
+    named(OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")))
         .description(ABOUT)
         .server("/api")
 }
 
 fn simulation() -> OpenApiService<Shaped<simulation::Simulation>, ()> {
     let api = Shaped(simulation::Simulation);
-    OpenApiService::new(api, "MoxNAS simulation", env!("CARGO_PKG_VERSION"))
+    let title = "MoxNAS simulation";
+    named(OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")))
         .description("Only in a simulated service: faults and the clock.")
         .server("/api/sim")
+}
+
+/// With whose it is, and what may be done with it.
+fn named<T>(service: OpenApiService<T, ()>) -> OpenApiService<T, ()> {
+    let home = env!("CARGO_PKG_REPOSITORY");
+    let license = LicenseObject::new(env!("CARGO_PKG_LICENSE"));
+    service
+        .contact(ContactObject::new().name("MoxNAS").url(home))
+        .license(license.url(format!("{home}/blob/main/LICENSE-APACHE")))
 }
 
 /// The OpenAPI document. The same on every machine.
 #[must_use]
 pub fn spec() -> String {
-    service(None).spec()
+    complete(&service(None).spec())
 }
 
 /// The OpenAPI document of `/api/sim`, which only a simulated service has.
 #[must_use]
 pub fn simulation_spec() -> String {
-    simulation().spec()
+    complete(&simulation().spec())
 }
 
 /// The whole interface with the usual [`Edges`]. Keeps the snapshot of the machine fresh as long as
@@ -140,17 +164,19 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
 /// The whole interface, as [`endpoint`], for the clients that `edges` let in.
 pub fn endpoint_within(app: Arc<App>, edges: Edges) -> impl Endpoint<Output = Response> + 'static {
     moxnas_app::loops::keep_looking(&app);
+    moxnas_app::loops::keep_audit_marked(&app);
+    moxnas_app::loops::keep_forwarding(&app);
     let simulated = app.simulation.as_ref().map(|it| it.scenario.clone());
     let api = service(simulated.as_deref());
     let docs = stack::docs(page(&api.swagger_ui_html(), simulated.as_deref()));
-    let json = document(api.spec());
+    let json = document(complete(&api.spec()));
     let mut site = Route::new()
         .nest("/api", api)
         .at("/api/docs", docs)
         .at("/api/openapi.json", json);
     if simulated.is_some() {
         let simulation = simulation();
-        let json = document(simulation.spec());
+        let json = document(complete(&simulation.spec()));
         site = site
             .nest("/api/sim", simulation)
             .at("/api/sim/openapi.json", json);

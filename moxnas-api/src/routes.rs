@@ -1,7 +1,9 @@
 //! The paths: four-line handlers, one noun a file. Everything they know is how to get from the
 //! wire to an operation and back.
 
+pub mod api_keys;
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod events;
@@ -10,6 +12,7 @@ pub mod plans;
 pub mod schedules;
 pub mod simulation;
 pub mod system;
+pub mod users;
 
 use bytes::Bytes;
 use moxnas_app::{Seen, app::Look, operation::Terms};
@@ -26,6 +29,8 @@ use crate::{
 enum Tag {
     /// Who may, and for how long
     Auth,
+    /// Logins and API keys
+    Users,
     /// What machine this is, and how it is
     System,
     /// Whole disks and what is on them
@@ -40,12 +45,14 @@ enum Tag {
     Jobs,
     /// What runs by itself, and when
     Schedules,
+    /// Who did what
+    Audit,
 }
 
 /// How many items a page has if the caller does not say.
 const PAGE: usize = 100;
 /// How many items a page may have.
-const PAGE_MAX: usize = 1000;
+pub(crate) const PAGE_MAX: usize = 1000;
 
 /// Which part of a list the caller wants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,10 +9,12 @@
 //!   and `5XX` say it once. The second media type is for generators that know only JSON.
 //! * Two `impl` blocks with one path become the same key twice in the document.
 //! * A wrong method is a 405 without `Allow`.
+//! * What the registry cannot hold of a request is put into the text, by [`document::complete`].
 //! * Path parameters are called `param0`, `param1` in error messages.
 //!
 //! The registry's types are hidden from poem-openapi's documentation; its version is pinned.
 
+pub mod document;
 mod operation;
 
 use std::collections::HashMap;

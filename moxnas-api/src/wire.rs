@@ -3,15 +3,19 @@
 //! They are apart from the types inside on purpose. The inside stays free to change, and every
 //! change of the outside shows in the committed `openapi.json`.
 
+pub mod api_keys;
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod events;
 pub mod jobs;
 pub mod plans;
 pub mod schedules;
+pub mod sessions;
 pub mod simulation;
 pub mod system;
+pub mod users;
 
 use std::time::SystemTime;
 

@@ -1,8 +1,10 @@
 //! Who asks: the one thing that access checks and audit need to know about a caller.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
+use crate::auth::Scopes;
 
 /// Someone who calls an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,32 @@ pub struct Actor {
     pub address: Option<String>,
     /// Ties the answer, the log and the audit records together.
     pub request_id: String,
+    /// What was shown, where the operation has to know it.
+    pub credential: Credential,
+}
+
+/// What a caller has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing, or nothing but being on this machine: there is no login behind it.
+    #[default]
+    None,
+    /// The token or the cookie of a session.
+    Session {
+        /// Number of the login.
+        login: i64,
+        /// Id of the session.
+        session: String,
+    },
+    /// An API key.
+    ApiKey {
+        /// Number of the login that it belongs to.
+        login: i64,
+        /// What its owner calls it.
+        name: String,
+        /// The operations that it opens.
+        scopes: Arc<Scopes>,
+    },
 }
 
 impl Actor {
@@ -29,7 +57,33 @@ impl Actor {
             via: Via::Nobody,
             address: None,
             request_id: request_id.into(),
+            credential: Credential::None,
         }
+    }
+
+    /// The number of the login behind the caller.
+    #[must_use]
+    pub fn login(&self) -> Option<i64> {
+        match &self.credential {
+            Credential::None => None,
+            Credential::Session { login, .. } | Credential::ApiKey { login, .. } => Some(*login),
+        }
+    }
+
+    /// The session that the caller is in.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Session { session, .. } => Some(session),
+            Credential::None | Credential::ApiKey { .. } => None,
+        }
+    }
+
+    /// Whether the caller is known by being on this machine, and not by something that could have
+    /// been stolen.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        matches!(self.via, Via::Socket { .. } | Via::InProcess)
     }
 
     /// Whether the caller's role is `needs` or above.
@@ -102,6 +156,13 @@ pub struct UnknownRole(pub String);
 pub enum Via {
     /// An access token.
     Token,
+    /// The cookie of a browser's session.
+    Cookie,
+    /// An API key.
+    ApiKey {
+        /// Its number.
+        id: i64,
+    },
     /// The Unix socket, where the kernel says which user is at the other end.
     Socket {
         /// The user's number.
@@ -117,6 +178,8 @@ impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Via::Token => f.write_str("token"),
+            Via::Cookie => f.write_str("cookie"),
+            Via::ApiKey { id } => write!(f, "api-key:{id}"),
             Via::Socket { uid } => write!(f, "socket:{uid}"),
             Via::InProcess => f.write_str("in-process"),
             Via::Nobody => f.write_str("nobody"),

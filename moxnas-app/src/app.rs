@@ -1,6 +1,7 @@
 //! The one way in.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -21,17 +22,20 @@ use serde_json::json;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    actor::{Actor, Role, Via},
+    actor::{Actor, Credential, Role, Via},
+    audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
     events::Events,
+    in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
-    operation::{Change, Effect, Lane, LongChange, Operation, Query, Terms},
+    operation::{Change, Effect, Keys, Lane, LongChange, Operation, Query, Terms},
     report::PlanReport,
+    seal::{SealError, Sealer},
     seen::Seen,
-    settings::{Pace, Right, Settings},
-    store::{self, Entry, Node, NodeError, Outcome, Phase, Store},
+    settings::{AuditSettings, Pace, Right, Settings},
+    store::{self, Dropped, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -44,10 +48,17 @@ pub struct App {
     pub store: Store,
     /// Who someone is.
     pub auth: Auth,
+    /// The history of who did what, and how far it is proven.
+    pub audit: AuditLog,
+    /// Seals what has to be read again in clear.
+    pub sealer: Sealer,
     /// What happens.
     pub events: Events,
     /// What runs in the background.
     pub jobs: Jobs,
+    /// Where it keeps its files; `None`: it keeps nothing.
+    pub data_dir: Option<PathBuf>,
+    pub(crate) audit_settings: AuditSettings,
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
     looked: watch::Sender<u64>,
@@ -55,6 +66,7 @@ pub struct App {
     right: Result<Option<MachineLock>, Right>,
     pace: Pace,
     storage: Mutex<()>,
+    _in_use: Option<InUse>,
 }
 
 /// What a query is answered from.
@@ -84,9 +96,18 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no key to seal secrets with.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// There is no id for this machine.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The data folder is being worked on.
+    #[error(transparent)]
+    InUse(#[from] InUseError),
+    /// The audit log cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 impl App {
@@ -126,6 +147,10 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
+        let in_use = match &settings.data_dir {
+            Some(folder) => Some(InUse::shared(folder)?),
+            None => None,
+        };
         let node = match &settings.data_dir {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
@@ -139,16 +164,30 @@ impl App {
             Some(folder) => SigningKey::load_or_make(folder)?,
             None => SigningKey::random()?,
         };
+        let sealer = match &settings.data_dir {
+            Some(folder) => Sealer::load_or_make(folder)?,
+            None => Sealer::random()?,
+        };
+        let audit = AuditLog::open(store.clone(), settings.data_dir.as_deref())?;
+        if !audit.move_mark().await? {
+            tracing::error!(
+                "the audit log does not go on from where it was: run `moxnas audit verify`"
+            );
+        }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
-        let auth = Auth::new(store.clone(), &key, Arc::new(SystemClock));
+        let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
         let first = look(settings.pace, &machine, 1).await?;
         Ok(Arc::new(App {
             machine,
             simulation,
             store,
             auth,
+            audit,
+            audit_settings: settings.audit.clone(),
+            sealer,
             events: Events::default(),
             jobs: Jobs::default(),
+            data_dir: settings.data_dir.clone(),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
             looked: watch::channel(1).0,
@@ -156,6 +195,7 @@ impl App {
             right,
             pace: settings.pace,
             storage: Mutex::default(),
+            _in_use: in_use,
         }))
     }
 
@@ -182,6 +222,35 @@ impl App {
         Ok(done)
     }
 
+    /// Drop audit records that are older than the settings say, as part of the daily maintenance.
+    ///
+    /// The answer is how many. What is not as it was written is kept, and said in the log.
+    pub async fn maintain_audit(&self) -> Result<u64, Error> {
+        let days = self.audit_settings.keep_days;
+        let dropped = self.audit.drop_old(days, self.wall_now()).await?;
+        let (result, count, detail) = match dropped {
+            Dropped::Records(0) => return Ok(0),
+            Dropped::Records(count) => (Outcome::Ok, count, json!({ "dropped": count })),
+            Dropped::Kept(broken) => {
+                tracing::error!("the audit log is kept as it is: {broken}");
+                let detail = json!({ "causes": [broken.to_string()] });
+                (Outcome::Failed, 0, detail)
+            }
+        };
+        let actor = App::this_process("maintenance");
+        let mut entry = Entry::new(self.wall_now(), &actor, "audit_retention", Phase::Outcome);
+        entry.result = Some(result);
+        entry.detail = detail;
+        self.store.append_audit(&entry).await?;
+        Ok(count)
+    }
+
+    /// Write down what has to be known at the next start. The service is about to end.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.audit.move_mark().await?;
+        Ok(())
+    }
+
     /// The service itself, or root at the console.
     #[must_use]
     pub fn this_process(request_id: &str) -> Actor {
@@ -191,6 +260,7 @@ impl App {
             via: Via::InProcess,
             address: None,
             request_id: request_id.to_owned(),
+            credential: Credential::None,
         }
     }
 
@@ -438,14 +508,15 @@ impl App {
         object: Option<String>,
     ) -> Result<(), Error> {
         let Some(needs) = O::NEEDS else { return Ok(()) };
-        if actor.may(needs) {
-            return Ok(());
-        }
         let refusal = match actor.role {
             None => Error::Unauthenticated,
-            Some(_) => Error::Forbidden {
+            Some(_) if !actor.may(needs) => Error::Forbidden {
                 actor: actor.name.clone(),
                 needs,
+            },
+            Some(_) => match beyond_its_key::<O>(actor) {
+                None => return Ok(()),
+                Some(refusal) => refusal,
             },
         };
         // Nobody at all is turned away by the thousand; somebody who tries is worth a line.
@@ -520,6 +591,22 @@ impl App {
         })
         .await
     }
+}
+
+/// Why an operation is not open to the API key of a caller whose role would do.
+fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
+    let Credential::ApiKey { name, scopes, .. } = &actor.credential else {
+        return None;
+    };
+    let (key, operation) = (name.clone(), O::NAME);
+    if O::KEYS == Keys::MayNot {
+        return Some(Error::KeyMayNot { key, operation });
+    }
+    (!scopes.cover(operation)).then(|| Error::ScopeMissing {
+        key,
+        operation,
+        scopes: scopes.to_string(),
+    })
 }
 
 /// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC

@@ -8,36 +8,60 @@
 //! What is *not* here: who may do what (`App::call`), and the audit of logins (the operations,
 //! which know the request).
 
+mod api_key;
 mod attempts;
+mod cookie;
 mod first_start;
 mod key;
 mod known;
 mod manage;
 mod name;
 mod password;
+mod refusal;
 mod rules;
+mod scopes;
+mod second_factor;
 mod secret;
 mod session;
+mod session_list;
 mod token;
+mod totp;
 
-use std::{fmt, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use moxnas_core::clock::Clock;
 
-use self::{attempts::Attempts, known::KnownSessions, password::Passwords, token::AccessTokens};
+use self::{
+    api_key::KnownKey,
+    attempts::{Attempts, Source},
+    cookie::CsrfKey,
+    known::{Known, Seen},
+    password::Passwords,
+    token::AccessTokens,
+};
 pub use self::{
+    api_key::{KeyWish, MadeKey},
+    cookie::COOKIE_LIFE,
     first_start::{FirstStart, Terminal},
     key::{KeyError, SigningKey},
+    manage::{LoginChange, LoginWish},
     name::{LoginName, LoginNameError},
     password::PasswordError,
+    refusal::AuthError,
     rules::WeakPassword,
+    scopes::{BadScope, Scope, Scopes},
+    second_factor::Enrolment,
     secret::Secret,
-    session::{LoginInfo, Session},
+    session::{Browser, LoginAttempt, LoginInfo, Session},
     token::TokenError,
 };
 use crate::{
-    actor::{Actor, Role, Via},
-    store::{Credentials, Login, SessionState, Store, StoreError},
+    actor::{Actor, Credential, Role, Via},
+    seal::Sealer,
+    store::{Credentials, Login, SessionState, Store},
 };
 
 /// Checks credentials and keeps sessions. Cheap to clone.
@@ -50,67 +74,97 @@ struct Inner {
     tokens: AccessTokens,
     passwords: Passwords,
     attempts: Attempts,
-    known: KnownSessions,
+    sealer: Sealer,
+    csrf: CsrfKey,
+    known: Known<SessionState>,
+    known_keys: Known<KnownKey>,
+    /// The session of a cookie, and when it was begun.
+    known_cookies: Known<(String, SystemTime)>,
 }
 
 impl Auth {
     /// There must be one for a database: it remembers what sessions are worth.
     #[must_use]
-    pub fn new(store: Store, key: &SigningKey, clock: Arc<dyn Clock>) -> Auth {
+    pub fn new(store: Store, key: &SigningKey, sealer: Sealer, clock: Arc<dyn Clock>) -> Auth {
         Auth(Arc::new(Inner {
             store,
             clock,
             tokens: AccessTokens::new(key),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
-            known: KnownSessions::default(),
+            sealer,
+            csrf: CsrfKey::of(key),
+            known: Known::default(),
+            known_keys: Known::default(),
+            known_cookies: Known::default(),
         }))
     }
 
     /// Who shows this access token.
     pub async fn authenticate(&self, token: &str) -> Result<Identity, AuthError> {
+        let claims = self.0.tokens.read(token, self.0.clock.now())?;
+        self.identify(claims.sid, Via::Token).await
+    }
+
+    /// Whose session this is, if it stands.
+    async fn identify(&self, session: String, via: Via) -> Result<Identity, AuthError> {
         let now = self.0.clock.now();
-        let claims = self.0.tokens.read(token, now)?;
-        let state = match self.0.known.get(&claims.sid, now) {
-            Ok(state) => state,
+        let seen = match self.0.known.get(&session, now) {
+            Ok(seen) => seen,
             Err(generation) => {
-                let state = self.0.store.session(&claims.sid).await?;
-                let state = Arc::new(state.ok_or(AuthError::SessionEnded)?);
-                self.0.known.learn(&claims.sid, &state, now, generation);
-                state
+                let state = self.0.store.session(&session).await?;
+                let state = state.ok_or(AuthError::SessionEnded)?;
+                let used_at = state.last_seen_at;
+                let seen = Arc::new(Seen::new(state, used_at));
+                self.0.known.learn(&session, &seen, now, generation);
+                seen
             }
         };
-        standing(&state)?;
+        standing(&seen.state)?;
+        if seen.is_due(now) {
+            let (auth, session) = (self.clone(), session.clone());
+            tokio::spawn(async move {
+                let done = auth.0.store.touch_session(&session, now).await;
+                not_written(done);
+            });
+        }
+        let login = &seen.state.login;
         Ok(Identity {
-            login: state.login.id,
-            username: state.login.username.clone(),
-            role: state.login.role,
-            session: claims.sid,
+            login: login.id,
+            username: login.username.clone(),
+            role: login.role,
+            via,
+            credential: Credential::Session {
+                login: login.id,
+                session,
+            },
         })
     }
 
     /// The login whose password this is. Takes the same steps for names that do not exist.
+    ///
+    /// The attempt counts as failed until [`Attempts::succeeded`] is told otherwise.
     async fn check_password(
         &self,
         username: &str,
         password: &str,
-        address: Option<&str>,
+        source: Source<'_>,
     ) -> Result<Checked, AuthError> {
         let name = username.parse::<LoginName>().ok();
         // Names that no login can have are one name here, or they would fill the memory.
         let name = name.as_ref().map_or("", LoginName::as_str);
-        let begun = self.0.attempts.begin(name, address, self.0.clock.now());
+        let begun = self.0.attempts.begin(name, source, self.0.clock.now());
         begun.map_err(|retry_after| AuthError::TooManyAttempts { retry_after })?;
         let found = match self.find(name, password).await {
             Ok(found) => found.ok_or(AuthError::WrongCredentials)?,
             Err(error) => {
-                self.0.attempts.take_back(name, address);
+                self.0.attempts.take_back(name, source);
                 return Err(error);
             }
         };
-        self.0.attempts.succeeded(name, address);
         // Said only to who knows the password.
         if found.login.disabled {
+            self.0.attempts.succeeded(name, source);
             return Err(AuthError::LoginDisabled);
         }
         Ok(Checked {
@@ -119,11 +173,34 @@ impl Auth {
         })
     }
 
+    /// The same for somebody who is logged in, before something that a stolen session must not do.
+    /// Counted apart from logins: guesses from elsewhere must not keep the owner from it.
+    async fn prove_password(&self, login: i64, password: &str) -> Result<Checked, AuthError> {
+        let found = self.0.store.credentials_of(login).await?;
+        let found = found.ok_or_else(|| AuthError::NoSuchLogin(login.to_string()))?;
+        let name = &found.login.username;
+        let checked = self.check_password(name, password, Source::Proof).await;
+        if checked.is_ok() {
+            self.0.attempts.succeeded(name, Source::Proof);
+        }
+        checked.map_err(|error| match error {
+            AuthError::WrongCredentials => AuthError::WrongPassword,
+            other => other,
+        })
+    }
+
     async fn find(&self, name: &str, password: &str) -> Result<Option<Credentials>, AuthError> {
         let found = self.0.store.credentials(name).await?;
         let hash = found.as_ref().and_then(|it| it.password_hash.clone());
         let right = self.0.passwords.verify(password, hash).await?;
         Ok(found.filter(|_| right))
+    }
+
+    /// What was known of sessions and keys may be so no longer.
+    fn forget(&self) {
+        self.0.known.forget();
+        self.0.known_keys.forget();
+        self.0.known_cookies.forget();
     }
 
     /// Do something that ends sessions or changes what they are worth.
@@ -135,7 +212,7 @@ impl Auth {
         to_the_end(async move {
             let done = work.await;
             // Also after a failure: what failed may be the answer and not the change.
-            auth.0.known.forget();
+            auth.forget();
             done
         })
         .await
@@ -154,7 +231,7 @@ struct Checked {
     password_hash: Option<String>,
 }
 
-/// Who shows a valid access token.
+/// Who shows a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Number of the login.
@@ -163,8 +240,10 @@ pub struct Identity {
     pub username: String,
     /// What it may do at this moment.
     pub role: Role,
-    /// The session the token belongs to.
-    pub session: String,
+    /// How that was proved.
+    pub via: Via,
+    /// What was shown.
+    pub credential: Credential,
 }
 
 impl Identity {
@@ -174,67 +253,12 @@ impl Identity {
         Actor {
             name: self.username.clone(),
             role: Some(self.role),
-            via: Via::Token,
+            via: self.via,
             address,
             request_id: request_id.into(),
+            credential: self.credential.clone(),
         }
     }
-}
-
-/// Why someone is not let in, or a login is not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// No such login, no password, or another one; never said which.
-    #[error("wrong name or password")]
-    WrongCredentials,
-    /// Too many failures for this name from this address.
-    #[error("too many failed attempts: try again in {} s", retry_after.as_secs().max(1))]
-    TooManyAttempts {
-        /// How long to wait.
-        retry_after: Duration,
-    },
-    /// The login was disabled.
-    #[error("the login is disabled")]
-    LoginDisabled,
-    /// The access token is not valid.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The session was logged out, revoked, or is not known.
-    #[error("the session has ended: log in again")]
-    SessionEnded,
-    /// No such refresh token.
-    #[error("the refresh token is not known")]
-    RefreshUnknown,
-    /// It was not used in time.
-    #[error("the refresh token has expired: log in again")]
-    RefreshExpired,
-    /// It was used before. One of two holders has stolen it, so the session was ended.
-    #[error("the refresh token was used before, so its session was ended: log in again")]
-    RefreshReused {
-        /// Whose it was, for the audit log.
-        username: String,
-    },
-    /// There is no login of this name.
-    #[error("there is no login named {0}")]
-    NoSuchLogin(String),
-    /// A login cannot have this name.
-    #[error(transparent)]
-    Name(#[from] LoginNameError),
-    /// A login cannot have this password.
-    #[error(transparent)]
-    Weak(#[from] WeakPassword),
-    /// A password could not be hashed or checked.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    /// The system gave no random bytes.
-    #[error("the system gives no random bytes")]
-    Random(#[source] getrandom::Error),
-    /// The database failed, or refused a name that is taken.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The service stops, or has a bug.
-    #[error("the service stopped in the middle of it")]
-    Stopped(#[source] tokio::task::JoinError),
 }
 
 fn standing(state: &SessionState) -> Result<(), AuthError> {
@@ -244,6 +268,13 @@ fn standing(state: &SessionState) -> Result<(), AuthError> {
     match state.revoked_at {
         Some(_) => Err(AuthError::SessionEnded),
         None => Ok(()),
+    }
+}
+
+/// That a credential is in use is worth a line, not a failure.
+fn not_written(done: Result<(), crate::store::StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!("{}", moxnas_core::chain::chain(&error));
     }
 }
 

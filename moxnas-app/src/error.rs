@@ -7,6 +7,7 @@ use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
     actor::Role,
+    audit::AuditError,
     auth::AuthError,
     report::PlanReport,
     scenario::ScenarioError,
@@ -28,6 +29,30 @@ pub enum Error {
         /// What it takes.
         needs: Role,
     },
+    /// The API key is not for this.
+    #[error("the API key {key} does not cover {operation}: its scopes are {scopes}")]
+    ScopeMissing {
+        /// What its owner calls it.
+        key: String,
+        /// What it was used for.
+        operation: &'static str,
+        /// What it covers.
+        scopes: String,
+    },
+    /// No API key is for this.
+    #[error("the API key {key} may not do this: {operation} takes a login with a password")]
+    KeyMayNot {
+        /// What its owner calls it.
+        key: String,
+        /// What it was used for.
+        operation: &'static str,
+    },
+    /// It is about the caller's own login, and there is none.
+    #[error("{0} is no login: this is about one's own login")]
+    NoLogin(String),
+    /// It is done on the machine itself.
+    #[error("{0}")]
+    OnTheMachine(&'static str),
     /// A credential was not taken.
     #[error(transparent)]
     Auth(#[from] AuthError),
@@ -94,6 +119,9 @@ pub enum Error {
         /// Where it stands.
         state: JobState,
     },
+    /// The audit log could not be kept or verified.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Only in a simulated service.
     #[error("this machine is not simulated")]
     NotSimulated,
@@ -156,8 +184,11 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Unauthenticated => Kind::Unauthenticated,
-            Error::Forbidden { .. } => Kind::Forbidden,
-            Error::Auth(err) => auth_kind(err),
+            Error::Forbidden { .. } | Error::ScopeMissing { .. } | Error::KeyMayNot { .. } => {
+                Kind::Forbidden
+            }
+            Error::NoLogin(_) | Error::OnTheMachine(_) => Kind::Invalid,
+            Error::Auth(err) => err.kind(),
             Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) | Error::Rule(_) => {
                 Kind::Invalid
             }
@@ -174,7 +205,7 @@ impl Error {
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
-            Error::Store(_) | Error::Bug(_) => Kind::Internal,
+            Error::Audit(_) | Error::Store(_) | Error::Bug(_) => Kind::Internal,
         }
     }
 
@@ -184,7 +215,11 @@ impl Error {
         match self {
             Error::Unauthenticated => "unauthenticated",
             Error::Forbidden { .. } => "forbidden",
-            Error::Auth(err) => auth_code(err),
+            Error::ScopeMissing { .. } => "scope_missing",
+            Error::KeyMayNot { .. } => "key_may_not",
+            Error::NoLogin(_) => "no_login",
+            Error::OnTheMachine(_) => "on_the_machine",
+            Error::Auth(err) => err.code(),
             Error::Invalid(_) | Error::Name(_) => "invalid_request",
             Error::Rule(_) => "schedule_invalid",
             Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
@@ -200,6 +235,7 @@ impl Error {
             Error::ReadOnly(_) => "read_only",
             Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
             Error::Store(StoreError::Held { .. }) => "job_running",
+            Error::Audit(_) => "audit",
             Error::Store(_) => "database",
             Error::NotSimulated => "not_simulated",
             Error::JobIsOver { .. } => "job_is_over",
@@ -214,6 +250,12 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Error::Unauthenticated => "log in at POST /api/auth/login, or with `moxnas login`",
+            Error::ScopeMissing { .. } => {
+                "make a key with a scope that covers it: `moxnas key create`"
+            }
+            Error::KeyMayNot { .. } => "log in: POST /api/auth/login, or `moxnas login`",
+            Error::NoLogin(_) => "log in, or name the login: `moxnas user --help`",
+            Error::Auth(err) => return err.hint().map(str::to_owned),
             Error::Resolve(_) => "`moxnas disk list` shows the devices",
             Error::Refused(refusal) => return refusal.hint(),
             Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
@@ -261,45 +303,6 @@ impl Error {
             Error::ConfirmationRequired(plan) | Error::PlanChanged(plan) => Some(plan),
             _ => None,
         }
-    }
-}
-
-fn auth_kind(err: &AuthError) -> Kind {
-    match err {
-        AuthError::TooManyAttempts { .. } => Kind::TooMany,
-        AuthError::NoSuchLogin(_) => Kind::NotFound,
-        AuthError::Name(_) | AuthError::Weak(_) => Kind::Invalid,
-        AuthError::Store(StoreError::NameTaken(_)) => Kind::Conflict,
-        AuthError::Store(_)
-        | AuthError::Password(_)
-        | AuthError::Random(_)
-        | AuthError::Stopped(_) => Kind::Internal,
-        AuthError::WrongCredentials
-        | AuthError::LoginDisabled
-        | AuthError::Token(_)
-        | AuthError::SessionEnded
-        | AuthError::RefreshUnknown
-        | AuthError::RefreshExpired
-        | AuthError::RefreshReused { .. } => Kind::Unauthenticated,
-    }
-}
-
-fn auth_code(err: &AuthError) -> &'static str {
-    match err {
-        AuthError::WrongCredentials => "wrong_credentials",
-        AuthError::TooManyAttempts { .. } => "too_many_attempts",
-        AuthError::LoginDisabled => "login_disabled",
-        AuthError::Token(_) => "token_invalid",
-        AuthError::SessionEnded => "session_ended",
-        AuthError::RefreshUnknown => "refresh_unknown",
-        AuthError::RefreshExpired => "refresh_expired",
-        AuthError::RefreshReused { .. } => "refresh_reused",
-        AuthError::NoSuchLogin(_) => "login_not_found",
-        AuthError::Name(_) => "login_name_invalid",
-        AuthError::Weak(_) => "password_weak",
-        AuthError::Store(StoreError::NameTaken(_)) => "login_name_taken",
-        AuthError::Store(_) => "database",
-        AuthError::Password(_) | AuthError::Random(_) | AuthError::Stopped(_) => "internal",
     }
 }
 

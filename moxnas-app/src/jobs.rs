@@ -10,6 +10,7 @@
 //! A kind of job is a type that implements [`Job`] and has a line in [`KINDS`].
 
 pub mod array_scrub;
+pub mod config_backup;
 pub mod db_maintenance;
 pub mod raid_scrub;
 mod run;
@@ -146,6 +147,7 @@ const fn kind<J: Job>() -> Kind {
 pub const KINDS: &[Kind] = &[
     kind::<array_scrub::ScrubArray>(),
     kind::<raid_scrub::ScrubAll>(),
+    kind::<config_backup::BackUp>(),
     kind::<db_maintenance::MaintainDatabase>(),
 ];
 

@@ -19,24 +19,31 @@
 
 pub mod actor;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod calendar;
 pub mod error;
 pub mod events;
+mod hex;
+pub mod in_use;
 pub mod jobs;
 pub mod loops;
 pub mod machine;
+pub mod offline;
 pub mod operation;
 pub mod ops;
+mod private_file;
 pub mod report;
 pub mod scenario;
 pub mod schedules;
+pub mod seal;
 pub mod seen;
 pub mod settings;
 pub mod store;
 
-pub use actor::{Actor, Role, Via};
+pub use actor::{Actor, Credential, Role, Via};
 pub use app::App;
 pub use error::{Error, Kind};
-pub use operation::{Change, Effect, Lane, LongChange, Operation, Query};
+pub use operation::{Change, Effect, Keys, Lane, LongChange, Operation, Query};
+pub use private_file::PrivateFileError;
 pub use seen::Seen;

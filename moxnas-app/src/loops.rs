@@ -1,4 +1,5 @@
-//! What goes on by itself: looking at the machine.
+//! What goes on by itself: looking at the machine, marking how long the audit
+//! log is, sending it elsewhere.
 
 use std::{
     sync::{Arc, Weak},
@@ -8,7 +9,10 @@ use std::{
 use moxnas_core::{chain::chain, root::Root, watch::Watch};
 use tokio::sync::Notify;
 
-use crate::app::{App, LOOK_EVERY};
+use crate::{
+    app::{App, LOOK_EVERY},
+    audit::{MARK_EVERY, forward::Forwarder},
+};
 
 /// How often a simulated machine is looked at: its time runs by itself.
 const LOOK_AT_SIMULATION_EVERY: Duration = Duration::from_secs(1);
@@ -70,6 +74,81 @@ pub fn keep_working(app: &Arc<App>) {
             }
         }
     });
+}
+
+/// The mark of the audit log is not older than this, if anything was appended.
+const MARK_AT_LEAST: Duration = Duration::from_secs(3600);
+
+/// Move the mark of the audit log on as it grows, until the app is dropped.
+pub fn keep_audit_marked(app: &Arc<App>) {
+    let mut grows = app.store.audit_grows();
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        loop {
+            let Some(marked) = marked(&app).await else {
+                return;
+            };
+            let is_due = grows.wait_for(|last| *last >= marked + MARK_EVERY);
+            // Grown or elapsed, either way it is time; the app is gone when the store is.
+            if let Ok(Err(_)) = tokio::time::timeout(MARK_AT_LEAST, is_due).await {
+                return;
+            }
+            let Some(app) = app.upgrade() else { return };
+            match app.audit.move_mark().await {
+                Ok(true) => (),
+                Ok(false) => {
+                    tracing::error!("the audit log does not go on from where it was");
+                    tokio::time::sleep(MARK_AT_LEAST).await;
+                }
+                Err(err) => {
+                    tracing::warn!("{}", chain(&err));
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            }
+        }
+    });
+}
+
+/// A receiver that is gone is asked again after this.
+const SEND_AGAIN: Duration = Duration::from_secs(30);
+
+/// Send audit records elsewhere as they are written, if the settings say so, until the app is
+/// dropped.
+pub fn keep_forwarding(app: &Arc<App>) {
+    let Some(target) = app.audit_settings.syslog.clone() else {
+        return;
+    };
+    let (store, folder) = (app.store.clone(), app.audit.folder());
+    let mut grows = app.store.audit_grows();
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        let mut forwarder = match Forwarder::new(store, target, folder).await {
+            Ok(forwarder) => forwarder,
+            Err(err) => return tracing::error!("{}", chain(&err)),
+        };
+        loop {
+            let before = forwarder.state().failure.is_some();
+            let done = forwarder.send_all().await;
+            match &done {
+                // Said once, however long it lasts.
+                Err(err) if !before => tracing::warn!("{}", chain(err)),
+                _ => (),
+            }
+            {
+                let Some(app) = app.upgrade() else { return };
+                app.audit.forwarded(forwarder.state().clone());
+            }
+            if done.is_err() {
+                tokio::time::sleep(SEND_AGAIN).await;
+            } else if let Ok(Err(_)) = tokio::time::timeout(SEND_AGAIN, grows.changed()).await {
+                return;
+            }
+        }
+    });
+}
+
+async fn marked(app: &Weak<App>) -> Option<i64> {
+    Some(app.upgrade()?.audit.marked().await)
 }
 
 /// `/proc/mdstat` is watched on a thread: `poll` with `POLLPRI` is nothing that epoll in the

@@ -29,29 +29,37 @@ pub struct Machine {
     pub figures: Arc<dyn Source>,
     /// The machine's time.
     pub clock: Arc<dyn Clock>,
-    /// Tells one start of the machine from another.
-    pub boot: Arc<dyn Boot>,
+    /// What only the operating system tells.
+    pub host: Arc<dyn Host>,
 }
 
-/// Tells one start of a machine from another.
-pub trait Boot: Send + Sync {
-    /// Another one after each start, random(4). `None` if the kernel does not say.
-    fn id(&self) -> Option<String>;
+/// What only the operating system tells.
+pub trait Host: Send + Sync {
+    /// Another one after each start of the machine, random(4). `None` if the kernel does not say.
+    fn boot_id(&self) -> Option<String>;
+
+    /// The text of a configuration file; `None` if there is none, or it cannot be read as text.
+    fn config_file(&self, path: &str) -> Option<String>;
 }
 
-/// This machine.
-struct KernelBoot;
-
-impl Boot for KernelBoot {
-    fn id(&self) -> Option<String> {
-        let text = Root::system().read("/proc/sys/kernel/random/boot_id");
+impl Host for Root {
+    fn boot_id(&self) -> Option<String> {
+        let text = self.read("/proc/sys/kernel/random/boot_id");
         text.ok().flatten().map(|it| it.trim().to_owned())
+    }
+
+    fn config_file(&self, path: &str) -> Option<String> {
+        self.read(path).ok().flatten()
     }
 }
 
-impl Boot for SimMachine {
-    fn id(&self) -> Option<String> {
+impl Host for SimMachine {
+    fn boot_id(&self) -> Option<String> {
         Some(format!("start {}", self.starts()))
+    }
+
+    fn config_file(&self, path: &str) -> Option<String> {
+        self.state().files.get(path).cloned()
     }
 }
 
@@ -64,7 +72,7 @@ impl Machine {
             raid: Arc::new(Mdadm::system()),
             figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
             clock: Arc::new(SystemClock),
-            boot: Arc::new(KernelBoot),
+            host: Arc::new(Root::system()),
         }
     }
 
@@ -76,7 +84,7 @@ impl Machine {
             raid: Arc::new(raid),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
             clock,
-            boot: Arc::clone(machine) as Arc<dyn Boot>,
+            host: Arc::clone(machine) as Arc<dyn Host>,
         }
     }
 

@@ -19,6 +19,8 @@ pub trait Operation: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The lowest role that may; `None`: no login is needed.
     const NEEDS: Option<Role>;
+    /// Whether an API key opens it.
+    const KEYS: Keys = Keys::May;
     /// What it answers.
     type Output: Send + Sync + 'static;
 
@@ -26,6 +28,15 @@ pub trait Operation: Sized + Send + Sync + 'static {
     fn object(&self) -> Option<String> {
         None
     }
+}
+
+/// Whether an API key opens an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// One whose scopes cover it.
+    May,
+    /// None: it makes or changes what people log in with, and a key must not become more than it is.
+    MayNot,
 }
 
 /// Whether a call leaves a trace.

@@ -2,10 +2,11 @@
 
 /// Name, role and answer of an operation.
 macro_rules! operation {
-    ($type:ty, $name:literal, $needs:expr, $output:ty $(, $object:ident)?) => {
+    ($type:ty, $name:literal, $needs:expr, $output:ty $(, $object:ident)? $(; keys: $keys:ident)?) => {
         impl Operation for $type {
             const NAME: &'static str = $name;
             const NEEDS: Option<Role> = $needs;
+            $(const KEYS: crate::operation::Keys = crate::operation::Keys::$keys;)?
             type Output = $output;
             $(fn object(&self) -> Option<String> {
                 Some(self.$object.to_string())
@@ -14,15 +15,23 @@ macro_rules! operation {
     };
 }
 
+pub mod api_keys;
 pub mod arrays;
+pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod jobs;
 pub mod schedules;
+pub mod sessions;
 pub mod simulation;
 pub mod system;
+pub mod totp;
+pub mod users;
 
-use crate::{actor::Role, operation::Operation};
+use crate::{
+    actor::Role,
+    operation::{Keys, Operation},
+};
 
 /// What is known of an operation without calling it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +40,15 @@ pub struct OperationInfo {
     pub name: &'static str,
     /// The lowest role that may; `None`: no login is needed.
     pub needs: Option<Role>,
+    /// Whether an API key opens it.
+    pub keys: Keys,
 }
 
 fn info<O: Operation>() -> OperationInfo {
     OperationInfo {
         name: O::NAME,
         needs: O::NEEDS,
+        keys: O::KEYS,
     }
 }
 
@@ -44,6 +56,9 @@ fn info<O: Operation>() -> OperationInfo {
 #[must_use]
 pub fn all() -> Vec<OperationInfo> {
     let mut all = vec![
+        info::<api_keys::ApiKeyList>(),
+        info::<api_keys::ApiKeyCreate>(),
+        info::<api_keys::ApiKeyDelete>(),
         info::<arrays::ArrayList>(),
         info::<arrays::ArrayGet>(),
         info::<arrays::ArrayCreate>(),
@@ -57,11 +72,14 @@ pub fn all() -> Vec<OperationInfo> {
         info::<arrays::MemberReplace>(),
         info::<arrays::PlanCreate>(),
         info::<arrays::RaidStatus>(),
+        info::<audit::AuditList>(),
+        info::<audit::AuditVerify>(),
+        info::<audit::AuditExport>(),
         info::<auth::AuthLogin>(),
         info::<auth::AuthRefresh>(),
         info::<auth::AuthLogout>(),
         info::<auth::AuthMe>(),
-        info::<auth::UserPasswd>(),
+        info::<auth::AuthPassword>(),
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),
         info::<jobs::JobList>(),
@@ -77,6 +95,11 @@ pub fn all() -> Vec<OperationInfo> {
         info::<schedules::ScheduleRetry>(),
         info::<schedules::ScheduleHistory>(),
         info::<schedules::ScheduleTimeline>(),
+        info::<sessions::SessionList>(),
+        info::<sessions::SessionRevoke>(),
+        info::<sessions::UserSessionList>(),
+        info::<sessions::UserSessionRevoke>(),
+        info::<sessions::UserSessionRevokeAll>(),
         info::<simulation::SimShow>(),
         info::<simulation::SimFault>(),
         info::<simulation::SimAdvance>(),
@@ -86,6 +109,16 @@ pub fn all() -> Vec<OperationInfo> {
         info::<system::HealthReady>(),
         info::<system::HealthDetailed>(),
         info::<system::SystemInfo>(),
+        info::<totp::TotpEnrol>(),
+        info::<totp::TotpConfirm>(),
+        info::<totp::TotpDisable>(),
+        info::<totp::UserTotpReset>(),
+        info::<users::UserList>(),
+        info::<users::UserGet>(),
+        info::<users::UserCreate>(),
+        info::<users::UserChange>(),
+        info::<users::UserDelete>(),
+        info::<users::UserPasswd>(),
     ];
     all.sort_by_key(|it| it.name);
     all

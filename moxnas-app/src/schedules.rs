@@ -62,8 +62,18 @@ pub const SCHEDULES: &[Scheduled] = &[
         expression: "03:30",
         pause_at: None,
         jitter: Duration::from_secs(15 * 60),
-        group: None,
+        group: Some("database"),
         kind: jobs::db_maintenance::MaintainDatabase::KIND,
+    },
+    Scheduled {
+        name: "config_backup",
+        title: "Backup of settings and database",
+        about: "Writes the database and the settings to the data folder, and reads them back",
+        expression: "02:30",
+        pause_at: None,
+        jitter: Duration::from_secs(15 * 60),
+        group: Some("database"),
+        kind: jobs::config_backup::BackUp::KIND,
     },
 ];
 

@@ -9,7 +9,12 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{auth::Secret, scenario::Scenario, store::DatabaseUrl};
+use crate::{
+    audit::syslog::{BadSyslogTarget, SyslogTarget},
+    auth::Secret,
+    scenario::Scenario,
+    store::DatabaseUrl,
+};
 
 pub use limits::{Limits, Within};
 
@@ -21,6 +26,9 @@ pub const LISTEN: &str = "127.0.0.1:8000";
 pub const SOCKET: &str = "/run/moxnas/moxnas.sock";
 /// Where the service keeps its data if nothing else is said.
 pub const DATA_DIR: &str = "/var/lib/moxnas";
+/// For how many days audit records are kept if nothing else is said: a year, and what it takes to
+/// look at it.
+pub const AUDIT_KEEP_DAYS: u32 = 400;
 /// Held by the process that may change the machine.
 pub const LOCK: &str = "/run/moxnas/lock";
 
@@ -39,6 +47,8 @@ pub struct Settings {
     pub right: Right,
     /// How it gets on with its work.
     pub pace: Pace,
+    /// How the audit log is kept.
+    pub audit: AuditSettings,
 }
 
 /// How the service gets on with its work.
@@ -51,6 +61,24 @@ pub enum Pace {
     /// thread, the database over one connection, and jobs wait for looks without a limit. On a
     /// runtime of one thread the same calls have the same effects in the same order.
     Stepped,
+}
+
+/// How the audit log is kept. That it is kept is no setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// For how many days; 0: for ever.
+    pub keep_days: u32,
+    /// Where records are sent as they are written.
+    pub syslog: Option<SyslogTarget>,
+}
+
+impl Default for AuditSettings {
+    fn default() -> AuditSettings {
+        AuditSettings {
+            keep_days: AUDIT_KEEP_DAYS,
+            syslog: None,
+        }
+    }
 }
 
 /// What this process may do to the machine.
@@ -75,6 +103,7 @@ impl Settings {
             admin_password: None,
             right: Right::NotRoot,
             pace: Pace::Usual,
+            audit: AuditSettings::default(),
         }
     }
 }
@@ -93,6 +122,11 @@ pub struct ConfigFile {
     pub database_url: Option<String>,
     /// Where the certificate comes from, if no file is named.
     pub tls: Option<Tls>,
+    /// For how many days audit records are kept; 0 keeps them for ever.
+    pub audit_keep_days: Option<u32>,
+    /// Where audit records are sent as they are written: `unix`, `udp://HOST:PORT` or
+    /// `tcp://HOST:PORT`.
+    pub syslog: Option<String>,
     /// TLS certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// TLS private key, PEM.
@@ -146,6 +180,14 @@ pub enum ConfigError {
 }
 
 impl ConfigFile {
+    /// How the audit log is kept.
+    pub fn audit(&self) -> Result<AuditSettings, BadSyslogTarget> {
+        Ok(AuditSettings {
+            keep_days: self.audit_keep_days.unwrap_or(AUDIT_KEEP_DAYS),
+            syslog: self.syslog.as_deref().map(str::parse).transpose()?,
+        })
+    }
+
     /// Read the file. The usual one need not be there, one that was named must.
     pub fn read(named: Option<&Path>) -> Result<ConfigFile, ConfigError> {
         let path = named.unwrap_or(Path::new(CONFIG_PATH)).to_owned();
@@ -197,8 +239,12 @@ mod tests {
             trusted_proxies,
             allowed_hosts,
             cors_origins,
+            audit_keep_days,
+            syslog,
             limits,
         } = file;
+        assert_eq!(audit_keep_days, Some(AUDIT_KEEP_DAYS));
+        assert!(syslog.is_some_and(|it| it.parse::<SyslogTarget>().is_ok()));
         assert_eq!(listen, Some(LISTEN.parse().unwrap()));
         assert_eq!(socket, Some(PathBuf::from(SOCKET)));
         assert_eq!(data_dir, Some(PathBuf::from(DATA_DIR)));

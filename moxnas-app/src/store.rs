@@ -7,13 +7,23 @@
 //! first statement. A transaction that begins as a reader and writes later fails under load with
 //! "database is locked", which no time limit cures.
 
+mod api_keys;
 mod audit;
+pub mod catalogue;
+mod check;
+mod dump;
 mod engine;
 mod jobs;
 mod logins;
 mod node;
+mod restore;
 mod schedules;
+mod schema;
+mod second_factor;
+mod secrets;
+mod session_list;
 mod sessions;
+mod snapshot;
 mod tidy;
 mod url;
 
@@ -34,15 +44,26 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use self::engine::{Pool, Tx};
 pub use self::{
-    audit::{Entry, Outcome, Phase, Record},
+    api_keys::{ApiKey, NewApiKey, OwnedKey},
+    audit::{Anchor, AuditFilter, AuditOrder, Chains, Dropped, Entry, Outcome, Phase, Record},
+    check::Finding,
+    dump::{Dump, DumpError, DumpHeader, verify_dump},
     jobs::{Ending, Job, JobFilter, JobState, Level, LogLine, NewJob},
     logins::{Credentials, Login, NewLogin},
     node::{Node, NodeError},
+    restore::{RestoreError, Restored, Step, restore},
     schedules::{ScheduleSettings, StoredSchedule},
+    schema::newest_schema,
+    second_factor::{SecondFactor, secret_name},
+    secrets::StoredSecret,
+    session_list::StandingSession,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
+};
+use self::{
+    engine::{Pool, Tx},
+    schema::migrated,
 };
 use crate::settings::Pace;
 
@@ -68,6 +89,8 @@ pub struct Store {
     /// Counts what was made to last.
     commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
+    /// The last audit record that this process committed.
+    heads: Arc<watch::Sender<i64>>,
 }
 
 impl Store {
@@ -104,8 +127,9 @@ impl Store {
         Ok(Store {
             pool,
             writer: Arc::default(),
-            commits: Arc::new(watch::channel(0).0),
+            commits: Arc::default(),
             node: Arc::new(node),
+            heads: Arc::new(watch::Sender::new(0)),
         })
     }
 
@@ -133,7 +157,9 @@ impl Store {
                 Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await.map_err(begun)?)
             }
             Pool::Postgres(pool) => {
-                let mut tx = pool.begin().await.map_err(begun)?;
+                // Whatever the server's default: what is read must be from after the lock.
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+                let mut tx = pool.begin_with(begin).await.map_err(begun)?;
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(WRITERS)
                     .execute(&mut *tx)
@@ -146,6 +172,8 @@ impl Store {
             tx,
             commits: Arc::clone(&self.commits),
             node: Arc::clone(&self.node),
+            appended: None,
+            heads: Arc::clone(&self.heads),
             _turn: turn,
         })
     }
@@ -168,6 +196,9 @@ pub struct Write {
     tx: Tx,
     commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
+    /// The last audit record of this transaction.
+    appended: Option<i64>,
+    heads: Arc<watch::Sender<i64>>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -180,6 +211,9 @@ impl Write {
         };
         done.map_err(failed("commit a change"))?;
         self.commits.send_modify(|it| *it += 1);
+        if let Some(seq) = self.appended {
+            self.heads.send_replace(seq);
+        }
         Ok(())
     }
 }
@@ -212,6 +246,16 @@ async fn connect(
     pool: SqlitePoolOptions,
     options: SqliteConnectOptions,
 ) -> Result<SqlitePool, StoreError> {
+    let pool = connect_sqlite(url, pool, options).await?;
+    migrated(&SQLITE, SQLITE.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_sqlite(
+    url: &DatabaseUrl,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
     let options = options
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
@@ -219,12 +263,20 @@ async fn connect(
         .optimize_on_close(true, None)
         .disable_statement_logging();
     let pool = pool.test_before_acquire(false);
-    let pool = pool.connect_with(options).await.map_err(not_opened(url))?;
-    migrated(&SQLITE, SQLITE.run(&pool).await)?;
-    Ok(pool)
+    pool.connect_with(options).await.map_err(not_opened(url))
 }
 
 async fn open_server(
+    url: &DatabaseUrl,
+    server: &ServerUrl,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
+    let pool = connect_server(url, server, connections).await?;
+    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
+    Ok(pool)
+}
+
+async fn connect_server(
     url: &DatabaseUrl,
     server: &ServerUrl,
     connections: u32,
@@ -233,14 +285,30 @@ async fn open_server(
     let options = options
         .application_name("moxnas")
         .disable_statement_logging();
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(SERVER)
         .connect_with(options)
         .await
-        .map_err(not_opened(url))?;
-    migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
-    Ok(pool)
+        .map_err(not_opened(url))
+}
+
+/// Connect to what is there; the schema stays as it is.
+async fn connect_as_is(url: &DatabaseUrl) -> Result<Pool, StoreError> {
+    let file = |path: &Path| {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        connect_sqlite(url, pool, options)
+    };
+    Ok(match url {
+        DatabaseUrl::Memory => return Err(StoreError::NotThere(url.clone())),
+        DatabaseUrl::File(path) => Pool::Sqlite(file(path).await?),
+        DatabaseUrl::Postgres(server) => {
+            Pool::Postgres(connect_server(url, server, CONNECTIONS).await?)
+        }
+    })
 }
 
 fn not_opened(url: &DatabaseUrl) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -272,6 +340,17 @@ pub enum StoreError {
         url: DatabaseUrl,
         /// What the engine said.
         source: sqlx::Error,
+    },
+    /// There is no such database.
+    #[error("there is no database {0}")]
+    NotThere(DatabaseUrl),
+    /// An earlier release has written this database.
+    #[error("the schema of the database is {database}, and this takes {program}")]
+    Older {
+        /// Schema of the database.
+        database: i64,
+        /// Newest schema known to this program.
+        program: i64,
     },
     /// A later release has written this database.
     #[error(
@@ -345,21 +424,6 @@ async fn prepare(path: &Path) -> Result<File, StoreError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(misplaced(path)(error)),
         _ => Ok(lock),
     }
-}
-
-/// What came of bringing the schema up to date.
-fn migrated(migrations: &Migrator, done: Result<(), MigrateError>) -> Result<(), StoreError> {
-    let newest = migrations.iter().map(|it| it.version).max();
-    let program = newest.unwrap_or_default();
-    done.map_err(|error| match error {
-        MigrateError::VersionMissing(database) if database > program => {
-            StoreError::Newer { database, program }
-        }
-        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
-            StoreError::Foreign(version)
-        }
-        other => StoreError::Migrate(other),
-    })
 }
 
 /// Says what a statement was for, where it failed.

@@ -1,6 +1,9 @@
 //! What each command does: turn words into a request, and the answer into text.
 
+mod access;
 mod arrays;
+mod audit;
+mod database;
 mod decode;
 mod doctor;
 mod jobs;
@@ -8,6 +11,7 @@ mod login;
 mod paper;
 mod schedules;
 mod serve;
+mod users;
 
 use moxnas_api::wire::{
     disks::{Disk, DiskPage},
@@ -32,10 +36,36 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Decode(verb) => decode::decode(&verb, printer),
         Noun::Completions { shell } => paper::completions(shell, printer),
         Noun::Man { dir } => paper::man(dir.as_deref(), printer),
+        Noun::Audit(verb) => audit::audit(&global, verb, printer).await,
+        Noun::Db(verb) => database::database(&global, verb, printer).await,
         Noun::Doctor => doctor::doctor(&global, printer),
         Noun::Logout => login::logout(&global).await,
         Noun::Login(login) => login::login(&global, login, printer).await,
-        Noun::User(verb) => login::user(&global, verb, printer).await,
+        Noun::Password { password_stdin } => {
+            let transport = Transport::open(&global).await?;
+            let done = login::change_password(&transport, password_stdin, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::User(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = users::user(&transport, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Session(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = access::session(&transport, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Key(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = access::key(&transport, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Totp(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = access::totp(&transport, verb, printer).await;
+            told(&transport, printer, done)
+        }
         Noun::Disk(verb) => {
             let transport = Transport::open(&global).await?;
             told(&transport, printer, disk(&transport, verb, printer).await)

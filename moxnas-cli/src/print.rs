@@ -1,7 +1,9 @@
 //! The only place that writes to the terminal.
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
+mod access;
 mod arrays;
+mod audit;
 mod disks;
 mod jobs;
 mod outline;
@@ -11,11 +13,15 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
+    api_keys::ApiKeyPage,
     arrays::{Array, ArrayPage},
+    audit::{AuditPage, AuditVerdict},
     disks::{Disk, DiskPage},
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
     schedules::{Schedule, SchedulePage, Timeline},
+    sessions::SessionPage,
+    users::UserPage,
 };
 use serde_json::Value;
 
@@ -122,6 +128,26 @@ impl Printer {
 
     pub(crate) fn timeline(&self, timeline: &Timeline) {
         self.line(&jobs::timeline(timeline));
+    }
+
+    pub(crate) fn audit(&self, page: &AuditPage) {
+        self.line(&audit::list(page));
+    }
+
+    pub(crate) fn audit_verdict(&self, verdict: &AuditVerdict) {
+        self.line(&audit::verdict(verdict));
+    }
+
+    pub(crate) fn users(&self, page: &UserPage) {
+        self.line(&access::users(page));
+    }
+
+    pub(crate) fn sessions(&self, page: &SessionPage) {
+        self.line(&access::sessions(page));
+    }
+
+    pub(crate) fn keys(&self, page: &ApiKeyPage) {
+        self.line(&access::keys(page));
     }
 
     /// Any value, indented, for people.

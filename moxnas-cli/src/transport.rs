@@ -11,7 +11,7 @@ use moxnas_api::{caller::InProcess, problem::Details, refuse::CONFIRM};
 use moxnas_app::{
     App, Role,
     scenario::Scenario,
-    settings::{DATA_DIR, LOCK, Pace, Right, SOCKET, Settings},
+    settings::{AuditSettings, DATA_DIR, LOCK, Pace, Right, SOCKET, Settings},
     store::DatabaseUrl,
 };
 use poem::{Endpoint, Request, Response, endpoint::BoxEndpoint, http::Method};
@@ -252,6 +252,7 @@ impl Way {
             admin_password: None,
             right,
             pace: Pace::Usual,
+            audit: AuditSettings::default(),
         };
         let role = if is_root { Role::Admin } else { Role::Viewer };
         // Whoever may not change the machine is told so by the lock, not by the role.

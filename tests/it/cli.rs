@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it.
 
+mod access;
 mod offline;
 mod refusals;
 mod same;

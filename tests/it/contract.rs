@@ -1,5 +1,7 @@
 //! What clients rely on is as committed: the OpenAPI documents and the command tree.
 
+pub(crate) mod access_table;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use moxnas_app::ops;

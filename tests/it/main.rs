@@ -5,6 +5,7 @@
 mod access;
 mod architecture;
 mod attacks;
+mod audit_log;
 mod cli;
 mod contract;
 mod nas;

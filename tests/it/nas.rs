@@ -227,6 +227,13 @@ impl Ask {
             .header("Content-Type", "application/json")
     }
 
+    /// One more field in the body.
+    pub(crate) fn with(self, field: &str, value: Value) -> Ask {
+        let mut body: Value = serde_json::from_str(self.body.as_deref().unwrap_or("{}")).unwrap();
+        body[field] = value;
+        self.json(&body)
+    }
+
     /// A body of no type.
     pub(crate) fn text(mut self, body: &str) -> Ask {
         self.body = Some(body.to_owned());

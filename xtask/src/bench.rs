@@ -5,8 +5,8 @@
 //! the machine's and whatever else runs on it.
 
 mod client;
+mod peer;
 mod responder;
-mod service;
 
 use std::{
     fs,
@@ -18,8 +18,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::{client::Load, responder::Responder, service::Service};
-use crate::binaries::build_release;
+use self::{client::Load, responder::Responder};
+use crate::{binaries::build_release, http::Connection, service::Service};
 
 const STARTUP_AIM: Duration = Duration::from_millis(150);
 const RESIDENT_AIM: u64 = 25 << 20;
@@ -39,6 +39,10 @@ pub(crate) struct Bench {
     /// Measure this program, instead of building it for release.
     #[arg(long, value_name = "FILE")]
     product: Option<PathBuf>,
+    /// Measure a list of 100 things side by side with a small service in FastAPI instead; needs
+    /// Python, wrk, and a package index for the first time.
+    #[arg(long, conflicts_with = "requests")]
+    peer: bool,
     /// Requests of each measurement, over all its connections.
     #[arg(long, default_value_t = 8000)]
     requests: usize,
@@ -50,6 +54,9 @@ impl Bench {
             Some(product) => product,
             None => build_release()?,
         };
+        if self.peer {
+            return peer::run(&product);
+        }
         let before = load();
         let mut rows = Vec::new();
         for scenario in ["small-office", "large"] {
@@ -59,7 +66,7 @@ impl Bench {
             rows.push(resident(&product, scenario)?);
         }
         let service = Service::start(&product, "large")?;
-        let token = service.token()?;
+        let token = Connection::open(service.address)?.log_in(&service.password)?;
         let array = first_array(&service, &token)?;
         for path in [HEALTH.to_owned(), array, ARRAYS.to_owned()] {
             for connections in CONNECTIONS {
@@ -73,7 +80,13 @@ impl Bench {
             }
         }
         drop(service);
-        print(&rows, &before);
+        let heads = [
+            "what",
+            "the service",
+            "range, part, or bare responder",
+            "aim",
+        ];
+        print(heads, &rows, &before);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -91,7 +104,7 @@ fn startup(product: &std::path::Path, scenario: &str) -> Result<Row> {
     for _ in 0..STARTS {
         let began = Instant::now();
         let service = Service::start(product, scenario)?;
-        let answer = service.connect()?.get(HEALTH, "")?;
+        let answer = Connection::open(service.address)?.get(HEALTH, "")?;
         ensure!(answer.status == 200, "health answers {}", answer.status);
         times.push(began.elapsed());
     }
@@ -139,26 +152,18 @@ fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
 
 /// The path of some array.
 fn first_array(service: &Service, token: &str) -> Result<String> {
-    let answer = service.connect()?.get(ARRAYS, token)?;
-    ensure!(answer.status == 200, "{ARRAYS} answers {}", answer.status);
-    let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    let page = Connection::open(service.address)?.json(ARRAYS, token)?;
     let name = page["items"][0]["name"]
         .as_str()
         .context("there is no array")?;
     Ok(format!("{ARRAYS}/{name}"))
 }
 
-fn print(rows: &[Row], load_before: &str) {
+fn print(heads: [&str; 4], rows: &[Row], load_before: &str) {
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("Linux {}, {cores} cores", kernel.trim());
     println!("load before {load_before}, after {}\n", load());
-    let heads = [
-        "what",
-        "the service",
-        "range, part, or bare responder",
-        "aim",
-    ];
     let cells = |row: &Row| [&row.what, &row.figure, &row.beside, &row.aim].map(String::clone);
     let table: Vec<[String; 4]> = std::iter::once(heads.map(str::to_owned))
         .chain(rows.iter().map(cells))

@@ -75,6 +75,7 @@ fn parts(no_lab: bool) -> Vec<Part> {
         ("docs", docs),
         ("golden files", || Ok(chore("gen --check"))),
         ("generated client", || Ok(chore("sdk"))),
+        ("interface", || Ok(chore("api-check"))),
         ("packages", packages),
     ];
     if !no_lab {
@@ -186,7 +187,8 @@ impl Tests {
         let line = line.trim();
         let is_closing = line.starts_with("test result:")
             || line.starts_with("Summary [")
-            || line.starts_with("client:");
+            || line.starts_with("client:")
+            || line.starts_with("api-check:");
         let mut tests = Tests::default();
         if !is_closing {
             return tests;
@@ -260,6 +262,7 @@ mod tests {
         let nextest = "     Summary [   3.207s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(told(nextest), (6, 3));
         assert_eq!(told("client: 8 passed, 0 failed"), (8, 0));
+        assert_eq!(told("api-check: 1504 passed, 3 failed"), (1504, 3));
         assert_eq!(told("3 passed, and a test that says so"), (0, 0));
     }
 }

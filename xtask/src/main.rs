@@ -6,14 +6,18 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod api_check;
 mod bench;
 mod binaries;
 mod ci;
 mod gen_files;
+mod http;
 mod lab;
 mod postgres;
 mod sdk;
+mod service;
 mod soak;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,8 @@ enum Chore {
     Gen(gen_files::Gen),
     /// Generate a client from the OpenAPI document and use it on a simulated service.
     Sdk(sdk::Sdk),
+    /// Ask the service what its OpenAPI documents allow and what they forbid, and lint them.
+    ApiCheck(api_check::ApiCheck),
     /// Measure the service: how soon it answers, how small it is, how fast its lists are.
     Bench(bench::Bench),
     /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
@@ -45,6 +51,7 @@ fn main() -> Result<ExitCode> {
         Chore::Ci(ci) => ci.run(),
         Chore::Gen(golden) => golden.run(),
         Chore::Sdk(sdk) => sdk.run(),
+        Chore::ApiCheck(check) => check.run(),
         Chore::Bench(bench) => bench.run(),
         Chore::Soak(soak) => soak.run(),
         Chore::Postgres(postgres) => postgres.run(),

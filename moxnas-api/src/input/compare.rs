@@ -71,13 +71,18 @@ impl Comparison<'_> {
             let is_required = schema.required.contains(name);
             match fields.get(*name) {
                 None if is_required => self.errors.push((below(name), "required".to_owned())),
-                // poem-openapi takes `null` for a field left out.
+                // poem-openapi takes `null` for a field left out. Where that has a meaning of its own,
+                // its default, the document says that `null` is nothing.
                 None => {}
-                Some(Value::Null) if !is_required => {}
+                Some(Value::Null) if !is_required && !has_default(of_field) => {}
                 Some(value) => self.value(below(name), value, of_field),
             }
         }
     }
+}
+
+fn has_default(schema: &MetaSchemaRef) -> bool {
+    matches!(schema, MetaSchemaRef::Inline(schema) if schema.default.is_some())
 }
 
 fn is_of_type(value: &Value, schema: &MetaSchema) -> bool {

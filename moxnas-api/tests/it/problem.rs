@@ -30,6 +30,8 @@ struct Wish {
     size: u64,
     level: Option<Level>,
     members: Vec<Member>,
+    #[oai(default)]
+    spares: Vec<String>,
 }
 
 #[derive(Enum)]
@@ -58,7 +60,8 @@ struct Api;
 impl Api {
     #[oai(path = "/wishes", method = "post", operation_id = "wish_create")]
     async fn create(&self, wish: Input<Wish>) -> Answer<PlainText<String>> {
-        Ok(PlainText(format!("{} {}", wish.0.name, wish.0.size)))
+        let Wish { name, size, .. } = wish.0;
+        Ok(PlainText(format!("{name} {size}")))
     }
 
     #[oai(path = "/wishes", method = "get", operation_id = "wish_list")]
@@ -242,6 +245,35 @@ async fn bad_fields() {
             "the body: an object is expected",
             json!([{"name": "", "reason": "an object is expected"}]),
         ),
+    )
+    .await;
+}
+
+/// poem-openapi would take them for texts: found by fuzzing.
+#[tokio::test]
+async fn a_number_is_no_text() {
+    for name in ["5", "true", "1.5"] {
+        let body = format!(r#"{{"name": {name}, "size": 1, "members": []}}"#);
+        let problem = json!({
+            "status": 400, "code": "invalid_request", "operation": "wish_create",
+            "detail": "field `name`: a string is expected",
+            "errors": [{"name": "name", "reason": "a string is expected"}],
+        });
+        check(post(body), problem).await;
+    }
+}
+
+/// As the document says: `null` is what was left out, but no default. Found by fuzzing.
+#[tokio::test]
+async fn null_is_no_default() {
+    let problem = json!({
+        "status": 400, "code": "invalid_request", "operation": "wish_create",
+        "detail": "field `spares`: a list is expected",
+        "errors": [{"name": "spares", "reason": "a list is expected"}],
+    });
+    check(
+        post(r#"{"name": "x", "size": 1, "level": null, "members": [], "spares": null}"#),
+        problem,
     )
     .await;
 }

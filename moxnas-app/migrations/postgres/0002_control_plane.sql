@@ -137,7 +137,12 @@ ALTER TABLE audit ADD COLUMN node TEXT COLLATE "C";
 ALTER TABLE audit ADD COLUMN seq  BIGINT;
 ALTER TABLE audit ADD COLUMN hash BYTEA;
 CREATE UNIQUE INDEX audit_chain ON audit (node, seq);
-CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_at        ON audit (at, id);
+-- What people look for.
+CREATE INDEX audit_actor     ON audit (actor, id);
+CREATE INDEX audit_operation ON audit (operation, id);
+CREATE INDEX audit_object    ON audit (object, id);
+CREATE INDEX audit_request   ON audit (request_id, id);
 
 -- Where the chain begins since older records were dropped.
 CREATE TABLE audit_anchor (

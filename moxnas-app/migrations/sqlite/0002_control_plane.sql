@@ -137,7 +137,12 @@ ALTER TABLE audit ADD COLUMN node TEXT;
 ALTER TABLE audit ADD COLUMN seq  INTEGER;
 ALTER TABLE audit ADD COLUMN hash BLOB;
 CREATE UNIQUE INDEX audit_chain ON audit (node, seq);
-CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_at        ON audit (at, id);
+-- What people look for.
+CREATE INDEX audit_actor     ON audit (actor, id);
+CREATE INDEX audit_operation ON audit (operation, id);
+CREATE INDEX audit_object    ON audit (object, id);
+CREATE INDEX audit_request   ON audit (request_id, id);
 
 -- Where the chain begins since older records were dropped.
 CREATE TABLE audit_anchor (
@@ -156,6 +161,22 @@ DROP TRIGGER audit_refuses_delete;
 CREATE TRIGGER audit_refuses_delete BEFORE DELETE ON audit
 WHEN OLD.seq IS NULL
     OR OLD.seq > coalesce((SELECT seq FROM audit_anchor WHERE node = OLD.node), -1)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+-- INSERT OR REPLACE removes the old row without firing the trigger above, also when it is only the
+-- place in the chain that is taken.
+DROP TRIGGER audit_refuses_replace;
+CREATE TRIGGER audit_refuses_replace BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM audit WHERE node = NEW.node AND seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+CREATE TRIGGER audit_anchor_refuses_replace BEFORE INSERT ON audit_anchor
+WHEN EXISTS (SELECT 1 FROM audit_anchor WHERE node = NEW.node)
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;

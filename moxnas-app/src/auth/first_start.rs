@@ -90,6 +90,7 @@ impl Auth {
                     username,
                     role: Role::Admin,
                     password_hash,
+                    account: None,
                     at,
                 };
                 write.create_login(&new).await?;
@@ -103,7 +104,7 @@ impl Auth {
             (Some(_), None) => {}
         }
         write.commit().await?;
-        self.0.known.forget();
+        self.forget();
         Ok(())
     }
 }

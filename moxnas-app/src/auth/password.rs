@@ -1,6 +1,9 @@
 //! How passwords are kept and checked.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::{
     ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version,
@@ -34,6 +37,8 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw\
 pub(super) struct Passwords {
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    /// How often argon2 was run: what a caller waits for.
+    runs: Arc<AtomicU64>,
 }
 
 impl Default for Passwords {
@@ -41,6 +46,7 @@ impl Default for Passwords {
         Passwords {
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            runs: Arc::default(),
         }
     }
 }
@@ -67,6 +73,11 @@ impl Passwords {
         .await
     }
 
+    #[cfg(test)]
+    pub(super) fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
@@ -76,6 +87,7 @@ impl Passwords {
             .map_err(|_| PasswordError::Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.expect("this semaphore is never closed");
+        self.runs.fetch_add(1, Ordering::Relaxed);
         // The permits go along: a caller that gives up does not stop the hashing.
         let done = tokio::task::spawn_blocking(move || {
             let _permits = (place, turn);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Auth, AuthError, Checked, Secret, standing, to_the_end,
+    Auth, AuthError, Checked, Secret, Source, cookie, standing, to_the_end,
     token::{self, ACCESS_LIFE, REFRESH_LIFE},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// A session that has begun or goes on.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// What [`super::Identity::session`] says for its tokens.
+    /// What [`crate::actor::Actor::session`] says for its tokens.
     pub id: String,
     /// Shown with every request.
     pub token: Secret,
@@ -22,6 +22,10 @@ pub struct Session {
     pub refresh_token: Secret,
     /// How long `token` lasts.
     pub expires_in: Duration,
+    /// For a browser that asked for one: sent with every request, for [`super::COOKIE_LIFE`].
+    pub cookie: Option<Secret>,
+    /// What its pages show with each change they ask for by the cookie.
+    pub csrf_token: Option<Secret>,
     /// Whose.
     pub login: LoginInfo,
 }
@@ -37,17 +41,82 @@ pub struct LoginInfo {
     pub role: Role,
 }
 
+/// What somebody who logs in brings.
+#[derive(Clone, Debug)]
+pub struct LoginAttempt {
+    /// As typed.
+    pub username: String,
+    /// As typed.
+    pub password: Secret,
+    /// A code of the second factor, or a recovery code.
+    pub code: Option<Secret>,
+    /// Address of the client, without port.
+    pub address: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// Whether a cookie is wanted.
+    pub browser: Browser,
+}
+
+/// Whether a session gets a cookie beside its tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Browser {
+    /// It does.
+    Cookie,
+    /// It lives by its tokens alone.
+    TokensOnly,
+}
+
+/// The longest that is kept of what a client calls itself, in characters.
+const USER_AGENT: usize = 256;
+
 impl Auth {
-    /// Begin a session with a password. `address` is that of the client, without port.
+    /// Begin a session with a password alone. `address` is that of the client, without port.
     pub async fn login(
         &self,
         username: &str,
         password: &str,
         address: Option<&str>,
     ) -> Result<Session, AuthError> {
-        let login = self.check_password(username, password, address).await?;
-        let (auth, address) = (self.clone(), address.map(str::to_owned));
-        to_the_end(async move { auth.begin_session(&login, address).await }).await
+        self.login_with(LoginAttempt {
+            username: username.to_owned(),
+            password: password.into(),
+            code: None,
+            address: address.map(str::to_owned),
+            user_agent: None,
+            browser: Browser::TokensOnly,
+        })
+        .await
+    }
+
+    /// Begin a session. A login with a second factor is asked for its code
+    /// ([`AuthError::TotpRequired`]) by whom has shown the password; a wrong code is a failed
+    /// attempt like a wrong password.
+    pub async fn login_with(&self, attempt: LoginAttempt) -> Result<Session, AuthError> {
+        let source = Source::Network(attempt.address.as_deref());
+        let password = attempt.password.expose();
+        let checked = self
+            .check_password(&attempt.username, password, source)
+            .await?;
+        let name = checked.login.username.as_str();
+        if checked.login.has_totp {
+            let Some(code) = &attempt.code else {
+                self.0.attempts.take_back(name, source);
+                return Err(AuthError::TotpRequired);
+            };
+            let taken = self.take_code(checked.login.id, code.expose()).await;
+            match taken {
+                Ok(true) => {}
+                Ok(false) => return Err(AuthError::TotpWrong),
+                Err(error) => {
+                    self.0.attempts.take_back(name, source);
+                    return Err(error);
+                }
+            }
+        }
+        self.0.attempts.succeeded(name, source);
+        let auth = self.clone();
+        to_the_end(async move { auth.begin_session(&checked, attempt).await }).await
     }
 
     /// Go on with a session: the refresh token is used up, the answer has the next.
@@ -75,7 +144,7 @@ impl Auth {
         .await
     }
 
-    /// End the session of an access token; see [`super::Identity::session`].
+    /// End the session of an access token; see [`crate::actor::Actor::session`].
     pub async fn logout_session(&self, session: &str) -> Result<(), AuthError> {
         let (auth, session) = (self.clone(), session.to_owned());
         self.change(async move {
@@ -91,7 +160,7 @@ impl Auth {
     async fn begin_session(
         &self,
         checked: &Checked,
-        address: Option<String>,
+        attempt: LoginAttempt,
     ) -> Result<Session, AuthError> {
         let mut write = self.0.store.begin_write().await?;
         // Checking took a while: the password may be another by now, or the login disabled.
@@ -104,16 +173,28 @@ impl Auth {
         let at = self.0.clock.now();
         let id = token::new_session_id().map_err(AuthError::Random)?;
         write.forget_expired(at).await?;
-        let (login_id, expires_at) = (login.id, at + REFRESH_LIFE);
+        write.logged_in(login.id, at).await?;
+        let cookie = match attempt.browser {
+            Browser::Cookie => Some(cookie::new_cookie().map_err(AuthError::Random)?),
+            Browser::TokensOnly => None,
+        };
+        let user_agent = attempt.user_agent;
         let new = NewSession {
             id: id.clone(),
-            login: login_id,
-            address,
+            login: login.id,
+            address: attempt.address,
+            user_agent: user_agent.map(|it| it.chars().take(USER_AGENT).collect()),
+            cookie_hash: cookie.as_ref().map(|(_, hash)| *hash),
             at,
-            expires_at,
+            expires_at: at + REFRESH_LIFE,
         };
         write.begin_session(&new).await?;
-        self.issue(write, id, &login).await
+        let mut session = self.issue(write, id, &login).await?;
+        if let Some((text, _)) = cookie {
+            session.csrf_token = Some(self.csrf_token(&session.id));
+            session.cookie = Some(text);
+        }
+        Ok(session)
     }
 
     async fn rotate(&self, hash: &[u8; 32]) -> Result<Session, AuthError> {
@@ -129,7 +210,7 @@ impl Auth {
                 .revoke_session(&token.session, Revoked::Reuse, now)
                 .await?;
             let done = write.commit().await;
-            self.0.known.forget();
+            self.forget();
             done?;
             return Err(AuthError::RefreshReused {
                 username: token.state.login.username,
@@ -166,6 +247,8 @@ impl Auth {
             token,
             refresh_token,
             expires_in: ACCESS_LIFE,
+            cookie: None,
+            csrf_token: None,
             login,
         })
     }

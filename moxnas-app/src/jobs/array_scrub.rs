@@ -63,7 +63,7 @@ impl Job for ScrubArray {
             return self.end_scrub(run).await;
         }
         let noted: Option<Noted> = run.noted()?;
-        let boot = run.app().machine.boot.id();
+        let boot = run.app().machine.host.boot_id();
         let is_seen_from_start = match noted {
             // Begun in this start of the machine: md knows.
             Some(noted) if noted.begun && !noted.paused && noted.boot == boot => false,
@@ -172,7 +172,7 @@ impl ScrubArray {
         if wanted == Wanted::Cancel {
             return Ok(JobError::Cancelled);
         }
-        let boot = run.app().machine.boot.id();
+        let boot = run.app().machine.host.boot_id();
         let noted = Noted {
             boot,
             begun: true,

@@ -28,8 +28,9 @@ impl Job for MaintainDatabase {
         let app = std::sync::Arc::clone(run.app());
         run.progress(Some(0.1), "looking whether the database is sound")
             .await?;
-        let faults = app.store.faults().await?;
+        let faults = app.store.check().await?;
         if !faults.is_empty() {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             for it in &faults {
                 run.say(Level::Error, it).await?;
             }
@@ -48,9 +49,14 @@ impl Job for MaintainDatabase {
         let sessions = write.forget_expired(app.wall_now()).await?;
         let jobs = write.drop_jobs_before(now - KEEP_JOBS).await?;
         write.commit().await?;
+        let records = app.maintain_audit().await?;
         run.progress(Some(0.8), "giving back room").await?;
         app.store.tidy().await?;
-        let result = json!({ "sessions_forgotten": sessions, "jobs_forgotten": jobs });
+        let result = json!({
+            "sessions_forgotten": sessions,
+            "jobs_forgotten": jobs,
+            "audit_records_dropped": records,
+        });
         Ok(Done {
             message: format!("the database is sound; {jobs} old jobs were forgotten"),
             result,

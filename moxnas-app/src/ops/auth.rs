@@ -7,19 +7,25 @@ use serde_json::json;
 use crate::{
     actor::{Actor, Role, Via},
     app::App,
-    auth::{AuthError, Secret, Session},
+    auth::{AuthError, Browser, LoginAttempt, Secret, Session},
     error::Error,
     operation::{Effect, Operation, Query},
     store::{Entry, Outcome, Phase},
 };
 
-/// Begin a session with a password.
+/// Begin a session with a password, and a code where the login has a second factor.
 #[derive(Clone, Debug)]
 pub struct AuthLogin {
     /// Name of the login.
     pub username: String,
     /// Its password.
     pub password: Secret,
+    /// A code of the second factor, or a recovery code.
+    pub code: Option<Secret>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// Whether a cookie is wanted.
+    pub browser: Browser,
 }
 
 /// Go on with a session.
@@ -29,43 +35,53 @@ pub struct AuthRefresh {
     pub refresh_token: Secret,
 }
 
-/// End a session.
-#[derive(Clone, Debug)]
-pub struct AuthLogout {
-    /// The session of the access token that was shown.
-    pub session: Option<String>,
-}
+/// End the session that the caller is in.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthLogout;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthMe;
 
-/// Give a login another password.
+/// What a caller is told about itself.
 #[derive(Clone, Debug)]
-pub struct UserPasswd {
-    /// Name of the login.
-    pub username: String,
+pub struct Me {
+    /// Who asks.
+    pub actor: Actor,
+    /// For a caller by cookie: what its pages show with each change they ask for.
+    pub csrf_token: Option<Secret>,
+}
+
+/// Change one's own password. All other sessions end.
+#[derive(Clone, Debug)]
+pub struct AuthPassword {
+    /// The password so far.
+    pub old: Secret,
     /// The new password.
-    pub password: Secret,
+    pub new: Secret,
 }
 
 operation!(AuthLogin, "auth_login", None, Session);
 operation!(AuthRefresh, "auth_refresh", None, Session);
-operation!(AuthLogout, "auth_logout", Some(Role::User), ());
-operation!(AuthMe, "auth_me", Some(Role::User), Actor);
-operation!(UserPasswd, "user_passwd", Some(Role::Admin), (), username);
+operation!(AuthLogout, "auth_logout", Some(Role::User), (); keys: MayNot);
+operation!(AuthMe, "auth_me", Some(Role::User), Me);
+operation!(AuthPassword, "auth_password", Some(Role::User), (); keys: MayNot);
 
 impl Query for AuthLogin {
     // It keeps its own record: a login, not an intent and an outcome.
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Session, Error> {
-        let address = actor.address.as_deref();
-        let session = app
-            .auth
-            .login(&self.username, self.password.expose(), address)
-            .await;
         // The name as typed, cut: it may be a password in the wrong field.
         let name: String = self.username.chars().take(32).collect();
+        let attempt = LoginAttempt {
+            username: self.username,
+            password: self.password,
+            code: self.code,
+            address: actor.address.clone(),
+            user_agent: self.user_agent,
+            browser: self.browser,
+        };
+        let session = app.auth.login_with(attempt).await;
         record(app, actor, Self::NAME, &name, session.as_ref().err()).await?;
         Ok(session?)
     }
@@ -106,8 +122,8 @@ async fn record(
 
 impl Query for AuthLogout {
     const EFFECT: Effect = Effect::Write;
-    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<(), Error> {
-        match &self.session {
+    async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<(), Error> {
+        match actor.session() {
             Some(session) => Ok(app.auth.logout_session(session).await?),
             // Who came by the socket has no session to end.
             None => Ok(()),
@@ -117,24 +133,29 @@ impl Query for AuthLogout {
 
 impl Query for AuthMe {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, _: &Arc<App>, actor: &Actor) -> Result<Actor, Error> {
-        Ok(actor.clone())
+    async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Me, Error> {
+        let session = actor.session().filter(|_| actor.via == Via::Cookie);
+        Ok(Me {
+            actor: actor.clone(),
+            csrf_token: session.map(|it| app.auth.csrf_token(it)),
+        })
     }
 }
 
-impl Query for UserPasswd {
+impl Query for AuthPassword {
     const EFFECT: Effect = Effect::Write;
     async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<(), Error> {
-        // Who stole a session must not be able to take the login over with it.
-        if actor.via == Via::Token {
-            return Err(Error::Invalid(
-                "passwords of others are set on the machine itself: `moxnas user passwd`"
-                    .to_owned(),
-            ));
-        }
-        Ok(app
+        let (login, old, new) = (own_login(actor)?, &self.old, &self.new);
+        let keep = actor.session();
+        let changed = app
             .auth
-            .set_password(&self.username, self.password.expose())
-            .await?)
+            .change_password(login, old.expose(), new.expose(), keep);
+        Ok(changed.await?)
     }
+}
+
+/// The login of a caller who has one.
+pub(super) fn own_login(actor: &Actor) -> Result<i64, Error> {
+    let login = actor.login();
+    login.ok_or_else(|| Error::NoLogin(actor.name.clone()))
 }

@@ -213,7 +213,8 @@ impl Query for EventStream {
 async fn check(app: &App) -> Checks {
     let database = check_database(app).await;
     let storage = check_storage(app, &app.seen());
-    let system = check_system(app).await;
+    let mut system = check_system(app).await;
+    check_forwarding(app, &mut system);
     let status = database.status.max(storage.status).max(system.status);
     Checks {
         status,
@@ -295,6 +296,21 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
             .push("the machine was not looked at for two minutes".to_owned());
     }
     storage
+}
+
+/// A syslog that is gone makes nothing stop, but somebody relies on it.
+fn check_forwarding(app: &App, system: &mut System) {
+    let Some(forwarding) = app.audit.forwarding() else {
+        return;
+    };
+    let lost = (forwarding.lost > 0).then(|| {
+        let lost = forwarding.lost;
+        format!("{lost} audit records were dropped before they could be sent")
+    });
+    for cause in forwarding.failure.into_iter().chain(lost) {
+        system.status = system.status.max(Status::Degraded);
+        system.causes.push(cause);
+    }
 }
 
 /// A busy machine is no sick one: only what cannot be measured counts against it.

@@ -1,19 +1,41 @@
 //! The audit log: who did what, and what became of it.
 //!
-//! It only grows. There is no function here that changes or removes a record, and triggers in the
-//! database refuse both to whoever gets at it by other means.
+//! It only grows, and its records are tied to each other (see [`crate::audit::chain`]). There is no
+//! function here that changes a record, and only retention removes any; triggers in the database
+//! refuse both to whoever gets at it by other means.
+
+mod list;
+mod retention;
+mod verify;
 
 use std::time::SystemTime;
 
 use serde_json::Value;
-use sqlx::FromRow;
 
+pub(super) use self::verify::verify_chains;
+pub use self::{
+    list::{AuditFilter, AuditOrder},
+    retention::{Anchor, Dropped},
+    verify::Chains,
+};
 use super::{
     Store, StoreError, Write,
-    engine::{on_pool, on_tx},
+    engine::{Tx, on_begun, on_pool, on_tx},
     failed, from_millis, to_millis,
 };
-use crate::actor::Actor;
+use crate::{
+    actor::Actor,
+    audit::chain::{Hash, Line, START, storable},
+};
+
+/// The columns of [`Line`].
+macro_rules! line_columns {
+    () => {
+        "id, node, seq, hash, at, actor, via, address, operation, object, phase, result,
+         fingerprint, request_id, detail"
+    };
+}
+pub(super) use line_columns;
 
 /// Something to be recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,10 +171,8 @@ impl Store {
 
     /// Up to `limit` records after the one numbered `after`, oldest first; 0 begins at the start.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Record>, StoreError> {
-        let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
-            "SELECT id, at, actor, via, address, operation, object, phase, result, fingerprint,
-                    request_id, detail
-             FROM audit WHERE id > $1 ORDER BY id LIMIT $2",
+        let rows: Vec<Line> = on_pool!(self, db => sqlx::query_as(
+            concat!("SELECT ", line_columns!(), " FROM audit WHERE id > $1 ORDER BY id LIMIT $2"),
         )
         .bind(after)
         .bind(i64::from(limit))
@@ -160,69 +180,120 @@ impl Store {
         .await)
         .map_err(failed("read the audit log"))?;
         rows.into_iter()
-            .map(|it| it.read().map_err(failed("read the audit log")))
+            .map(|it| read(it).map_err(failed("read the audit log")))
             .collect()
     }
+
+    /// The last record of this machine, and its hash; [`START`] and 0 if there is none.
+    pub async fn audit_head(&self) -> Result<(i64, Hash), StoreError> {
+        let mut snapshot = self.snapshot().await?;
+        head_of(&mut snapshot.tx, &self.node.id).await
+    }
+
+    /// Tells the number of the last record of this process whenever one was committed.
+    #[must_use]
+    pub fn audit_grows(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.heads.subscribe()
+    }
+}
+
+/// The last record of a machine.
+const HEAD: &str = "SELECT seq, hash FROM audit WHERE node = $1 AND seq IS NOT NULL
+    ORDER BY seq DESC LIMIT 1";
+/// Where retention has dropped them all, the last of those.
+const DROPPED: &str = "SELECT seq, hash FROM audit_anchor WHERE node = $1";
+
+/// The last record of a machine and its hash; [`START`] and 0 if there is none.
+async fn head_of(tx: &mut Tx, node: &str) -> Result<(i64, Hash), StoreError> {
+    for statement in [HEAD, DROPPED] {
+        let row: Option<(i64, Vec<u8>)> = on_begun!(&mut *tx, db => sqlx::query_as(statement)
+            .bind(node)
+            .fetch_optional(db)
+            .await)
+        .map_err(failed("read the end of the audit log"))?;
+        if let Some((seq, hash)) = row {
+            // A hash that was cut is found by a verification; the log goes on all the same.
+            return Ok((seq, Hash::try_from(hash).unwrap_or(START)));
+        }
+    }
+    Ok((0, START))
 }
 
 impl Write {
     /// Add to the log, together with what else this transaction does.
     pub async fn append_audit(&mut self, entry: &Entry) -> Result<i64, StoreError> {
+        let node = self.node.id.clone();
+        let (last, before) = head_of(&mut self.tx, &node).await?;
+        let line = tied(entry, node, last + 1, &before);
+        let id = self.put_line(&line).await?;
+        self.appended = line.seq;
+        Ok(id)
+    }
+
+    async fn put_line(&mut self, line: &Line) -> Result<i64, StoreError> {
         on_tx!(self, db => sqlx::query_scalar(
             "INSERT INTO audit (at, actor, via, address, operation, object, phase, result,
-                                fingerprint, request_id, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+                                fingerprint, request_id, detail, node, seq, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
         )
-        .bind(to_millis(entry.at))
-        .bind(&entry.actor)
-        .bind(&entry.via)
-        .bind(&entry.address)
-        .bind(&entry.operation)
-        .bind(&entry.object)
-        .bind(entry.phase.as_str())
-        .bind(entry.result.map(Outcome::as_str))
-        .bind(&entry.fingerprint)
-        .bind(&entry.request_id)
-        .bind(entry.detail.to_string())
+        .bind(line.at)
+        .bind(&line.actor)
+        .bind(&line.via)
+        .bind(&line.address)
+        .bind(&line.operation)
+        .bind(&line.object)
+        .bind(&line.phase)
+        .bind(&line.result)
+        .bind(&line.fingerprint)
+        .bind(&line.request_id)
+        .bind(&line.detail)
+        .bind(&line.node)
+        .bind(line.seq)
+        .bind(&line.hash)
         .fetch_one(db)
         .await)
         .map_err(failed("append to the audit log"))
     }
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: i64,
-    at: i64,
-    actor: String,
-    via: String,
-    address: Option<String>,
-    operation: String,
-    object: Option<String>,
-    phase: String,
-    result: Option<String>,
-    fingerprint: Option<String>,
-    request_id: String,
-    detail: String,
+fn tied(entry: &Entry, node: String, seq: i64, before: &Hash) -> Line {
+    let text = |it: &Option<String>| it.as_deref().map(storable);
+    let mut line = Line {
+        id: 0,
+        node: Some(node),
+        seq: Some(seq),
+        hash: None,
+        at: to_millis(entry.at),
+        actor: storable(&entry.actor),
+        via: storable(&entry.via),
+        address: text(&entry.address),
+        operation: storable(&entry.operation),
+        object: text(&entry.object),
+        phase: entry.phase.to_string(),
+        result: entry.result.map(|it| it.to_string()),
+        fingerprint: text(&entry.fingerprint),
+        request_id: storable(&entry.request_id),
+        detail: entry.detail.to_string(),
+    };
+    line.hash = Some(line.hash_after(before).to_vec());
+    line
 }
 
-impl Row {
-    fn read(self) -> Result<Record, sqlx::Error> {
-        let word = |it: UnknownWord| sqlx::Error::Decode(Box::new(it));
-        let entry = Entry {
-            at: from_millis(self.at),
-            actor: self.actor,
-            via: self.via,
-            address: self.address,
-            operation: self.operation,
-            object: self.object,
-            phase: self.phase.parse().map_err(word)?,
-            result: self.result.map(|it| it.parse()).transpose().map_err(word)?,
-            fingerprint: self.fingerprint,
-            request_id: self.request_id,
-            detail: serde_json::from_str(&self.detail)
-                .map_err(|it| sqlx::Error::Decode(Box::new(it)))?,
-        };
-        Ok(Record { id: self.id, entry })
-    }
+fn read(line: Line) -> Result<Record, sqlx::Error> {
+    let word = |it: UnknownWord| sqlx::Error::Decode(Box::new(it));
+    let entry = Entry {
+        at: from_millis(line.at),
+        actor: line.actor,
+        via: line.via,
+        address: line.address,
+        operation: line.operation,
+        object: line.object,
+        phase: line.phase.parse().map_err(word)?,
+        result: line.result.map(|it| it.parse()).transpose().map_err(word)?,
+        fingerprint: line.fingerprint,
+        request_id: line.request_id,
+        detail: serde_json::from_str(&line.detail)
+            .map_err(|it| sqlx::Error::Decode(Box::new(it)))?,
+    };
+    Ok(Record { id: line.id, entry })
 }

@@ -36,7 +36,14 @@ macro_rules! on_pool {
 /// Compile `$body` for both engines, with `$db` the connection of a transaction.
 macro_rules! on_tx {
     ($write:expr, $db:ident => $body:expr) => {
-        match &mut $write.tx {
+        $crate::store::engine::on_begun!(&mut $write.tx, $db => $body)
+    };
+}
+
+/// The same, for a [`Tx`] that is borrowed.
+macro_rules! on_begun {
+    ($tx:expr, $db:ident => $body:expr) => {
+        match $tx {
             $crate::store::engine::Tx::Sqlite(tx) => {
                 let $db = &mut **tx;
                 $body
@@ -49,5 +56,6 @@ macro_rules! on_tx {
     };
 }
 
+pub(super) use on_begun;
 pub(super) use on_pool;
 pub(super) use on_tx;

@@ -79,6 +79,8 @@ pub struct NewLogin {
     pub role: Role,
     /// PHC string; `None` for a login that cannot log in until it gets one.
     pub password_hash: Option<String>,
+    /// The account of the system that belongs to it.
+    pub account: Option<String>,
     /// The time now.
     pub at: SystemTime,
 }
@@ -125,6 +127,55 @@ impl Store {
             .collect())
     }
 
+    /// Up to `limit` logins whose names come after `after`, by name. One statement, and no secret
+    /// leaves the database.
+    pub async fn logins_after(&self, after: &str, limit: u32) -> Result<Vec<Login>, StoreError> {
+        type Columns = (
+            i64,
+            String,
+            String,
+            bool,
+            bool,
+            bool,
+            Option<String>,
+            Option<i64>,
+            i64,
+            i64,
+        );
+        let rows: Vec<Columns> = on_pool!(self, db => sqlx::query_as(
+            "SELECT login.id, login.username, login.role, login.disabled,
+                    login.password_hash IS NOT NULL, totp.confirmed_at IS NOT NULL, login.account,
+                    login.last_login_at, login.created_at, login.updated_at
+             FROM login LEFT JOIN totp ON totp.login_id = login.id
+             WHERE login.username > $1 ORDER BY login.username LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await)
+        .map_err(failed("list the logins"))?;
+        let read = |it: Columns| -> Result<Login, sqlx::Error> {
+            let (id, username, role, disabled, has_password, has_totp, account, last, made, new) =
+                it;
+            let role: Result<Role, _> = role.parse();
+            Ok(Login {
+                id,
+                username,
+                role: role.map_err(|it| sqlx::Error::Decode(Box::new(it)))?,
+                disabled,
+                has_password,
+                has_totp,
+                account,
+                last_login_at: last.map(from_millis),
+                created_at: from_millis(made),
+                updated_at: from_millis(new),
+            })
+        };
+        rows.into_iter()
+            .map(|it| read(it).map_err(failed("list the logins")))
+            .collect()
+    }
+
     /// How many logins there are.
     pub async fn count_logins(&self) -> Result<u64, StoreError> {
         let count: i64 = on_pool!(self, db => sqlx::query_scalar("SELECT count(*) FROM login")
@@ -149,13 +200,14 @@ impl Write {
     /// Make a login; the answer is its number.
     pub async fn create_login(&mut self, new: &NewLogin) -> Result<i64, StoreError> {
         on_tx!(self, db => sqlx::query_scalar(
-            "INSERT INTO login (username, role, password_hash, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $4) RETURNING id",
+            "INSERT INTO login (username, role, password_hash, created_at, updated_at, account)
+             VALUES ($1, $2, $3, $4, $4, $5) RETURNING id",
         )
         .bind(&new.username)
         .bind(new.role.as_str())
         .bind(&new.password_hash)
         .bind(to_millis(new.at))
+        .bind(&new.account)
         .fetch_one(db)
         .await)
         .map_err(|error| match error.as_database_error() {
@@ -208,6 +260,63 @@ impl Write {
     /// Let a login in no more. Its sessions are the caller's to end.
     pub async fn disable_login(&mut self, login: i64, at: SystemTime) -> Result<(), StoreError> {
         self.set_disabled(login, true, at).await
+    }
+
+    /// Link a login to an account of the system, or to none.
+    pub async fn set_account(
+        &mut self,
+        login: i64,
+        account: Option<&str>,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        on_tx!(self, db => sqlx::query("UPDATE login SET account = $2, updated_at = $3 WHERE id = $1")
+            .bind(login)
+            .bind(account)
+            .bind(to_millis(at))
+            .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
+        .map_err(failed("link a login to an account"))?;
+        Ok(())
+    }
+
+    /// Remember that somebody logged in.
+    pub async fn logged_in(&mut self, login: i64, at: SystemTime) -> Result<(), StoreError> {
+        on_tx!(self, db => sqlx::query("UPDATE login SET last_login_at = $2 WHERE id = $1")
+            .bind(login)
+            .bind(to_millis(at))
+            .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
+        .map_err(failed("remember a login"))?;
+        Ok(())
+    }
+
+    /// Remove a login with its sessions, keys and second factor.
+    pub async fn delete_login(&mut self, login: i64) -> Result<(), StoreError> {
+        // The sealed secret has no reference to the login.
+        self.remove_second_factor(login).await?;
+        on_tx!(self, db => sqlx::query("DELETE FROM login WHERE id = $1")
+            .bind(login)
+            .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
+        .map_err(failed("delete a login"))?;
+        Ok(())
+    }
+
+    /// How many logins other than this one could administer: enabled admins with a password.
+    pub async fn count_other_admins(&mut self, login: i64) -> Result<u64, StoreError> {
+        let count: i64 = on_tx!(self, db => sqlx::query_scalar(
+            "SELECT count(*) FROM login
+             WHERE id <> $1 AND role = $2 AND NOT disabled AND password_hash IS NOT NULL",
+        )
+        .bind(login)
+        .bind(Role::Admin.as_str())
+        .fetch_one(db)
+        .await)
+        .map_err(failed("count the administrators"))?;
+        Ok(count.unsigned_abs())
     }
 
     async fn set_disabled(

@@ -53,6 +53,22 @@ impl Node {
         }
     }
 
+    /// The machine that this data folder belongs to. Nothing is made.
+    pub fn known(folder: &Path) -> Result<Node, NodeError> {
+        let path = folder.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|source| NodeError::File {
+            path: path.clone(),
+            source,
+        })?;
+        Node::new(text.trim_end().to_owned(), "unnamed").ok_or(NodeError::Damaged(path))
+    }
+
+    fn new(id: String, name: &str) -> Option<Node> {
+        let is_id = id.len() == DIGITS && id.bytes().all(|it| it.is_ascii_hexdigit());
+        let name = name.to_owned();
+        is_id.then_some(Node { id, name })
+    }
+
     /// The machine that this data folder belongs to; its id is made at the first call.
     pub fn of_folder(folder: &Path, name: &str) -> Result<Node, NodeError> {
         let path = folder.join(FILE);
@@ -68,13 +84,7 @@ impl Node {
             Err(err) if err.kind() == io::ErrorKind::NotFound => make(&path)?,
             Err(err) => return Err(failed(err)),
         };
-        if id.len() != DIGITS || !id.bytes().all(|it| it.is_ascii_hexdigit()) {
-            return Err(NodeError::Damaged(path));
-        }
-        Ok(Node {
-            id,
-            name: name.to_owned(),
-        })
+        Node::new(id, name).ok_or(NodeError::Damaged(path))
     }
 }
 

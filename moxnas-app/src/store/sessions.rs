@@ -24,6 +24,10 @@ pub struct NewSession {
     pub login: i64,
     /// Where from.
     pub address: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// SHA-256 of its cookie, for a browser.
+    pub cookie_hash: Option<[u8; 32]>,
     /// The time now.
     pub at: SystemTime,
     /// End of its first refresh token.
@@ -37,6 +41,8 @@ pub struct SessionState {
     pub login: Login,
     /// When it was ended, if it was.
     pub revoked_at: Option<SystemTime>,
+    /// When it was last used, to the minute.
+    pub last_seen_at: Option<SystemTime>,
 }
 
 /// A refresh token as the database knows it.
@@ -65,15 +71,18 @@ pub enum Revoked {
     Password,
     /// The login was disabled.
     Disabled,
+    /// Somebody looked at the list of sessions and ended it.
+    Listed,
 }
 
 impl Revoked {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Revoked::Logout => "logout",
             Revoked::Reuse => "reuse",
             Revoked::Password => "password",
             Revoked::Disabled => "disabled",
+            Revoked::Listed => "listed",
         }
     }
 }
@@ -83,7 +92,7 @@ impl Store {
     pub async fn session(&self, id: &str) -> Result<Option<SessionState>, StoreError> {
         let row: Option<StateRow> = on_pool!(self, db => sqlx::query_as(
             concat!(
-                "SELECT ", login_columns!(), ", session.revoked_at
+                "SELECT ", login_columns!(), ", session.revoked_at, session.last_seen_at
                  FROM session JOIN login ON login.id = session.login_id WHERE session.id = $1"
             ),
         )
@@ -99,14 +108,17 @@ impl Write {
     /// Begin a session.
     pub async fn begin_session(&mut self, new: &NewSession) -> Result<(), StoreError> {
         on_tx!(self, db => sqlx::query(
-            "INSERT INTO session (id, login_id, address, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO session (id, login_id, address, created_at, expires_at, user_agent,
+                                  cookie_hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&new.id)
         .bind(new.login)
         .bind(&new.address)
         .bind(to_millis(new.at))
         .bind(to_millis(new.expires_at))
+        .bind(&new.user_agent)
+        .bind(new.cookie_hash.as_ref().map(|it| &it[..]))
         .execute(db)
             .await
             .map(|it| it.rows_affected()))
@@ -151,7 +163,7 @@ impl Write {
     ) -> Result<Option<StoredToken>, StoreError> {
         let row: Option<TokenRow> = on_tx!(self, db => sqlx::query_as(
             concat!(
-                "SELECT ", login_columns!(), ", session.revoked_at,
+                "SELECT ", login_columns!(), ", session.revoked_at, session.last_seen_at,
                     refresh_token.id AS token_id, refresh_token.session_id,
                     refresh_token.expires_at, refresh_token.used_at
                  FROM refresh_token
@@ -244,6 +256,7 @@ struct StateRow {
     #[sqlx(flatten)]
     login: logins::Row,
     revoked_at: Option<i64>,
+    last_seen_at: Option<i64>,
 }
 
 impl From<StateRow> for SessionState {
@@ -251,6 +264,7 @@ impl From<StateRow> for SessionState {
         SessionState {
             login: Credentials::from(row.login).login,
             revoked_at: row.revoked_at.map(from_millis),
+            last_seen_at: row.last_seen_at.map(from_millis),
         }
     }
 }

@@ -15,6 +15,7 @@ use moxnas_app::{
         Auth, AuthError, FirstStart, KeyError, LoginName, LoginNameError, Secret, Session,
         SigningKey, Terminal, TokenError, WeakPassword,
     },
+    seal::Sealer,
     store::{DatabaseUrl, Store, StoreError},
 };
 use moxnas_core::clock::{Clock, ManualClock};
@@ -33,14 +34,30 @@ struct Bench {
 
 /// One login, `ann`, who is an operator.
 async fn bench() -> Bench {
+    bench_on(Store::open(&DatabaseUrl::Memory).await.unwrap()).await
+}
+
+/// The same on each engine that is there.
+async fn benches() -> Vec<Bench> {
+    let mut all = Vec::new();
+    for store in crate::engines::stores().await {
+        all.push(bench_on(store).await);
+    }
+    all
+}
+
+async fn bench_on(store: Store) -> Bench {
     let clock = Arc::new(ManualClock::default());
     clock.advance(Duration::from_secs(1_800_000_000));
-    let store = Store::open(&DatabaseUrl::Memory).await.unwrap();
-    let auth = Auth::new(store.clone(), &known_key(), clock.clone());
+    let auth = auth_on(&store, &known_key(), &clock);
     auth.create_login("ann", Role::Operator, PASSWORD)
         .await
         .unwrap();
     Bench { auth, store, clock }
+}
+
+fn auth_on(store: &Store, key: &SigningKey, clock: &Arc<ManualClock>) -> Auth {
+    Auth::new(store.clone(), key, Sealer::random().unwrap(), clock.clone())
 }
 
 fn known_key() -> SigningKey {
@@ -117,7 +134,11 @@ macro_rules! refused {
 }
 
 // After the macro, which they use.
+mod cookies;
 mod first_start;
+mod keys;
 mod logins;
+mod second_factor;
 mod sessions;
 mod tokens;
+mod users;

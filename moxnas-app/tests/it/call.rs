@@ -6,16 +6,17 @@ use std::sync::{
 };
 
 use moxnas_app::{
-    Actor, App, Error, Role, Via,
+    Actor, App, Credential, Error, Role, Via,
     app::Simulation,
-    auth::{Secret, SigningKey},
+    auth::{Browser, Secret, SigningKey},
     error::ReadOnly,
     machine::Machine,
     operation::Terms,
     ops::{
         arrays::{ArrayCreate, ArrayDelete, ArrayList, MemberFail},
-        auth::{AuthLogin, AuthRefresh, UserPasswd},
+        auth::{AuthLogin, AuthRefresh},
         simulation::{SimFault, Trouble},
+        users::UserPasswd,
     },
     scenario::Scenario,
     settings::{Right, Settings},
@@ -146,6 +147,7 @@ fn somebody(role: Role) -> Actor {
         via: Via::Token,
         address: Some("10.0.0.1".to_owned()),
         request_id: "somebody".to_owned(),
+        credential: Credential::None,
     }
 }
 
@@ -494,6 +496,9 @@ async fn secrets_are_not_printed() {
     let login = AuthLogin {
         username: "ann".to_owned(),
         password: Secret::from(word),
+        code: None,
+        user_agent: None,
+        browser: Browser::TokensOnly,
     };
     let printed = format!("{login:?}");
     let session = bench.app.call(&Actor::nobody("x"), login).await.unwrap();
@@ -516,6 +521,9 @@ async fn secrets_are_not_printed() {
     let wrong = AuthLogin {
         username: "ann".to_owned(),
         password: Secret::from("another horse battery"),
+        code: None,
+        user_agent: None,
+        browser: Browser::TokensOnly,
     };
     let err = bench
         .app

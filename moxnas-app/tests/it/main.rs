@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod audit;
 mod auth;
 mod calendar;
 mod call;
+mod database;
 mod engines;
 mod jobs;
 mod schedules;
+mod seal;
 mod store;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use moxnas_app::{
-    actor::{Actor, Role, Via},
+    actor::{Actor, Credential, Role, Via},
     store::{
         DatabaseUrl, DatabaseUrlError, Entry, NewLogin, NewSession, Outcome, Phase, Revoked, Store,
         StoreError,
@@ -32,6 +32,7 @@ async fn add_login(store: &Store, username: &str) -> i64 {
         username: username.to_owned(),
         role: Role::Viewer,
         password_hash: hash,
+        account: None,
         at: at(0),
     };
     let id = write.create_login(&new).await.unwrap();
@@ -46,6 +47,8 @@ async fn add_session(store: &Store, id: &str, login: i64) {
         id: id.to_owned(),
         login,
         address,
+        user_agent: None,
+        cookie_hash: None,
         at: at(0),
         expires_at: at(10),
     };
@@ -262,6 +265,7 @@ async fn what_is_not_committed_did_not_happen_on(store: Store) {
         username: "ann".into(),
         role: Role::Admin,
         password_hash: None,
+        account: None,
         at: at(0),
     };
     write.create_login(&new).await.unwrap();
@@ -330,6 +334,7 @@ async fn logins_on(store: Store) {
         username: "ann".into(),
         role: Role::User,
         password_hash: None,
+        account: None,
         at: at(5),
     };
     let error = write.create_login(&new).await.unwrap_err();
@@ -447,6 +452,7 @@ async fn the_audit_log_gives_back_what_was_put_in_on(store: Store) {
         via: Via::Socket { uid: 0 },
         address: Some("10.0.0.1".into()),
         request_id: "r1".into(),
+        credential: Credential::None,
     };
     let intent = Entry::new(at(1), &actor, "array_create", Phase::Intent);
     let outcome = Entry {

@@ -1,16 +1,16 @@
-//! Logins: sessions with a service, and passwords on the machine itself.
+//! Sessions with a service.
 
 use std::io::{IsTerminal, Read};
 
-use moxnas_api::wire::auth::{Login as Body, NewPassword, Tokens};
+use moxnas_api::wire::auth::{ChangePassword, Login as Body, Tokens};
 use poem::http::Method;
 
 use crate::{
-    cli::{Global, Login, UserVerb},
+    cli::{Global, Login},
     failure::Failure,
     print::Printer,
     session::Session,
-    transport::{Ask, Transport, segment},
+    transport::{Ask, Transport},
 };
 
 pub(super) async fn login(global: &Global, login: Login, printer: &Printer) -> Result<(), Failure> {
@@ -25,12 +25,22 @@ pub(super) async fn login(global: &Global, login: Login, printer: &Printer) -> R
         &format!("Password of {} at {server}: ", login.username),
         login.password_stdin,
     )?;
-    let body = Body {
+    let mut body = Body {
         username: login.username,
         password,
+        totp: login.totp,
+        cookie: None,
     };
-    let ask = Ask::with_body(Method::POST, "/api/auth/login", &body);
-    let tokens: Tokens = transport.send(&ask).await?;
+    let tokens = match begin(&transport, &body).await {
+        Err(Failure::Problem(problem))
+            if problem.code == "totp_required" && std::io::stdin().is_terminal() =>
+        {
+            let code = rpassword::prompt_password("Code of the second factor: ");
+            body.totp = Some(code.map_err(unread)?);
+            begin(&transport, &body).await?
+        }
+        done => done?,
+    };
     let Tokens {
         token,
         refresh_token,
@@ -52,6 +62,11 @@ pub(super) async fn login(global: &Global, login: Login, printer: &Printer) -> R
     Ok(())
 }
 
+async fn begin(transport: &Transport, body: &Body) -> Result<Tokens, Failure> {
+    let ask = Ask::with_body(Method::POST, "/api/auth/login", body);
+    transport.send(&ask).await
+}
+
 pub(super) async fn logout(global: &Global) -> Result<(), Failure> {
     let transport = Transport::open(global).await?;
     if transport.server().is_some() {
@@ -67,39 +82,34 @@ pub(super) async fn logout(global: &Global) -> Result<(), Failure> {
     Session::forget().map_err(|err| Failure::Broken(format!("the session is still kept: {err}")))
 }
 
-pub(super) async fn user(
-    global: &Global,
-    verb: UserVerb,
+pub(super) async fn change_password(
+    transport: &Transport,
+    from_stdin: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    let UserVerb::Passwd {
-        username,
-        password_stdin,
-    } = verb;
-    let transport = Transport::open(global).await?;
-    let new = password(&format!("New password of {username}: "), password_stdin)?;
-    if !password_stdin && new != password("Once more: ", false)? {
-        return Err(Failure::refused("the two differ, nothing was changed"));
-    }
-    let path = format!("/api/users/{}/password", segment(&username));
-    let ask = Ask::with_body(Method::PUT, path, &NewPassword { password: new });
+    let (old, new) = match from_stdin {
+        true => {
+            let text = piped()?;
+            let mut lines = text.lines();
+            let mut next = || lines.next().unwrap_or_default().to_owned();
+            (next(), next())
+        }
+        false => (
+            password("Password so far: ", false)?,
+            new_password("your login", false)?,
+        ),
+    };
+    let body = ChangePassword { old, new };
+    let ask = Ask::with_body(Method::POST, "/api/auth/password", &body);
     transport.raw(&ask).await?;
-    printer.note(&format!(
-        "{username} has another password, all its sessions have ended"
-    ));
+    printer.note("the password is another one, all other sessions have ended");
     Ok(())
 }
 
 /// From the terminal without showing it, or the first line of the standard input.
-fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
-    let unread = |err: std::io::Error| Failure::Broken(format!("no password was read: {err}"));
+pub(super) fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
     if from_stdin {
-        let mut text = String::new();
-        std::io::stdin()
-            .take(4096)
-            .read_to_string(&mut text)
-            .map_err(unread)?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        return Ok(piped()?.lines().next().unwrap_or_default().to_owned());
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::with_hint(
@@ -108,4 +118,23 @@ fn password(prompt: &str, from_stdin: bool) -> Result<String, Failure> {
         ));
     }
     rpassword::prompt_password(prompt).map_err(unread)
+}
+
+fn piped() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(4096).read_to_string(&mut text);
+    read.map(|_| text).map_err(unread)
+}
+
+/// From the terminal twice, or from the standard input.
+pub(super) fn new_password(username: &str, from_stdin: bool) -> Result<String, Failure> {
+    let new = password(&format!("New password of {username}: "), from_stdin)?;
+    if !from_stdin && new != password("Once more: ", false)? {
+        return Err(Failure::refused("the two differ, nothing was changed"));
+    }
+    Ok(new)
+}
+
+fn unread(err: std::io::Error) -> Failure {
+    Failure::Broken(format!("no password was read: {err}"))
 }

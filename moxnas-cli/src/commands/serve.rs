@@ -3,7 +3,7 @@
 mod doors;
 mod edges;
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::{io::IsTerminal, path::PathBuf, sync::Arc};
 
 use moxnas_app::{
     App,
@@ -56,7 +56,7 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
         printer.line(&format!("listening on {}", socket.display()));
     }
     moxnas_app::loops::keep_working(&app);
-    let serving = server.run(moxnas_api::endpoint_within(app, edges), stop());
+    let serving = server.run(moxnas_api::endpoint_within(Arc::clone(&app), edges), stop());
     match certificate {
         Some(certificate) => {
             let hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
@@ -67,7 +67,7 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
         }
         None => serving.await,
     }
-    Ok(())
+    app.stop().await.map_err(|err| Failure::Broken(chain(&err)))
 }
 
 fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Settings, Failure> {
@@ -89,6 +89,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
             database: database.unwrap_or(DatabaseUrl::Memory),
             data_dir,
             admin_password,
+            audit: file.audit().map_err(refused)?,
             ..Settings::simulated(scenario)
         });
     }
@@ -107,6 +108,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
         admin_password,
         right: Right::Change(PathBuf::from(LOCK)),
         pace: Pace::Usual,
+        audit: file.audit().map_err(refused)?,
     })
 }
 

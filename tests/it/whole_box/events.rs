@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use moxnas_app::{
-    Change, Error,
-    auth::Secret,
+    Change, Query,
+    auth::{Browser, LoginChange, LoginWish, Secret},
     jobs::Job as _,
     operation::{LongChange, Terms},
     ops::{
@@ -12,10 +12,11 @@ use moxnas_app::{
             ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
             MemberRemove, MemberReplace,
         },
-        auth::{AuthLogin, UserPasswd},
+        auth::AuthLogin,
         jobs::{JobCancel, JobRetry},
         schedules::{ScheduleChange, ScheduleRetry, ScheduleRun, ScheduleToggle},
         simulation::{SimAdvance, SimFault, Trouble},
+        users::{UserChange, UserCreate, UserDelete, UserPasswd},
     },
     store::Job,
 };
@@ -164,7 +165,10 @@ impl Life {
         if self.random.one_in(3) {
             return self.disk();
         }
-        self.free().into_iter().next().unwrap_or_else(|| self.disk())
+        self.free()
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| self.disk())
     }
 
     fn disk(&mut self) -> String {
@@ -221,7 +225,19 @@ impl Life {
     }
 
     fn time_passes(&mut self) {
-        let minutes = [1, 6, 6, 20, 20, 60, 180, 180, 24 * 60, 8 * 24 * 60, 100 * 24 * 60];
+        let minutes = [
+            1,
+            6,
+            6,
+            20,
+            20,
+            60,
+            180,
+            180,
+            24 * 60,
+            8 * 24 * 60,
+            100 * 24 * 60,
+        ];
         let time = match self.random.below(4) {
             0 => self.until_due().unwrap_or(Duration::from_secs(HOUR)),
             _ => Duration::from_secs(self.random.of(&minutes) * 60),
@@ -272,9 +288,7 @@ impl Life {
         };
         self.counts.faults += 1;
         let what = format!("{trouble:?}");
-        self.act(what, Attempt::Call, |app, actor| async move {
-            app.call(&actor, SimFault(trouble)).await.map(drop)
-        });
+        self.call(what, SimFault(trouble));
     }
 
     /// A disk that is out, if there is one.
@@ -286,9 +300,7 @@ impl Life {
         let trouble = Trouble::PlugBack { serial };
         self.counts.faults += 1;
         let what = format!("{trouble:?}");
-        self.act(what, Attempt::Call, |app, actor| async move {
-            app.call(&actor, SimFault(trouble)).await.map(drop)
-        });
+        self.call(what, SimFault(trouble));
     }
 
     fn create(&mut self) {
@@ -403,14 +415,10 @@ impl Life {
         let schedule = schedule.to_owned();
         if self.random.one_in(4) {
             let what = format!("repeat {schedule}");
-            self.act(what, Attempt::Call, |app, actor| async move {
-                app.call(&actor, ScheduleRetry { schedule }).await.map(drop)
-            });
+            self.call(what, ScheduleRetry { schedule });
         } else {
             let what = format!("run {schedule} now");
-            self.act(what, Attempt::Call, |app, actor| async move {
-                app.call(&actor, ScheduleRun { schedule }).await.map(drop)
-            });
+            self.call(what, ScheduleRun { schedule });
         }
     }
 
@@ -419,10 +427,7 @@ impl Life {
         if self.random.one_in(3) {
             let enabled = !self.random.one_in(3);
             let what = format!("{schedule} enabled: {enabled}");
-            self.act(what, Attempt::Call, |app, actor| async move {
-                let toggle = ScheduleToggle { schedule, enabled };
-                app.call(&actor, toggle).await.map(drop)
-            });
+            self.call(what, ScheduleToggle { schedule, enabled });
             return;
         }
         let expressions = [
@@ -445,75 +450,89 @@ impl Life {
             enabled: Some(!self.random.one_in(8)),
         };
         let what = format!("{change:?}");
-        self.act(what, Attempt::Call, |app, actor| async move {
-            app.call(&actor, change).await.map(drop)
-        });
+        self.call(what, change);
     }
 
     /// To hash a password takes long on purpose: few of these do.
     fn account(&mut self) {
         let name = self.random.of(&LOGINS).to_owned();
-        let password = self.random.of(&PASSWORDS).to_owned();
+        // Seldom a wrong one: too many of these would have to wait, by the wall clock.
+        let password = PASSWORDS[usize::from(self.random.one_in(6))];
         let role = self.random.of(&[
             moxnas_app::Role::User,
             moxnas_app::Role::Operator,
             moxnas_app::Role::Admin,
         ]);
+        if self.random.one_in(5) {
+            return self.call(format!("{name} is removed"), UserDelete { username: name });
+        }
         let is_there = self.checkers.logins.is_there(&name);
         match self.random.below(8) {
-            0 | 1 if !is_there => self.act(
-                format!("login {name} is made as {role:?}"),
-                Attempt::Silent,
-                |app, _| async move {
-                    let made = app.auth.create_login(&name, role, &password).await;
-                    made.map(drop).map_err(Error::from)
+            0 | 1 if !is_there => self.call(
+                format!("{name} is made as {role:?}"),
+                UserCreate(LoginWish {
+                    username: name,
+                    role,
+                    password: Some(Secret::from(password)),
+                    account: None,
+                }),
+            ),
+            0 | 1 => self.log_in(name, password),
+            2 => self.call(
+                format!("{name} gets another password"),
+                UserPasswd {
+                    username: name,
+                    password: Secret::from(password),
                 },
             ),
-            0 | 1 => {
-                let what = format!("{name} logs in");
-                let sessions = self.checkers.logins.sessions();
-                self.act(what, Attempt::Login, |app, actor| async move {
-                    let login = AuthLogin {
+            other => {
+                let change = match other {
+                    3 | 4 => LoginChange {
+                        disabled: Some(true),
+                        ..LoginChange::default()
+                    },
+                    5 => LoginChange {
+                        disabled: Some(false),
+                        ..LoginChange::default()
+                    },
+                    _ => LoginChange {
+                        role: Some(role),
+                        ..LoginChange::default()
+                    },
+                };
+                self.call(
+                    format!("{name} becomes {change:?}"),
+                    UserChange {
                         username: name,
-                        password: Secret::from(password.as_str()),
-                    };
-                    let session = app.call(&actor, login).await?;
-                    sessions
-                        .lock()
-                        .unwrap()
-                        .push(session.token.expose().to_owned());
-                    Ok(())
-                });
-            }
-            2 => {
-                let what = format!("{name} gets another password");
-                self.act(what, Attempt::Call, |app, actor| async move {
-                    let passwd = UserPasswd {
-                        username: name,
-                        password: Secret::from(password.as_str()),
-                    };
-                    app.call(&actor, passwd).await
-                });
-            }
-            3 | 4 => {
-                let what = format!("{name} is disabled");
-                self.act(what, Attempt::Silent, |app, _| async move {
-                    Ok(app.auth.disable_login(&name).await?)
-                });
-            }
-            5 => {
-                let what = format!("{name} is enabled");
-                self.act(what, Attempt::Silent, |app, _| async move {
-                    Ok(app.auth.enable_login(&name).await?)
-                });
-            }
-            _ => {
-                let what = format!("{name} becomes {role:?}");
-                self.act(what, Attempt::Silent, |app, _| async move {
-                    Ok(app.auth.set_role(&name, role).await?)
-                });
+                        change,
+                    },
+                );
             }
         }
+    }
+
+    fn log_in(&mut self, username: String, password: &str) {
+        let what = format!("{username} logs in");
+        let login = AuthLogin {
+            username,
+            password: Secret::from(password),
+            code: None,
+            user_agent: None,
+            browser: Browser::TokensOnly,
+        };
+        let sessions = self.checkers.logins.sessions();
+        self.act(what, Attempt::Login, |app, actor| async move {
+            let session = app.call(&actor, login).await?;
+            let token = session.token.expose().to_owned();
+            sessions.lock().unwrap().push(token);
+            Ok(())
+        });
+    }
+
+    fn call<Q: Query>(&mut self, what: String, query: Q) {
+        self.act(what, Attempt::Call, |app, actor| async move {
+            app.call(&actor, query).await.map(drop)
+        });
     }
 
     /// Kill the process at a chosen moment of a change.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moxnas_app::{Actor, App, Error};
+use moxnas_app::{Actor, App, Error, store::Chains};
 use moxnas_core::sim::DiskSpec;
 
 use super::{
@@ -205,6 +205,7 @@ impl Life {
             });
             match up {
                 Ok(resumed) => {
+                    self.nothing_was_forged();
                     self.trace.push(format!("restart: {resumed} jobs go on"));
                     return;
                 }
@@ -215,6 +216,13 @@ impl Life {
                 }
             }
         }
+    }
+
+    /// However the process ended, the chain of the audit log goes on.
+    fn nothing_was_forged(&self) {
+        let verdict = self.ask(|app, _| async move { app.audit.verify(Chains::Own).await });
+        let verdict = verdict.unwrap();
+        assert!(verdict.is_sound(), "{verdict:?}");
     }
 
     fn after(&mut self, attempt: Attempt, done: Option<Result<(), Error>>) {

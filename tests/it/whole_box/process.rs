@@ -230,9 +230,9 @@ impl Hands {
                 self.died.notify_one();
             }
         }
-        if let Some((commits, last)) = &grip.last_commit {
-            grip.is_dead |= *commits.borrow() >= *last;
-        }
+        let last = grip.last_commit.as_ref();
+        let is_last = last.is_some_and(|(commits, last)| *commits.borrow() >= *last);
+        grip.is_dead |= is_last;
         match grip.is_dead {
             true => Err(BackendError::Injected("the process is dead".to_owned())),
             false => Ok(()),

@@ -1,9 +1,8 @@
-//! Just enough of an HTTP/1.1 client to take little of the time that it measures.
+//! The same request, again and again, and how long its answers take.
 
 use std::{
     fmt,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::Barrier,
     thread,
     time::{Duration, Instant},
@@ -11,77 +10,12 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
+use crate::http::{Connection, TIME_LIMIT, get};
+
 /// Requests before those that count.
 const WARM_UP: usize = 100;
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// A connection that is kept.
-pub(super) struct Connection(BufReader<TcpStream>);
-
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-}
-
-impl Connection {
-    pub(super) fn open(address: SocketAddr) -> Result<Connection> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIME_LIMIT))?;
-        Ok(Connection(BufReader::with_capacity(1 << 16, stream)))
-    }
-
-    pub(super) fn get(&mut self, path: &str, token: &str) -> Result<Answer> {
-        self.ask(&get(path, token))
-    }
-
-    pub(super) fn post(&mut self, path: &str, json: &str) -> Result<Answer> {
-        let length = json.len();
-        self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n\r\n{json}"
-        ))
-    }
-
-    fn ask(&mut self, request: &str) -> Result<Answer> {
-        let mut body = Vec::new();
-        let status = self.ask_into(request, &mut body)?;
-        Ok(Answer { status, body })
-    }
-
-    /// Sends `request` and reads the body into `body`; the status.
-    fn ask_into(&mut self, request: &str, body: &mut Vec<u8>) -> Result<u16> {
-        self.0.get_mut().write_all(request.as_bytes())?;
-        let mut line = String::new();
-        self.0.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|it| it.parse().ok());
-        let status = status.with_context(|| format!("no answer, but {line:?}"))?;
-        let mut length = None;
-        loop {
-            line.clear();
-            self.0.read_line(&mut line)?;
-            let Some((name, value)) = line.split_once(':') else {
-                break;
-            };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = Some(value.trim().parse()?);
-            }
-        }
-        body.resize(length.context("the answer has no length")?, 0);
-        self.0.read_exact(body)?;
-        Ok(status)
-    }
-}
-
-fn get(path: &str, token: &str) -> String {
-    let login = match token {
-        "" => String::new(),
-        token => format!("authorization: Bearer {token}\r\n"),
-    };
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{login}\r\n")
-}
-
-/// The same request, again and again, over some connections at once.
+/// A request over some connections at once.
 pub(super) struct Load<'a> {
     pub(super) connections: usize,
     pub(super) requests: usize,

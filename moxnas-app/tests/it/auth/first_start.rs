@@ -5,7 +5,7 @@ use super::*;
 async fn first_start(given: Option<&str>, terminal: Terminal) -> (Auth, Store, FirstStart) {
     let store = Store::open(&DatabaseUrl::Memory).await.unwrap();
     let clock = Arc::new(ManualClock::default());
-    let auth = Auth::new(store.clone(), &SigningKey::random().unwrap(), clock);
+    let auth = auth_on(&store, &SigningKey::random().unwrap(), &clock);
     let done = auth
         .first_start(given.map(Secret::from), terminal)
         .await

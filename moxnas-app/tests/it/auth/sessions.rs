@@ -103,7 +103,10 @@ async fn logout_counts_at_once() {
         .authenticate(two.token.expose())
         .await
         .unwrap()
-        .session;
+        .actor(None, "r")
+        .session()
+        .unwrap()
+        .to_owned();
     bench.auth.logout_session(&session).await.unwrap();
     refused!(bench.role(&two).await, AuthError::SessionEnded);
     bench.role(&three).await.unwrap();
@@ -151,7 +154,7 @@ async fn a_change_made_elsewhere_counts_after_seconds() {
     let bench = bench().await;
     let session = bench.login().await;
     bench.role(&session).await.unwrap();
-    let elsewhere = Auth::new(bench.store.clone(), &known_key(), bench.clock.clone());
+    let elsewhere = auth_on(&bench.store, &known_key(), &bench.clock);
     elsewhere.set_role("ann", Role::User).await.unwrap();
     bench.clock.advance(Duration::from_secs(5));
     assert_eq!(bench.role(&session).await.unwrap(), Role::User);
@@ -162,17 +165,13 @@ async fn sessions_outlive_a_restart_with_the_same_key_only() {
     let bench = bench().await;
     let (session, ended) = (bench.login().await, bench.login().await);
     bench.auth.logout_session(&ended.id).await.unwrap();
-    let again = Auth::new(bench.store.clone(), &known_key(), bench.clock.clone());
+    let again = auth_on(&bench.store, &known_key(), &bench.clock);
     again.authenticate(session.token.expose()).await.unwrap();
     refused!(
         again.authenticate(ended.token.expose()).await,
         AuthError::SessionEnded
     );
-    let other = Auth::new(
-        bench.store.clone(),
-        &SigningKey::random().unwrap(),
-        bench.clock.clone(),
-    );
+    let other = auth_on(&bench.store, &SigningKey::random().unwrap(), &bench.clock);
     refused!(
         other.authenticate(session.token.expose()).await,
         AuthError::Token(TokenError::Signature)

@@ -37,7 +37,14 @@ impl Logins {
 
     pub(super) async fn check(&mut self, app: &App) -> String {
         let mut words = String::new();
-        for login in app.store.logins().await.unwrap() {
+        let logins = app.store.logins().await.unwrap();
+        let is_there = |name: &str| logins.iter().any(|it| it.username == name);
+        self.known.retain(|name, _| is_there(name));
+        for it in &mut self.sessions {
+            // Whoever comes after of the same name is another.
+            it.has_ended |= !is_there(&it.login);
+        }
+        for login in logins {
             let now = app.store.credentials(&login.username).await.unwrap();
             let now = now.unwrap();
             let before = self.known.insert(login.username.clone(), now.clone());

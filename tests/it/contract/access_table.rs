@@ -1,0 +1,132 @@
+//! `docs/access.md`: who may what, by REST and on the command line.
+
+use std::collections::BTreeMap;
+
+use moxnas_app::{Keys, Role, ops};
+
+use super::{all_documents, golden, operations, product};
+
+/// The command of each operation, and words that make it a whole call. An operation without a row
+/// is not on the command line.
+pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
+    ("api_key_create", "key create", "example --scope auth_me"),
+    ("api_key_delete", "key delete", "999"),
+    ("api_key_list", "key list", ""),
+    ("array_assemble", "array assemble", "none"),
+    (
+        "array_create",
+        "array create",
+        "none --level raid1 --member none --member nothing",
+    ),
+    ("array_delete", "array delete", "none"),
+    ("array_get", "array show", "none"),
+    ("array_list", "array list", ""),
+    ("array_scrub", "array scrub", "none"),
+    ("array_stop", "array stop", "none"),
+    ("auth_login", "login", "--password-stdin"),
+    ("auth_logout", "logout", ""),
+    ("auth_password", "password", "--password-stdin"),
+    ("disk_get", "disk show", "none"),
+    ("disk_list", "disk list", ""),
+    ("health_detailed", "system health", ""),
+    ("member_add", "array add", "none none"),
+    ("member_fail", "array fail", "none none"),
+    ("member_remove", "array remove", "none none"),
+    ("member_replace", "array replace", "none none"),
+    ("session_list", "session list", ""),
+    ("session_revoke", "session revoke", "none"),
+    ("sim_advance", "sim advance", "0s"),
+    ("sim_fault", "sim fault", "step-fails --step none"),
+    ("sim_show", "sim show", ""),
+    ("system_info", "system info", ""),
+    ("totp_confirm", "totp confirm", "000000"),
+    ("totp_disable", "totp disable", "000000 --password-stdin"),
+    ("totp_enrol", "totp enrol", "--password-stdin"),
+    ("user_change", "user change", "nobody --no-account"),
+    (
+        "user_create",
+        "user create",
+        "admin --role user --no-password",
+    ),
+    ("user_delete", "user delete", "nobody"),
+    ("user_get", "user show", "nobody"),
+    ("user_list", "user list", ""),
+    ("user_passwd", "user passwd", "nobody --password-stdin"),
+    ("user_session_list", "session list", "--user nobody"),
+    (
+        "user_session_revoke",
+        "session revoke",
+        "none --user nobody",
+    ),
+    (
+        "user_session_revoke_all",
+        "session revoke",
+        "--user nobody --all",
+    ),
+    ("user_totp_reset", "user totp reset", "nobody"),
+];
+
+const HEAD: &str = "\
+# Who may what
+
+Written by `cargo xtask gen` from the list of operations and the OpenAPI documents; do not edit.
+
+Each role includes those before it: `user` (its own login), `viewer` (reads everything but secrets
+and the audit log), `operator` (runs what loses no data), `admin` (everything). Root on the Unix
+socket and in `moxnas --local` is an admin without a login.
+
+The name of an operation is what the scopes of API keys are about (`array_*`, `*_list`, `*`). What
+changes logins, passwords or second factors and what makes keys is closed to every key, and so is
+logging out, as a key has no session. A plan takes the role and the scope of the operation that is
+planned as well.
+
+";
+
+#[test]
+fn the_table_of_access_is_as_committed() {
+    let known: BTreeMap<&str, _> = ops::all().into_iter().map(|it| (it.name, it)).collect();
+    let tree: Vec<String> = product::command_tree().into_iter().map(|it| it.0).collect();
+    let mut rows = BTreeMap::new();
+    for document in all_documents() {
+        for (path, method, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().unwrap();
+            let info = known[id];
+            let command = COMMANDS.iter().find(|(it, ..)| *it == id);
+            let command = command.map_or(String::new(), |(_, command, _)| {
+                let command = format!("moxnas {command}");
+                assert!(tree.contains(&command), "there is no command {command}");
+                format!("`{command}`")
+            });
+            let may = |role: Role| match info.needs.is_none_or(|needs| needs <= role) {
+                true => "yes",
+                false => "",
+            };
+            let roles: Vec<&str> = Role::ALL.into_iter().map(may).collect();
+            let nobody = if info.needs.is_none() { "yes" } else { "" };
+            let keys = match (info.keys, info.needs) {
+                (Keys::May, Some(_)) => "yes",
+                (Keys::MayNot, _) | (_, None) => "",
+            };
+            let row = format!(
+                "| `{id}` | {} | {nobody} | {} | {keys} | `{method} {path}` | {command} |\n",
+                operation["summary"].as_str().unwrap(),
+                roles.join(" | "),
+            );
+            rows.insert(id.to_owned(), row);
+        }
+    }
+    let mut text = format!(
+        "{HEAD}| Operation | What | nobody | user | viewer | operator | admin | API key | REST | \
+         Command |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    text.extend(rows.into_values());
+    golden("docs/access.md", &text);
+}
+
+#[test]
+fn every_command_belongs_to_an_operation_that_is_there() {
+    let known: Vec<&str> = ops::all().iter().map(|it| it.name).collect();
+    for (id, ..) in COMMANDS {
+        assert!(known.contains(id), "{id}");
+    }
+}
