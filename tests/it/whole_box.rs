@@ -62,11 +62,6 @@ fn live(seed: u64, engine: Engine, events: usize) -> Lived {
     for _ in 0..events {
         life.event();
     }
-    if let Ok(folder) = std::env::var("MOXNAS_TRACES") {
-        let nth = std::thread::current().id();
-        let path = format!("{folder}/{engine:?}-{seed}-{nth:?}");
-        std::fs::write(path, life.trace.join("\n")).unwrap();
-    }
     let hash = Sha256::digest(life.trace.join("\n"));
     Lived {
         hash: hash.iter().map(|it| format!("{it:02x}")).collect(),

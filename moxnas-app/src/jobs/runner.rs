@@ -285,8 +285,13 @@ impl App {
 
     /// Go on with a job that was paused.
     pub(crate) async fn resume_job(self: &Arc<Self>, id: &str) -> Result<(), Error> {
-        let row = self.existing_job(id).await?;
-        if row.state == JobState::Paused && !self.is_active(id) {
+        let now = self.machine.clock.now();
+        let mut write = self.store.begin_write().await?;
+        let paused = write.job(id).await?;
+        if let Some(row) = paused.filter(|it| it.state == JobState::Paused) {
+            // Before it runs: whoever waits for it must not find it paused still.
+            write.set_job_state(id, JobState::Queued, now).await?;
+            write.commit().await?;
             self.spawn_job(row);
         }
         Ok(())

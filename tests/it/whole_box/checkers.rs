@@ -113,7 +113,8 @@ impl Checkers {
         app.jobs.all_rest().await;
         self.looked(&seen);
         let starts = jobs::starts(app);
-        self.jobs.gap_if(starts != self.starts);
+        let has_stopped = starts != self.starts;
+        self.jobs.gap_if(has_stopped);
         self.starts = starts;
         if let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) {
             what_was_promised_is_there(plan, &seen);
@@ -128,6 +129,10 @@ impl Checkers {
             assert!(news.made.iter().any(begun), "there is no job for it");
         }
         let ticked = matches!(attempt, Attempt::Tick);
+        // Whoever was killed may have come to the end before the machine stopped.
+        if has_stopped && !ticked && done.is_some() {
+            Jobs::none_read_to_the_end(&news);
+        }
         let schedules = self
             .schedules
             .check(app, &news, ticked, done.is_none())

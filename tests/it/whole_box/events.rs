@@ -18,7 +18,7 @@ use moxnas_app::{
         simulation::{SimAdvance, SimFault, Trouble},
         users::{UserChange, UserCreate, UserDelete, UserPasswd},
     },
-    store::Job,
+    store::{Job, JobState},
 };
 use moxnas_core::{clock::Clock as _, plan::Fingerprint, sim::Fault};
 use moxnas_raid::{Level, Role, plan::Scrub};
@@ -108,7 +108,7 @@ impl Life {
                 );
             }
             39 => {
-                let job = self.job();
+                let job = self.failed_job();
                 let call = JobRetry { job: job.clone() };
                 self.act(
                     format!("retry {job}"),
@@ -222,6 +222,18 @@ impl Life {
             return "none".to_owned();
         }
         self.random.of(&some)
+    }
+
+    /// Mostly the last job that failed or was cancelled.
+    fn failed_job(&mut self) -> String {
+        let ended = |it: &&Job| matches!(it.state, JobState::Failed | JobState::Cancelled);
+        let whole = |it: &&Job| it.new.parent.is_none();
+        let known = self.checkers.jobs.known.values().rev();
+        let last = known.filter(ended).find(whole);
+        match last.map(|it| it.new.id.clone()) {
+            Some(id) if !self.random.one_in(4) => id,
+            _ => self.job(),
+        }
     }
 
     fn time_passes(&mut self) {

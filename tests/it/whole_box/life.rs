@@ -52,6 +52,8 @@ pub(super) struct Life {
     pub(super) stopped: Vec<String>,
     /// What happened, in words; for people, and for the hash.
     pub(super) trace: Vec<String>,
+    /// So many lines have no ids any more.
+    named: usize,
     pub(super) counts: Counts,
     events: usize,
 }
@@ -77,6 +79,7 @@ impl Life {
             checkers,
             stopped: Vec::new(),
             trace: Vec::new(),
+            named: 0,
             counts: Counts::default(),
             events: 0,
         }
@@ -241,11 +244,11 @@ impl Life {
         });
         self.checkers = checkers;
         // No id is the same in two lives.
-        if let Some(last) = self.trace.pop() {
-            let last = self.checkers.jobs.named(&last);
-            self.trace.push(last);
+        for line in &mut self.trace[self.named..] {
+            *line = self.checkers.jobs.named(line);
         }
         self.trace.push(state);
+        self.named = self.trace.len();
         self.counts.cut = self.checkers.cut;
         self.counts.jobs = self.checkers.jobs.begun;
         self.counts.schedule_runs = self.checkers.schedules.runs;
@@ -254,6 +257,19 @@ impl Life {
             "more was cut short than kills explain"
         );
         self.events += 1;
+    }
+}
+
+/// For whoever looks into a life, also one that failed: its trace, in a folder that this names.
+const TRACES: &str = "MOXNAS_TRACES";
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Ok(folder) = std::env::var(TRACES) {
+            let thread = std::thread::current();
+            let path = format!("{folder}/{} {:?}", thread.name().unwrap_or(""), thread.id());
+            let _ = std::fs::write(path, self.trace.join("\n"));
+        }
     }
 }
 

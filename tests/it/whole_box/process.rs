@@ -11,7 +11,9 @@ use moxnas_app::{
     settings::{Pace, Settings},
 };
 use moxnas_core::sim::SimMachine;
-use moxnas_raid::{BackendError, Inventory, RaidBackend, SimRaid, Step, plan::Scrub};
+use moxnas_raid::{
+    Array, BackendError, Inventory, RaidBackend, SimRaid, Step, SyncAction, plan::Scrub,
+};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{Notify, watch},
@@ -240,6 +242,13 @@ impl Hands {
     }
 }
 
+fn scrubs(array: &Array) -> bool {
+    matches!(
+        array.sync.action(),
+        Some(SyncAction::Check | SyncAction::Repair)
+    )
+}
+
 impl RaidBackend for Hands {
     fn observe(&self) -> Result<Inventory, BackendError> {
         self.die(|it| match it {
@@ -257,6 +266,8 @@ impl RaidBackend for Hands {
         self.raid.apply(step)?;
         if let Step::Scrub { array, scrub } = step
             && *scrub != Scrub::Idle
+            // A step may have been told to lie.
+            && self.raid.observe()?.by_uuid(&array.uuid).is_some_and(scrubs)
         {
             self.told.lock().unwrap().push(array.uuid.clone());
         }

@@ -26,6 +26,8 @@ pub(in crate::whole_box) struct Jobs {
     /// How often nobody could know afterwards what md had done: the machine stopped, or the service
     /// for long.
     gaps: u64,
+    /// The same when the last event was over.
+    gaps_before: u64,
 }
 
 /// What happened to a job.
@@ -45,6 +47,8 @@ pub(super) struct News {
     pub(super) made: Vec<Job>,
     /// Those that were paused and go on.
     pub(super) resumed: Vec<Job>,
+    /// Those that were going on and did what they should.
+    pub(super) succeeded: Vec<Job>,
     pub(super) words: String,
 }
 
@@ -62,7 +66,6 @@ impl Jobs {
     /// A text with numbers in place of ids, which are random.
     pub(in crate::whole_box) fn named(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        // Nearly always there is none.
         for (id, story) in &self.stories {
             if text.contains(id.as_str()) {
                 text = text.replace(id.as_str(), &format!("job-{}", story.number));
@@ -86,6 +89,7 @@ impl Jobs {
         let now = self.read(app).await;
         let mut made = Vec::new();
         let mut resumed = Vec::new();
+        let mut succeeded = Vec::new();
         let mut words = String::new();
         let mut candidates: BTreeSet<String> = self.open().map(|it| it.new.id.clone()).collect();
         for (id, job) in now {
@@ -95,12 +99,15 @@ impl Jobs {
             let before = self.known.get(&id);
             if before.is_none() {
                 story.number = number;
-                story.gaps_before = self.gaps;
+                story.gaps_before = self.gaps_before;
                 made.push(job.clone());
             }
             let was = before.map(|it| it.state);
             if was == Some(JobState::Paused) && job.state != JobState::Paused {
                 resumed.push(job.clone());
+            }
+            if was == Some(JobState::Running) && job.state == JobState::Succeeded {
+                succeeded.push(job.clone());
             }
             if was != Some(JobState::Paused) && job.state == JobState::Paused {
                 story.pauses += 1;
@@ -137,11 +144,13 @@ impl Jobs {
         for uuid in told {
             self.md_was_told(&uuid, &candidates);
         }
+        self.gaps_before = self.gaps;
         self.each_is_alone();
         self.each_goes_on(app, seen);
         News {
             made,
             resumed,
+            succeeded,
             words,
         }
     }
@@ -238,6 +247,15 @@ impl Jobs {
         let all: BTreeSet<&String> = self.open().map(|it| &it.new.id).collect();
         let over = active.iter().find(|it| !all.contains(it));
         assert_eq!(over, None, "it is over and still goes on");
+    }
+
+    /// md forgets what it reads when the machine stops: no job may call that the end.
+    pub(super) fn none_read_to_the_end(news: &News) {
+        let read = news
+            .succeeded
+            .iter()
+            .find(|it| it.new.object.starts_with("array:"));
+        assert!(read.is_none(), "the machine stopped meanwhile: {read:?}");
     }
 
     /// So that parts can be told from wholes.
