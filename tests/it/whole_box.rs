@@ -40,6 +40,8 @@ use self::{
 
 /// Events in a life.
 const EVENTS: usize = 60;
+/// And in that of a seed that once failed.
+const EVENTS_OF_KEPT: usize = 200;
 /// Lives that are always lived.
 const SEEDS: u64 = 40;
 /// The same on a server.
@@ -111,12 +113,15 @@ fn kept() -> Vec<u64> {
         .collect()
 }
 
-fn all_keep_the_rules(engine: Engine, seeds: &[u64]) {
+fn all_keep_the_rules(engine: Engine, seeds: u64) {
+    let kept = kept().into_iter().map(|seed| (seed, EVENTS_OF_KEPT));
+    let seeds: Vec<(u64, usize)> = kept.chain((0..seeds).map(|seed| (seed, EVENTS))).collect();
     // Two at a time: each life is one thread.
     let half = seeds.len().div_ceil(2);
     let failed: Vec<String> = std::thread::scope(|scope| {
-        let live = |part: &[u64]| {
-            let failed = |seed: &u64| run_and_repeat(*seed, engine, EVENTS, TWICE).err();
+        let live = |part: &[(u64, usize)]| {
+            let failed =
+                |(seed, events): &(u64, usize)| run_and_repeat(*seed, engine, *events, TWICE).err();
             part.iter().filter_map(failed).collect::<Vec<_>>()
         };
         let parts = seeds.chunks(half);
@@ -132,8 +137,7 @@ fn all_keep_the_rules(engine: Engine, seeds: &[u64]) {
 
 #[test]
 fn every_life_keeps_the_rules() {
-    let seeds: Vec<u64> = kept().into_iter().chain(0..SEEDS).collect();
-    all_keep_the_rules(Engine::Sqlite, &seeds);
+    all_keep_the_rules(Engine::Sqlite, SEEDS);
 }
 
 #[test]
@@ -143,8 +147,7 @@ fn every_life_on_postgresql_keeps_the_rules() {
         println!("{POSTGRES} is not set: only SQLite is tested");
         return;
     }
-    let seeds: Vec<u64> = kept().into_iter().chain(0..SEEDS_ON_POSTGRES).collect();
-    all_keep_the_rules(Engine::Postgres, &seeds);
+    all_keep_the_rules(Engine::Postgres, SEEDS_ON_POSTGRES);
 }
 
 #[test]
