@@ -191,6 +191,7 @@ impl Life {
             _ => (),
         }
         loop {
+            self.world.until_let_go();
             // To stop and to start takes a moment.
             let moment = 1 + self.random.below(3) as u64;
             self.world

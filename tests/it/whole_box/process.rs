@@ -30,7 +30,7 @@ pub(super) struct World {
     settings: Settings,
     engine: Engine,
     // Dropped after all processes: the life that has the world drops its process first.
-    _database: Database,
+    database: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -75,9 +75,14 @@ impl World {
             told: Arc::default(),
             settings,
             engine,
-            _database: database,
+            database,
             _folder: folder,
         }
+    }
+
+    /// The process is dead, and what it had told others to do is done.
+    pub(super) fn until_let_go(&self) {
+        self.database.until_let_go();
     }
 }
 
@@ -225,7 +230,9 @@ impl Hands {
     /// Whether the process is dead, or dies at this moment.
     fn die(&self, moment: impl FnOnce(&mut Kill) -> Option<&mut u64>) -> Result<(), BackendError> {
         let mut grip = self.grip();
-        if let Some(left) = grip.kill.as_mut().and_then(moment) {
+        if !grip.is_dead
+            && let Some(left) = grip.kill.as_mut().and_then(moment)
+        {
             *left -= 1;
             if *left == 0 {
                 grip.is_dead = true;
