@@ -39,7 +39,7 @@ use crate::{
     report::PlanReport,
     seal::{SealError, Sealer},
     seen::Seen,
-    settings::{AuditSettings, Right, Settings},
+    settings::{AuditSettings, Pace, Right, Settings},
     store::{self, Dropped, Entry, Node, NodeError, Outcome, Phase, Store},
 };
 
@@ -69,6 +69,7 @@ pub struct App {
     looked: watch::Sender<u64>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
+    pace: Pace,
     storage: Mutex<()>,
     _in_use: Option<InUse>,
 }
@@ -114,7 +115,7 @@ impl App {
     /// Look at the machine now, and tell listeners what is new.
     pub async fn look(&self) -> Result<Arc<Seen>, Error> {
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(&self.machine, number).await?;
+        let mut new = look(self.pace, &self.machine, number).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
@@ -132,6 +133,11 @@ impl App {
     /// Tells whoever waits that the machine was looked at again.
     pub(crate) fn looked(&self) -> watch::Receiver<u64> {
         self.looked.subscribe()
+    }
+
+    /// How the service gets on with its work.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Whether this process may change the machine.
@@ -237,9 +243,9 @@ fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
     })
 }
 
-async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {
+async fn look(pace: Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
     let machine = machine.clone();
-    blocking(move || {
+    at_pace(pace, move || {
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
         Ok(Seen {
@@ -250,6 +256,17 @@ async fn look(machine: &Machine, look: u64) -> Result<Seen, Error> {
         })
     })
     .await?
+}
+
+/// Have the machine asked or changed.
+async fn at_pace<T: Send + 'static>(
+    pace: Pace,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    match pace {
+        Pace::Usual => blocking(work).await,
+        Pace::Stepped => Ok(work()),
+    }
 }
 
 /// Backends block; the runtime must not.

@@ -45,8 +45,22 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// What this process may do to the machine.
     pub right: Right,
+    /// How it gets on with its work.
+    pub pace: Pace,
     /// How the audit log is kept.
     pub audit: AuditSettings,
+}
+
+/// How the service gets on with its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Side by side: on threads, over several connections, asking the machine every few seconds.
+    #[default]
+    Usual,
+    /// One after the other, and only when somebody looks: the machine is asked on the caller's
+    /// thread, the database over one connection, and jobs wait for looks without a limit. On a
+    /// runtime of one thread the same calls have the same effects in the same order.
+    Stepped,
 }
 
 /// How the audit log is kept. That it is kept is no setting.
@@ -88,6 +102,7 @@ impl Settings {
             data_dir: None,
             admin_password: None,
             right: Right::NotRoot,
+            pace: Pace::Usual,
             audit: AuditSettings::default(),
         }
     }

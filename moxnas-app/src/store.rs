@@ -65,6 +65,7 @@ use self::{
     engine::{Pool, Tx},
     schema::migrated,
 };
+use crate::settings::Pace;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -85,6 +86,8 @@ pub struct Store {
     pool: Pool,
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
+    /// Counts what was made to last.
+    commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
     /// The last audit record that this process committed.
     heads: Arc<watch::Sender<i64>>,
@@ -101,14 +104,30 @@ impl Store {
     /// A new folder and a new file can be read by their owner alone; SQLite gives the file's mode
     /// to those it makes beside it. A PostgreSQL database must be there.
     pub async fn open_on(url: &DatabaseUrl, node: Node) -> Result<Store, StoreError> {
+        Store::open_at(Pace::Usual, url, node).await
+    }
+
+    /// The same, with as many connections as fit the pace.
+    pub(crate) async fn open_at(
+        pace: Pace,
+        url: &DatabaseUrl,
+        node: Node,
+    ) -> Result<Store, StoreError> {
+        let connections = match pace {
+            Pace::Usual => CONNECTIONS,
+            Pace::Stepped => 1,
+        };
         let pool = match url {
             DatabaseUrl::Memory => Pool::Sqlite(open_memory(url).await?),
-            DatabaseUrl::File(path) => Pool::Sqlite(open_file(url, path).await?),
-            DatabaseUrl::Postgres(server) => Pool::Postgres(open_server(url, server).await?),
+            DatabaseUrl::File(path) => Pool::Sqlite(open_file(url, path, connections).await?),
+            DatabaseUrl::Postgres(server) => {
+                Pool::Postgres(open_server(url, server, connections).await?)
+            }
         };
         Ok(Store {
             pool,
             writer: Arc::default(),
+            commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
         })
@@ -118,6 +137,12 @@ impl Store {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Tells whoever waits how much was made to last through this handle and its clones.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Begin to change something. Nothing lasts before [`Write::commit`]; dropping takes it back.
@@ -145,6 +170,7 @@ impl Store {
         };
         Ok(Write {
             tx,
+            commits: Arc::clone(&self.commits),
             node: Arc::clone(&self.node),
             appended: None,
             heads: Arc::clone(&self.heads),
@@ -168,6 +194,7 @@ impl Store {
 #[derive(Debug)]
 pub struct Write {
     tx: Tx,
+    commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
     /// The last audit record of this transaction.
     appended: Option<i64>,
@@ -183,6 +210,7 @@ impl Write {
             Tx::Postgres(tx) => tx.commit().await,
         };
         done.map_err(failed("commit a change"))?;
+        self.commits.send_modify(|it| *it += 1);
         if let Some(seq) = self.appended {
             self.heads.send_replace(seq);
         }
@@ -200,12 +228,16 @@ async fn open_memory(url: &DatabaseUrl) -> Result<SqlitePool, StoreError> {
     connect(url, pool, SqliteConnectOptions::new().in_memory(true)).await
 }
 
-async fn open_file(url: &DatabaseUrl, path: &Path) -> Result<SqlitePool, StoreError> {
+async fn open_file(
+    url: &DatabaseUrl,
+    path: &Path,
+    connections: u32,
+) -> Result<SqlitePool, StoreError> {
     let _alone = prepare(path).await?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+    let pool = SqlitePoolOptions::new().max_connections(connections);
     connect(url, pool, options).await
 }
 
@@ -234,19 +266,27 @@ async fn connect_sqlite(
     pool.connect_with(options).await.map_err(not_opened(url))
 }
 
-async fn open_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
-    let pool = connect_server(url, server).await?;
+async fn open_server(
+    url: &DatabaseUrl,
+    server: &ServerUrl,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
+    let pool = connect_server(url, server, connections).await?;
     migrated(&POSTGRES, POSTGRES.run(&pool).await)?;
     Ok(pool)
 }
 
-async fn connect_server(url: &DatabaseUrl, server: &ServerUrl) -> Result<PgPool, StoreError> {
+async fn connect_server(
+    url: &DatabaseUrl,
+    server: &ServerUrl,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = server.expose().parse().map_err(not_opened(url))?;
     let options = options
         .application_name("moxnas")
         .disable_statement_logging();
     PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(SERVER)
         .connect_with(options)
         .await
@@ -265,7 +305,9 @@ async fn connect_as_is(url: &DatabaseUrl) -> Result<Pool, StoreError> {
     Ok(match url {
         DatabaseUrl::Memory => return Err(StoreError::NotThere(url.clone())),
         DatabaseUrl::File(path) => Pool::Sqlite(file(path).await?),
-        DatabaseUrl::Postgres(server) => Pool::Postgres(connect_server(url, server).await?),
+        DatabaseUrl::Postgres(server) => {
+            Pool::Postgres(connect_server(url, server, CONNECTIONS).await?)
+        }
     })
 }
 

@@ -11,7 +11,7 @@ use moxnas_api::{caller::InProcess, problem::Details, refuse::CONFIRM};
 use moxnas_app::{
     App, Role,
     scenario::Scenario,
-    settings::{AuditSettings, DATA_DIR, LOCK, Right, SOCKET, Settings},
+    settings::{AuditSettings, DATA_DIR, LOCK, Pace, Right, SOCKET, Settings},
     store::DatabaseUrl,
 };
 use poem::{Endpoint, Request, Response, endpoint::BoxEndpoint, http::Method};
@@ -251,6 +251,7 @@ impl Way {
             data_dir: keeps.then(|| data.to_owned()),
             admin_password: None,
             right,
+            pace: Pace::Usual,
             audit: AuditSettings::default(),
         };
         let role = if is_root { Role::Admin } else { Role::Viewer };

@@ -48,6 +48,12 @@ pub(crate) fn build_release() -> Result<PathBuf> {
     )
 }
 
+/// What no single crate can prove, as a program.
+pub(crate) fn build_test(profile: &str) -> Result<PathBuf> {
+    let test = ["-p", "moxnas-tests", "--test", "it", "--profile", profile];
+    build("it", &test)
+}
+
 /// Whether tests can be run by nextest, which gives each a process and a time limit.
 pub(crate) fn has_nextest() -> bool {
     let version = cargo().args(["nextest", "--version"]).output();

@@ -151,7 +151,8 @@ impl App {
         plan: &Plan<AppStep>,
     ) -> Result<C::Output, Error> {
         let (machine, steps) = (self.machine.clone(), plan.steps.clone());
-        let done = blocking(move || execute(&steps, |step| machine.apply(step))).await?;
+        let work = move || execute(&steps, |step| machine.apply(step));
+        let done = at_pace(self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look().await;
         done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;

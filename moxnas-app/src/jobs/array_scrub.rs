@@ -64,15 +64,11 @@ impl Job for ScrubArray {
         }
         let noted: Option<Noted> = run.noted()?;
         let boot = run.app().machine.host.boot_id();
+        let began_in = boot.clone();
         let is_seen_from_start = match noted {
             // Begun in this start of the machine: md knows.
             Some(noted) if noted.begun && !noted.paused && noted.boot == boot => false,
-            Some(noted) if noted.begun && !noted.paused => {
-                return Err(JobError::Interrupted(format!(
-                    "the machine was restarted while {} was being read",
-                    self.name
-                )));
-            }
+            Some(noted) if noted.begun && !noted.paused => return Err(self.cut_short()),
             Some(noted) if !noted.begun && self.is_running(run).await? => {
                 self.note(run, boot, true).await?;
                 true
@@ -85,7 +81,7 @@ impl Job for ScrubArray {
                 true
             }
         };
-        self.follow(run, is_seen_from_start).await
+        self.follow(run, began_in, is_seen_from_start).await
     }
 }
 
@@ -139,12 +135,28 @@ impl ScrubArray {
         }
     }
 
-    async fn follow(&self, run: &mut Run, from_start: bool) -> Result<Done, JobError> {
+    fn cut_short(&self) -> JobError {
+        JobError::Interrupted(format!(
+            "the machine was restarted while {} was being read",
+            self.name
+        ))
+    }
+
+    async fn follow(
+        &self,
+        run: &mut Run,
+        boot: Option<String>,
+        from_start: bool,
+    ) -> Result<Done, JobError> {
         let was_at = run.was_at();
         let mut is_known = from_start || was_at >= NOTED;
         run.app().look().await?;
         loop {
             let array = self.last_seen(run)?;
+            if run.app().machine.host.boot_id() != boot {
+                // Under a service that goes on, as on a simulated machine.
+                return Err(self.cut_short());
+            }
             if !scrubs(&array) {
                 return self.ended(run, &array, is_known).await;
             }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{Job, JobError, runner::Origin};
 use crate::{
     app::App,
+    settings::Pace,
     store::{Job as Row, JobState, Level},
 };
 
@@ -135,12 +136,26 @@ impl Run {
     /// Wait for the next look at the machine, or for something else to be wanted. If nobody looks
     /// for this long, look.
     pub async fn wait(&mut self, at_most: Duration) -> Result<(), JobError> {
-        tokio::select! {
-            () = tokio::time::sleep(at_most) => {
-                self.app.look().await?;
+        let rests = self.app.jobs.rest();
+        let is_late = match self.app.pace() {
+            Pace::Stepped => {
+                tokio::select! {
+                    biased;
+                    _ = self.wanted.changed() => false,
+                    _ = self.looked.changed() => false,
+                }
             }
-            _ = self.looked.changed() => (),
-            _ = self.wanted.changed() => (),
+            Pace::Usual => {
+                tokio::select! {
+                    _ = self.wanted.changed() => false,
+                    _ = self.looked.changed() => false,
+                    () = tokio::time::sleep(at_most) => true,
+                }
+            }
+        };
+        drop(rests);
+        if is_late {
+            self.app.look().await?;
         }
         Ok(())
     }
@@ -173,6 +188,7 @@ impl Run {
         tokio::pin!(over);
         loop {
             tokio::select! {
+                biased;
                 row = &mut over => return Ok(row?),
                 _ = self.wanted.changed() => match self.wanted() {
                     Wanted::Run => (),

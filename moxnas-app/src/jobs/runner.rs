@@ -24,7 +24,18 @@ pub struct Jobs {
     active: Mutex<BTreeMap<String, Active>>,
     /// Counts the jobs that came to an end or stopped for now.
     ended: watch::Sender<u64>,
+    /// How many wait for the machine or for another job.
+    resting: watch::Sender<usize>,
     last_id: Mutex<(u64, u16)>,
+}
+
+/// A job waits while it has this.
+pub(super) struct Rest<'a>(&'a Jobs);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.resting.send_modify(|it| *it -= 1);
+    }
 }
 
 #[derive(Debug)]
@@ -99,6 +110,7 @@ impl Default for Jobs {
         Jobs {
             active: Mutex::default(),
             ended: watch::channel(0).0,
+            resting: watch::channel(0).0,
             last_id: Mutex::default(),
         }
     }
@@ -132,6 +144,34 @@ impl Jobs {
     pub fn active(&self) -> Vec<String> {
         let active = self.active.lock().expect("no holder of this lock panics");
         active.keys().cloned().collect()
+    }
+
+    /// A job waits from here until the answer is dropped.
+    pub(super) fn rest(&self) -> Rest<'_> {
+        self.resting.send_modify(|it| *it += 1);
+        Rest(self)
+    }
+
+    /// Wait until all jobs wait: for a look at the machine, or for one another. On a runtime of one
+    /// thread nothing of them happens then before somebody looks, or wants something of them.
+    pub async fn all_rest(&self) {
+        let (mut resting, mut ended) = (self.resting.subscribe(), self.ended.subscribe());
+        loop {
+            resting.mark_unchanged();
+            ended.mark_unchanged();
+            // Those who were just told of something have not taken it in yet.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+            let at_rest = *resting.borrow();
+            if at_rest >= self.active().len() {
+                return;
+            }
+            tokio::select! {
+                _ = resting.changed() => (),
+                _ = ended.changed() => (),
+            }
+        }
     }
 
     /// Drop all jobs where they are, as if the process had been killed. The database still has
@@ -245,8 +285,13 @@ impl App {
 
     /// Go on with a job that was paused.
     pub(crate) async fn resume_job(self: &Arc<Self>, id: &str) -> Result<(), Error> {
-        let row = self.existing_job(id).await?;
-        if row.state == JobState::Paused && !self.is_active(id) {
+        let now = self.machine.clock.now();
+        let mut write = self.store.begin_write().await?;
+        let paused = write.job(id).await?;
+        if let Some(row) = paused.filter(|it| it.state == JobState::Paused) {
+            // Before it runs: whoever waits for it must not find it paused still.
+            write.set_job_state(id, JobState::Queued, now).await?;
+            write.commit().await?;
             self.spawn_job(row);
         }
         Ok(())
@@ -261,7 +306,10 @@ impl App {
             if row.state.is_over() || row.state == JobState::Paused {
                 return Ok(row);
             }
-            if ended.changed().await.is_err() {
+            let rests = self.jobs.rest();
+            let is_closed = ended.changed().await.is_err();
+            drop(rests);
+            if is_closed {
                 return Ok(row);
             }
         }

@@ -114,8 +114,11 @@ impl App {
         stored.last_at = Some(now);
         write.put_schedule(&stored, now).await?;
         if let Some(paused) = paused {
+            // In the same transaction: whoever is killed here resumes it at the next start.
+            let id = &paused.new.id;
+            write.set_job_state(id, JobState::Queued, now).await?;
             write.commit().await?;
-            self.resume_job(&paused.new.id).await?;
+            self.run_new_job(id).await?;
             return Ok(true);
         }
         let late = now.duration_since(due).is_ok_and(|it| it > LATE);

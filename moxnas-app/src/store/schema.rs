@@ -45,6 +45,7 @@ impl Store {
         let store = Store {
             pool: connect_as_is(url).await?,
             writer: Arc::default(),
+            commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
         };

@@ -294,6 +294,18 @@ async fn a_restart_of_the_machine_ends_a_check() {
     assert!(over.error.unwrap().contains("machine was restarted"));
 }
 
+// Found by seed 1072 of the whole-box test.
+#[tokio::test]
+async fn a_check_does_not_outlive_the_machine_although_the_service_does() {
+    let box_ = Box_::with_arrays(&["alpha"]).await;
+    let job = box_.scrub("alpha", Scrub::Check).await.unwrap();
+    box_.until_followed(&job.new.id).await;
+    box_.sim.power_cut();
+    let over = box_.until_over(&job.new.id).await;
+    assert_eq!(over.state, JobState::Failed, "{over:?}");
+    assert!(over.error.unwrap().contains("machine was restarted"));
+}
+
 #[tokio::test]
 async fn a_cancelled_check_has_md_stop() {
     let box_ = Box_::with_arrays(&["alpha"]).await;

@@ -9,7 +9,7 @@ use moxnas_app::{
     App,
     auth::{FirstStart, Secret, Terminal},
     scenario::Scenario,
-    settings::{ConfigFile, DATA_DIR, LOCK, Right, Settings},
+    settings::{ConfigFile, DATA_DIR, LOCK, Pace, Right, Settings},
     store::DatabaseUrl,
 };
 use moxnas_core::chain::chain;
@@ -107,6 +107,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
         data_dir: Some(data_dir),
         admin_password,
         right: Right::Change(PathBuf::from(LOCK)),
+        pace: Pace::Usual,
         audit: file.audit().map_err(refused)?,
     })
 }

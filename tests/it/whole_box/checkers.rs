@@ -1,5 +1,9 @@
 //! What must hold after every event, whatever it was.
 
+pub(super) mod jobs;
+mod logins;
+mod schedules;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -12,105 +16,191 @@ use moxnas_app::{
     store::{Outcome, Phase},
 };
 use moxnas_core::{disk::DeviceId, plan::Plan, sim::Contents};
-use moxnas_raid::{Array, Level, Role, Step, health};
+use moxnas_raid::{
+    Array, Level, Role, Step,
+    conf::{CONF_PATH, Conf, array_line},
+    health,
+};
+
+use self::{jobs::Jobs, logins::Logins, schedules::Schedules};
+
+/// So many records are asked for at once.
+const PAGE: u32 = 100;
 
 /// What was tried.
 pub(super) enum Attempt {
     /// Something that leaves the devices alone.
     Call,
+    /// The same, and after it was asked whose time has come.
+    Tick,
     /// A change, with the plan that was agreed to, if there was one.
     Change(Option<Plan<AppStep>>),
+    /// A change that a job of this kind makes.
+    Begin(&'static str),
+    /// To log in.
+    Login,
+    /// Something that the audit log does not know.
+    Silent,
+}
+
+/// What happened.
+pub(super) struct Event {
+    pub(super) actor: Actor,
+    pub(super) attempt: Attempt,
+    /// `None`: the process was killed in the middle, and there is another.
+    pub(super) done: Option<Result<(), Error>>,
 }
 
 /// What was there before the event.
+#[derive(Default)]
 pub(super) struct Checkers {
-    seen: Arc<Seen>,
+    seen: Option<Arc<Seen>>,
     contents: BTreeMap<String, Contents>,
     audited: i64,
-    app: Arc<App>,
+    /// How many intents have no outcome because the process was killed.
+    pub(super) cut: u64,
+    starts: u64,
+    pub(super) jobs: Jobs,
+    pub(super) schedules: Schedules,
+    pub(super) logins: Logins,
 }
 
 impl Checkers {
     pub(super) fn new(app: &Arc<App>) -> Checkers {
         Checkers {
-            seen: app.seen(),
+            seen: Some(app.seen()),
             contents: contents(app),
-            audited: 0,
-            app: Arc::clone(app),
+            starts: jobs::starts(app),
+            ..Checkers::default()
         }
     }
 
     /// Somebody looked in the middle of an event.
-    pub(super) fn look(&mut self) {
-        let seen = self.app.seen();
-        serial_grows(&self.seen, &seen);
-        self.seen = seen;
+    pub(super) fn looked(&mut self, seen: &Arc<Seen>) {
+        if let Some(before) = self.seen.replace(Arc::clone(seen)) {
+            serial_grows(&before, seen);
+        }
+    }
+
+    /// There is a new process: it counts its looks from the start.
+    pub(super) fn restarted(&mut self, app: &Arc<App>) {
+        self.seen = Some(app.seen());
+        self.jobs
+            .gap_if(jobs::starts(app) != std::mem::replace(&mut self.starts, jobs::starts(app)));
     }
 
     /// Hold everything against what was there before. The state in words.
     pub(super) async fn check(
         &mut self,
         app: &Arc<App>,
-        actor: &Actor,
-        attempt: &Attempt,
-        done: &Result<(), Error>,
+        event: &Event,
+        told: Vec<String>,
     ) -> String {
-        if let Err(err) = done {
+        let Event {
+            actor,
+            attempt,
+            done,
+        } = event;
+        if let Some(Err(err)) = done {
             assert_ne!(err.kind(), Kind::Internal, "{err:?}");
         }
         let after = contents(app);
         devices_are_left_alone(&self.contents, &after, attempt);
         self.contents = after;
-        self.audit_is_complete(app, actor, attempt, done).await;
-        // As the loop would.
+        self.audit_is_complete(app, actor, attempt, done.as_ref())
+            .await;
         let seen = app.look().await.unwrap();
-        serial_grows(&self.seen, &seen);
-        self.seen = Arc::clone(&seen);
-        if let (Attempt::Change(Some(plan)), Ok(())) = (attempt, done) {
+        app.jobs.all_rest().await;
+        self.looked(&seen);
+        let starts = jobs::starts(app);
+        let has_stopped = starts != self.starts;
+        self.jobs.gap_if(has_stopped);
+        self.starts = starts;
+        if let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) {
             what_was_promised_is_there(plan, &seen);
         }
+        configuration_is_whole(app, &seen);
         broken_is_never_green(app, &seen).await;
-        words(&seen)
+        let news = self.jobs.check(app, &seen, told).await;
+        if let (Attempt::Begin(kind), Some(Ok(()))) = (attempt, done) {
+            let begun = |it: &moxnas_app::store::Job| {
+                it.new.kind == *kind && it.new.request_id == actor.request_id
+            };
+            assert!(news.made.iter().any(begun), "there is no job for it");
+        }
+        let ticked = matches!(attempt, Attempt::Tick);
+        // Whoever was killed may have come to the end before the machine stopped.
+        if has_stopped && !ticked && done.is_some() {
+            Jobs::none_read_to_the_end(&news);
+        }
+        let schedules = self
+            .schedules
+            .check(app, &news, ticked, done.is_none())
+            .await;
+        let logins = self.logins.check(app).await;
+        format!("{}{}{schedules}{logins}", words(&seen), news.words)
     }
 
     /// Every change has its intent and its outcome, every refusal its record, and nothing else has
-    /// any.
+    /// any. What was cut short may lack its end, and nothing but its end.
     async fn audit_is_complete(
         &mut self,
         app: &App,
         actor: &Actor,
         attempt: &Attempt,
-        done: &Result<(), Error>,
+        done: Option<&Result<(), Error>>,
     ) {
-        let news = app.store.audit(self.audited, 100).await.unwrap();
-        self.audited = news.last().map_or(self.audited, |it| it.id);
-        let foreign = news
-            .iter()
-            .find(|it| it.entry.request_id != actor.request_id);
-        assert!(foreign.is_none(), "nobody asked for {foreign:?}");
-        let story: Vec<(Phase, Option<Outcome>)> = news
-            .iter()
-            .map(|it| (it.entry.phase, it.entry.result))
-            .collect();
-        let intent = (Phase::Intent, None);
-        let refused = vec![(Phase::Refused, Some(Outcome::Failed))];
-        let expected = match (attempt, done) {
-            (_, Ok(())) => vec![intent, (Phase::Outcome, Some(Outcome::Ok))],
-            (Attempt::Change(_), Err(Error::ConfirmationRequired(_))) => Vec::new(),
-            (Attempt::Change(_), Err(Error::Stopped(_) | Error::NotVerified(_)))
-            | (Attempt::Call, Err(_)) => {
-                vec![intent, (Phase::Outcome, Some(Outcome::Failed))]
-            }
-            (Attempt::Change(_), Err(Error::Resolve(_))) => {
-                // A device that is not there once all is done was there when it began.
-                if story.len() == 2 {
-                    vec![intent, (Phase::Outcome, Some(Outcome::Failed))]
-                } else {
-                    refused
+        let mut story: Vec<(Phase, Option<Outcome>)> = Vec::new();
+        loop {
+            let news = app.store.audit(self.audited, PAGE).await.unwrap();
+            for it in &news {
+                if let Some(job) = it.entry.detail["job"].as_str() {
+                    self.jobs.record(job, it);
+                    continue;
                 }
+                let is_ours = it.entry.request_id == actor.request_id;
+                assert!(is_ours, "nobody asked for {it:?}");
+                story.push((it.entry.phase, it.entry.result));
             }
-            (Attempt::Change(_), Err(Error::Refused(_))) if story.len() == 2 => {
-                vec![intent, (Phase::Outcome, Some(Outcome::Failed))]
+            let Some(last) = news.last() else { break };
+            self.audited = last.id;
+        }
+        let intent = (Phase::Intent, None);
+        let failed = vec![intent, (Phase::Outcome, Some(Outcome::Failed))];
+        let well = vec![intent, (Phase::Outcome, Some(Outcome::Ok))];
+        let refused = vec![(Phase::Refused, Some(Outcome::Failed))];
+        let login = |result| vec![(Phase::Login, Some(result))];
+        let Some(done) = done else {
+            if story == [intent] {
+                self.cut += 1;
+            }
+            let may = match attempt {
+                Attempt::Call | Attempt::Tick | Attempt::Change(_) => {
+                    vec![vec![], vec![intent], well, failed, refused]
+                }
+                Attempt::Begin(_) => vec![vec![], refused],
+                Attempt::Login => {
+                    vec![vec![], login(Outcome::Ok), login(Outcome::Failed)]
+                }
+                Attempt::Silent => vec![vec![]],
+            };
+            assert!(may.contains(&story), "{story:?} of what was killed");
+            return;
+        };
+        let expected = match (attempt, done) {
+            (Attempt::Silent, _) | (Attempt::Begin(_), Ok(())) => Vec::new(),
+            (Attempt::Login, Ok(())) => login(Outcome::Ok),
+            (Attempt::Login, Err(_)) => login(Outcome::Failed),
+            (_, Ok(())) => well,
+            (Attempt::Call | Attempt::Tick, Err(_)) => failed,
+            (_, Err(Error::ConfirmationRequired(_))) => Vec::new(),
+            (Attempt::Begin(_), Err(_)) => refused,
+            (Attempt::Change(_), Err(Error::Stopped(_) | Error::NotVerified(_))) => failed,
+            // A device that is not there once all is done was there when it began.
+            (Attempt::Change(_), Err(Error::Resolve(_) | Error::Refused(_)))
+                if story.len() == 2 =>
+            {
+                failed
             }
             (Attempt::Change(_), Err(_)) => refused,
         };
@@ -166,9 +256,8 @@ fn serial_grows(before: &Seen, after: &Seen) {
         before.serial
     );
     assert!(after.as_of >= before.as_of);
-    assert_eq!(
-        after.serial == before.serial,
-        after.raid == before.raid,
+    assert!(
+        after.serial != before.serial || after.raid == before.raid,
         "the same serial is the same facts"
     );
 }
@@ -197,6 +286,27 @@ fn what_was_promised_is_there(plan: &Plan<AppStep>, seen: &Seen) {
         assert_eq!(is, promised, "{name}");
         let uuid = array.uuid.as_ref().unwrap();
         assert!(seen.raid.conf.names(uuid), "mdadm.conf names {name}");
+    }
+}
+
+/// mdadm.conf is never half-written, and says of an array what the array says.
+fn configuration_is_whole(app: &App, seen: &Seen) {
+    let state = app.simulation.as_ref().unwrap().machine.state();
+    let text = state.files.get(CONF_PATH).cloned().unwrap_or_default();
+    drop(state);
+    let conf = Conf::parse(&text);
+    assert_eq!(conf, seen.raid.conf, "{text}");
+    let count = |word: &str| text.lines().filter(|it| it.starts_with(word)).count();
+    let blocks = usize::from(!conf.ours.is_empty());
+    assert_eq!(count("# BEGIN MoxNAS"), blocks, "{text}");
+    assert_eq!(count("# END MoxNAS"), blocks, "{text}");
+    for (uuid, device) in &conf.ours {
+        let line = array_line(uuid, device);
+        let lines = text.lines().filter(|it| *it == line).count();
+        assert_eq!(lines, 1, "{line} in {text}");
+        if let Some(array) = seen.raid.by_uuid(uuid) {
+            assert_eq!(*device, format!("/dev/md/{}", array.name), "{text}");
+        }
     }
 }
 
