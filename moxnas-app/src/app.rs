@@ -125,6 +125,11 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
+        if let Ok(Some(_)) = &right
+            && let Err(err) = machine.raid.tidy()
+        {
+            tracing::warn!("{}", chain(&err));
+        }
         let node = match &settings.data_dir {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
