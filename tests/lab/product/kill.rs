@@ -10,7 +10,7 @@ mod left;
 mod tally;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env,
     time::{Duration, Instant},
 };
@@ -20,7 +20,7 @@ use moxnas_tests::lab::{Disk, Lab, MIB};
 use serde_json::Value;
 
 use self::{
-    doings::{Dice, Doings},
+    doings::Dice,
     left::{Conf, Left},
     tally::Tally,
 };
@@ -78,11 +78,14 @@ struct Siege {
     nas: Nas,
     http: Http,
     dice: Dice,
-    doings: Doings,
     tally: Tally,
     /// All that was ever seen in flight.
     known: BTreeSet<String>,
     conf: Conf,
+    /// Of the arrays that are kept: the kernel's names by UUID.
+    kernel_names: BTreeMap<String, String>,
+    /// The arrays after the last restart.
+    arrays: Vec<Value>,
     /// The command that proves the audit log is there.
     has_verify: bool,
 }
@@ -103,15 +106,22 @@ impl Siege {
             nas,
             http,
             dice: Dice::new(seed as u64),
-            doings: Doings::default(),
             tally: Tally::default(),
             known: BTreeSet::new(),
             conf,
+            kernel_names: BTreeMap::new(),
+            arrays: Vec::new(),
             has_verify: false,
         };
         siege.speed(FAST)?;
         siege.until_idle()?;
         siege.speed(SLOW)?;
+        siege.arrays = siege.look()?;
+        for array in &siege.arrays {
+            let text = |key: &str| array[key].as_str().unwrap_or_default().to_owned();
+            let name = text("device").replace("/dev/", "");
+            siege.kernel_names.insert(text("uuid"), name);
+        }
         let help = siege.nas.exec(&["audit", "--help"])?;
         siege.has_verify = help.status == 0 && help.stdout.contains("verify");
         Ok(siege)
@@ -124,7 +134,8 @@ impl Siege {
         self.nas.machine.sh(&script).map(drop)
     }
 
-    fn arrays(&self) -> Result<Vec<Value>> {
+    /// The arrays as they are now.
+    fn look(&self) -> Result<Vec<Value>> {
         self.items("/api/storage/arrays?fresh=true&limit=100")
     }
 
@@ -143,11 +154,7 @@ impl Siege {
 
     fn until_idle(&mut self) -> Result<()> {
         let began = Instant::now();
-        while self
-            .arrays()?
-            .iter()
-            .any(|it| it["sync"]["state"] != "idle")
-        {
+        while self.look()?.iter().any(|it| it["sync"]["state"] != "idle") {
             ensure!(began.elapsed() < LONG_PATIENCE, "arrays come to no rest");
             std::thread::sleep(Duration::from_millis(300));
         }
@@ -170,12 +177,9 @@ impl Siege {
     }
 
     fn kill_once(&mut self) -> Result<()> {
-        let arrays = self.arrays()?;
-        let busy = self
-            .doings
-            .begin(&self.http, &mut self.dice, &arrays, &mut self.tally)?;
+        let busy = doings::begin(&self.http, &mut self.dice, &self.arrays, &mut self.tally)?;
         let wait = match self.dice.below(5) {
-            0 => self.dice.below(2500),
+            0 | 1 => self.dice.below(2500),
             _ => self.dice.below(300),
         };
         std::thread::sleep(Duration::from_millis(wait));
@@ -185,7 +189,7 @@ impl Siege {
         let left = Left::read(&mut self.nas.machine)?;
         self.conf.check(&left.conf)?;
         left.check_audit()?;
-        let cut = busy.finish(&mut self.tally);
+        let cut = busy.finish(&mut self.tally)?;
         let in_flight: Vec<&moxnas_app::store::Job> = left.in_flight().collect();
         self.known
             .extend(in_flight.iter().map(|it| it.new.id.clone()));
@@ -197,9 +201,14 @@ impl Siege {
             "kill {:3} after {wait:4} ms: {}; changes cut: {}; md: {}",
             self.tally.kills,
             left.told(),
-            if cut.is_empty() { "none" } else { &cut },
+            if cut.is_empty() {
+                "none".to_owned()
+            } else {
+                cut.join(", ")
+            },
             left.md,
         );
+        self.tally.unfinished += usize::from(left.is_conf_unfinished);
         for job in &in_flight {
             self.tally.in_flight(&job.new.kind);
         }
@@ -228,7 +237,7 @@ impl Siege {
     }
 
     /// What became of a job that was in flight: waits until it is over, or goes on and md with it.
-    fn reconciled(&self, id: &str) -> Result<String> {
+    fn reconciled(&mut self, id: &str) -> Result<String> {
         let began = Instant::now();
         loop {
             let job = self.job(id)?;
@@ -259,19 +268,21 @@ impl Siege {
             ensure!(
                 began.elapsed() < PATIENCE,
                 "a job is neither over nor at work: {job}\n{:?}",
-                self.arrays()?
+                self.look()?
             );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
     /// Whether md is at the work of this job.
-    fn md_reads(&self, job: &Value) -> Result<bool> {
-        let of_job = |it: &&Value| it["uuid"] == job["args"]["uuid"];
-        let arrays = self.arrays()?;
-        let array = arrays.iter().find(of_job);
-        let action = array.and_then(|it| it["sync"]["action"].as_str());
-        Ok(action.is_some() && action == job["args"]["scrub"].as_str())
+    fn md_reads(&mut self, job: &Value) -> Result<bool> {
+        let uuid = job["args"]["uuid"].as_str().unwrap_or_default();
+        let Some(name) = self.kernel_names.get(uuid) else {
+            return Ok(false);
+        };
+        let action = format!("/sys/block/{name}/md/sync_action");
+        let action = self.nas.machine.read_file(&action)?;
+        Ok(job["args"]["scrub"] == action.trim())
     }
 
     /// No two jobs that are not over hold one object.
@@ -288,7 +299,7 @@ impl Siege {
 
     /// mdadm.conf names what there is, and nothing was left beside it.
     fn check_conf(&mut self) -> Result<()> {
-        let arrays = self.arrays()?;
+        let arrays = self.look()?;
         for array in arrays.iter().filter(|it| doings::is_kept(it)) {
             ensure!(array["in_mdadm_conf"] == true, "{array}");
         }
@@ -302,6 +313,7 @@ impl Siege {
         if scratch.is_some_and(|it| it["in_mdadm_conf"] != is_named) {
             bail!("the service and mdadm.conf differ: {scratch:?}\n{text}");
         }
+        self.arrays = arrays;
         let beside = self.nas.machine.sh("ls -A /etc/mdadm")?;
         ensure!(beside.trim() == "mdadm.conf", "left behind: {beside}");
         Ok(())
@@ -332,13 +344,13 @@ impl Siege {
         }
         self.until_idle()?;
         // What was cut between two steps is healed by wishing it again.
-        self.doings.tear_down(&self.http, &mut self.tally)?;
+        doings::tear_down(&self.http, &mut self.tally)?;
         let mut named = self
             .conf
             .check(&self.nas.machine.read_file("/etc/mdadm/mdadm.conf")?)?;
         named.sort();
         ensure!(named == KEPT, "mdadm.conf names {named:?}");
-        for array in self.arrays()? {
+        for array in self.look()? {
             ensure!(array["health"]["verdict"] == "optimal", "{array}");
         }
         self.check_conf()?;

@@ -11,6 +11,8 @@ pub(super) struct Left {
     pub(super) jobs: Vec<Job>,
     pub(super) audit: Vec<Record>,
     pub(super) conf: String,
+    /// A new mdadm.conf was being written beside it.
+    pub(super) is_conf_unfinished: bool,
     /// What md does, in words.
     pub(super) md: String,
 }
@@ -28,9 +30,11 @@ impl Left {
                  at=$(cat $it/sync_completed 2>&1) || true
                  echo \"$name $action ${at// /}\"
              done
-             echo ==; cat /etc/mdadm/mdadm.conf",
+             echo ==; ls -A /etc/mdadm; echo ==; cat /etc/mdadm/mdadm.conf",
         )?;
-        let (md, conf) = seen.split_once("==\n").context("half an answer")?;
+        let mut parts = seen.splitn(3, "==\n");
+        let mut part = || parts.next().context("half an answer");
+        let (md, beside, conf) = (part()?, part()?, part()?);
         let folder = machine.share().join("left");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -41,6 +45,7 @@ impl Left {
             jobs,
             audit,
             conf: conf.to_owned(),
+            is_conf_unfinished: beside.trim() != "mdadm.conf",
             md: md.trim().replace('\n', ", "),
         })
     }

@@ -8,6 +8,8 @@ pub(super) struct Tally {
     pub(super) kills: usize,
     /// Without.
     pub(super) missed: usize,
+    /// While a new mdadm.conf was being written beside the old one.
+    pub(super) unfinished: usize,
     pub(super) restarts: Vec<Duration>,
     /// How often the audit log proved itself.
     pub(super) verified: usize,
@@ -46,6 +48,7 @@ impl fmt::Display for Tally {
         let many = |it: &BTreeMap<String, usize>| it.values().sum::<usize>();
         writeln!(f, "kills with a job in flight {:6}", self.kills)?;
         writeln!(f, "kills without              {:6}", self.missed)?;
+        writeln!(f, "kills while writing mdadm.conf {:2}", self.unfinished)?;
         writeln!(
             f,
             "restarts, until listening: median {:.2?}, 95 of 100 {:.2?}, longest {:.2?}",
