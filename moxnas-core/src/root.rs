@@ -125,8 +125,7 @@ impl Root {
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).map_err(wrap)?;
         let mode = fs::metadata(&path).map_or(mode, |it| it.permissions().mode() & 0o7777);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.moxnas-new"));
+        let temporary = temporary_beside(&path);
         let written = write_synced(&temporary, text, mode)
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| fs::File::open(folder)?.sync_all());
@@ -135,6 +134,20 @@ impl Root {
             let _ = fs::remove_file(&temporary);
         }
         written.map_err(wrap)
+    }
+
+    /// Remove what a process left beside a file that was killed while it replaced it. Nobody may be
+    /// replacing it now.
+    pub fn forget_unfinished(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let temporary = temporary_beside(&self.path(path));
+        match fs::remove_file(&temporary) {
+            Err(cause) if !is_absent(&cause) => Err(FileError {
+                verb: "removed",
+                path: temporary,
+                cause,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Write to a file that is there, such as an attribute under `/sys`; never makes one.
@@ -151,6 +164,12 @@ impl Root {
             .map_err(wrap)?;
         file.write_all(text.as_bytes()).map_err(wrap)
     }
+}
+
+/// Where the new text of a file stands until it is whole.
+fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.moxnas-new"))
 }
 
 /// As [`fs::read`], without asking for the size first: under `/sys` and `/proc` the answer is
@@ -195,6 +214,21 @@ fn write_synced(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_left_unfinished_is_forgotten_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::fixture(dir.path());
+        root.forget_unfinished("/etc/mdadm/mdadm.conf").unwrap();
+        root.replace("/etc/mdadm/mdadm.conf", b"whole", 0o644)
+            .unwrap();
+        let half = dir.path().join("etc/mdadm/.mdadm.conf.moxnas-new");
+        fs::write(&half, "ha").unwrap();
+        root.forget_unfinished("/etc/mdadm/mdadm.conf").unwrap();
+        assert_eq!(root.list("/etc/mdadm").unwrap(), ["mdadm.conf"]);
+        let text = root.read("/etc/mdadm/mdadm.conf").unwrap();
+        assert_eq!(text.as_deref(), Some("whole"));
+    }
 
     #[test]
     fn replace_keeps_the_mode_and_leaves_nothing_behind() {

@@ -15,6 +15,10 @@ pub trait RaidBackend: Send + Sync {
 
     /// Do one step. When this returns `Ok`, the next `observe` shows the effect.
     fn apply(&self, step: &Step) -> Result<(), BackendError>;
+
+    /// Take away what a process left that was killed in the middle of a step. For the process alone
+    /// that may change the machine, and before it does.
+    fn tidy(&self) -> Result<(), BackendError>;
 }
 
 /// The machine did not do as it was told.

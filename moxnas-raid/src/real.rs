@@ -123,4 +123,8 @@ impl RaidBackend for Mdadm {
         }
         Ok(())
     }
+
+    fn tidy(&self) -> Result<(), BackendError> {
+        Ok(self.root.forget_unfinished(CONF_PATH)?)
+    }
 }

@@ -113,6 +113,11 @@ fn publish(kernel: &Kernel, state: &mut SimState) {
 }
 
 impl RaidBackend for SimRaid {
+    /// A step of this machine is done or not, there is nothing in between.
+    fn tidy(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     fn observe(&self) -> Result<Inventory, BackendError> {
         let kernel = self.settled();
         let state = self.machine.state();

@@ -1,6 +1,7 @@
 //! Simulations that are wrong on purpose.
 
 use anyhow::Result;
+use moxnas_core::units::Bytes;
 use moxnas_raid::{Inventory, Role, Step, SyncState};
 use moxnas_tests::conformance::{Shutdown, SimWorld, World, compare, raid};
 
@@ -21,6 +22,12 @@ impl World for Wrong {
     }
     fn settle(&mut self) -> Result<()> {
         self.world.settle()
+    }
+    fn scrub_an_eighth(&mut self) -> Result<()> {
+        self.world.scrub_an_eighth()
+    }
+    fn scrub_at(&mut self) -> Result<Option<Bytes>> {
+        self.world.scrub_at()
     }
     fn last_resort(&mut self) -> Result<()> {
         self.world.last_resort()

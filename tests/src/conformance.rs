@@ -18,7 +18,8 @@ mod sim_world;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, ensure};
-use moxnas_raid::{Inventory, Step};
+use moxnas_core::units::Bytes;
+use moxnas_raid::{Inventory, Step, SyncAction, SyncState};
 
 pub use self::{journal::Journal, lab_world::LabWorld, sim_world::SimWorld};
 use crate::lab::{MIB, Suite};
@@ -31,6 +32,11 @@ pub trait World {
     fn apply(&mut self, step: &Step) -> Result<()>;
     /// Lets all that runs come to its end.
     fn settle(&mut self) -> Result<()>;
+    /// Lets the check or repair that runs come past an eighth of its way, and holds it up there: md
+    /// has noted by then how far it is.
+    fn scrub_an_eighth(&mut self) -> Result<()>;
+    /// How far the check or repair that runs has come on each member.
+    fn scrub_at(&mut self) -> Result<Option<Bytes>>;
     /// Lets the time pass after which udev's timer starts arrays although members are missing.
     fn last_resort(&mut self) -> Result<()>;
     /// Takes a disk out while the machine runs.
@@ -45,6 +51,19 @@ pub trait World {
     fn swap_on(&mut self, serial: &str) -> Result<()>;
     /// Makes a filesystem on a disk, which stays unused.
     fn make_filesystem(&mut self, serial: &str) -> Result<()>;
+}
+
+/// How far the first check or repair that runs has come, and how far it has to go.
+fn scrub_in(seen: &Inventory) -> Option<(Bytes, Bytes)> {
+    seen.arrays.iter().find_map(|it| match it.sync {
+        SyncState::Running {
+            action: SyncAction::Check | SyncAction::Repair,
+            done: Some(done),
+            of: Some(of),
+            ..
+        } => Some((done, of)),
+        _ => None,
+    })
 }
 
 /// How a machine goes down.

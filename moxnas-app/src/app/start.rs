@@ -71,6 +71,11 @@ impl App {
             }
             (right, None) => Err(right.clone()),
         };
+        if let Ok(Some(_)) = &right
+            && let Err(err) = machine.raid.tidy()
+        {
+            tracing::warn!("{}", chain(&err));
+        }
         let in_use = match &settings.data_dir {
             Some(folder) => Some(InUse::shared(folder)?),
             None => None,

@@ -59,6 +59,10 @@ impl Gate {
 }
 
 impl RaidBackend for Slow {
+    fn tidy(&self) -> Result<(), BackendError> {
+        self.raid.tidy()
+    }
+
     fn observe(&self) -> Result<Inventory, BackendError> {
         self.raid.observe()
     }

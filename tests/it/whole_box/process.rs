@@ -257,6 +257,10 @@ fn scrubs(array: &Array) -> bool {
 }
 
 impl RaidBackend for Hands {
+    fn tidy(&self) -> Result<(), BackendError> {
+        self.raid.tidy()
+    }
+
     fn observe(&self) -> Result<Inventory, BackendError> {
         self.die(|it| match it {
             Kill::Look(left) => Some(left),

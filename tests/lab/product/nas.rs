@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use moxnas_tests::lab::{Machine, Output};
+use moxnas_tests::lab::{Job, Machine, Output};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "a password for the lab only";
@@ -17,6 +17,7 @@ const PORT: u16 = 8000;
 pub(super) struct Nas {
     pub(super) machine: Machine,
     way: &'static [&'static str],
+    service: Option<Job>,
 }
 
 impl Nas {
@@ -26,13 +27,25 @@ impl Nas {
         Ok(Self {
             machine,
             way: &["--local"],
+            service: None,
         })
     }
 
     /// A service does the work, reached over its socket by commands and over HTTP by tests.
     pub(super) fn service(mut machine: Machine) -> Result<Self> {
         machine.install_moxnas()?;
-        let job = machine.spawn([
+        let mut nas = Self {
+            machine,
+            way: &[],
+            service: None,
+        };
+        nas.start_service()?;
+        Ok(nas)
+    }
+
+    /// Starts the service and waits until it listens.
+    pub(super) fn start_service(&mut self) -> Result<()> {
+        let job = self.machine.spawn([
             "env",
             &format!("MOXNAS_ADMIN_PASSWORD={PASSWORD}"),
             "moxnas",
@@ -40,14 +53,24 @@ impl Nas {
             "--insecure-http",
             &format!("--listen=0.0.0.0:{PORT}"),
         ])?;
-        machine.wait_until("the service listens", |it| {
+        self.machine.wait_until("the service listens", |it| {
             let said = it.read_file(&job.output)?;
             if let Some(status) = it.status(&job)? {
                 bail!("the service ended with status {status}:\n{said}");
             }
             Ok(said.contains("listening on /run/"))
         })?;
-        Ok(Self { machine, way: &[] })
+        self.service = Some(job);
+        Ok(())
+    }
+
+    /// `kill -9` of the service. Returns what it had said since its start.
+    pub(super) fn kill_service(&mut self) -> Result<String> {
+        let job = self.service.take().context("the service does not run")?;
+        self.machine.kill(&job, 9)?;
+        self.machine
+            .wait_until("the service is gone", |it| Ok(it.status(&job)?.is_some()))?;
+        self.machine.read_file(&job.output)
     }
 
     pub(super) fn exec(&mut self, arguments: &[&str]) -> Result<Output> {
@@ -110,6 +133,7 @@ impl Nas {
 }
 
 /// Just enough of a client: one request per connection.
+#[derive(Clone)]
 pub(super) struct Http {
     address: String,
     token: Option<String>,
@@ -162,6 +186,22 @@ impl Http {
             path,
             &confirm.unwrap_or_default(),
             &body.to_string(),
+        )
+    }
+
+    /// Asks, and agrees with the plan that is shown.
+    pub(super) fn agreed(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+        let answer = self.ask(method, path, "", body)?;
+        if answer.status != 428 {
+            return Ok(answer);
+        }
+        let fingerprint = answer.body["plan"]["fingerprint"].as_str();
+        let fingerprint = fingerprint.with_context(|| format!("no plan: {answer:?}"))?;
+        self.ask(
+            method,
+            path,
+            &format!("X-Confirm-Plan: {fingerprint}\r\n"),
+            body,
         )
     }
 

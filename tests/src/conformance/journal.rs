@@ -8,7 +8,8 @@ use moxnas_core::{
     plan,
 };
 use moxnas_raid::{
-    Array, Change, CreateArray, Inventory, Level, SyncState, health, plan as plan_change,
+    Array, Change, CreateArray, Inventory, Level, SyncAction, SyncState, health,
+    plan as plan_change,
 };
 
 use super::{Shutdown, World};
@@ -114,6 +115,35 @@ impl<'w> Journal<'w> {
     pub fn settle(&mut self) -> Result<()> {
         self.world.settle()?;
         self.look("everything comes to its end")
+    }
+
+    /// Holds the scrub that runs up where md has noted how far it came.
+    pub fn scrub_an_eighth(&mut self) -> Result<()> {
+        self.world.scrub_an_eighth()?;
+        self.look("an eighth has been read")?;
+        self.scrub_mark()
+    }
+
+    /// Writes down whether md would go on, or what runs does: how far it came is chance.
+    pub fn scrub_mark(&mut self) -> Result<()> {
+        let seen = self.world.observe()?;
+        let tank = seen.find("tank").context("no array")?;
+        let stopped = tank.scrub_stopped_at;
+        let runs = matches!(
+            tank.sync.action(),
+            Some(SyncAction::Check | SyncAction::Repair)
+        );
+        let at = if runs { self.world.scrub_at()? } else { None };
+        self.lines.push(match (stopped, at) {
+            (None, None) => "  a scrub would begin at the beginning".to_owned(),
+            (Some(_), None) => "  a scrub would go on where the last one was stopped".to_owned(),
+            (None, Some(_)) => "  it began at the beginning".to_owned(),
+            (Some(from), Some(at)) if at >= from => {
+                "  it went on where the last one was".to_owned()
+            }
+            (Some(_), Some(_)) => "  it began anew, where it could have gone on".to_owned(),
+        });
+        Ok(())
     }
 
     pub fn last_resort(&mut self) -> Result<()> {

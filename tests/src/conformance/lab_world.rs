@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use moxnas_core::units::Bytes;
 use moxnas_raid::{ArrayState, Inventory, MemberFlag, Step, SyncState};
 
-use super::{DISKS, Shutdown, World};
+use super::{DISKS, Shutdown, World, scrub_in};
 use crate::lab::{Disk, Lab, Machine, wire::Request};
 
 /// Between two looks that must show the same.
@@ -20,6 +21,9 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(180);
 /// KiB a second of each member: slow enough to be seen in progress for ten minutes.
 const SLOW: u32 = 100;
 const FAST: u32 = 1_000_000;
+/// KiB a second at which a scrub passes an eighth in two seconds, and can be held up well before its
+/// end.
+const STEADY: u32 = 4000;
 
 pub struct LabWorld {
     machine: Machine,
@@ -94,6 +98,21 @@ impl World for LabWorld {
             ensure!(began.elapsed() < SYNC_PATIENCE, "what runs comes to no end");
         }
         limit_speed(&mut self.machine, SLOW)
+    }
+
+    fn scrub_an_eighth(&mut self) -> Result<()> {
+        limit_speed(&mut self.machine, STEADY)?;
+        self.machine
+            .wait_until("the scrub comes past an eighth", |machine| {
+                let seen: Inventory = machine.ask(&Request::Observe)?;
+                let at = scrub_in(&seen);
+                Ok(at.is_some_and(|(done, of)| done.0 >= of.0 / 8))
+            })?;
+        limit_speed(&mut self.machine, SLOW)
+    }
+
+    fn scrub_at(&mut self) -> Result<Option<Bytes>> {
+        Ok(scrub_in(&self.ask_once()?).map(|(done, _)| done))
     }
 
     fn last_resort(&mut self) -> Result<()> {

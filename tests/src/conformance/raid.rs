@@ -40,6 +40,9 @@ macro_rules! for_each_scenario {
                 a_disk_leaves_an_idle_array_with_a_spare
                 a_disk_leaves_a_mounted_array_with_a_spare
                 devices_in_use_are_refused
+                a_scrub_that_was_ended_goes_on
+                a_failure_ends_a_check
+                a_spare_is_filled_in_the_middle_of_a_check
                 what_would_lose_data_is_refused
                 shapes_that_cannot_be_are_refused
             }
@@ -310,6 +313,71 @@ pub fn devices_in_use_are_refused(it: &mut Journal<'_>) -> Result<()> {
     it.mount("tank")?;
     it.stop()?;
     it.delete()
+}
+
+/// md remembers how far a check or a repair came, whichever of them goes on, until one comes to its
+/// end or the array is stopped.
+pub fn a_scrub_that_was_ended_goes_on(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_an_eighth()?;
+    it.scrub(Scrub::Idle)?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Repair)?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Idle)?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_mark()?;
+    it.settle()?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.settle()?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_an_eighth()?;
+    it.scrub(Scrub::Idle)?;
+    it.scrub_mark()?;
+    it.stop()?;
+    it.assemble()?;
+    it.scrub_mark()
+}
+
+pub fn a_failure_ends_a_check(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_an_eighth()?;
+    it.fail("LABB")?;
+    it.scrub_mark()?;
+    it.remove("LABB")?;
+    it.add("LABD")?;
+    it.scrub_mark()?;
+    it.settle()?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_mark()?;
+    it.settle()?;
+    it.scrub_mark()
+}
+
+/// Of a new spare nothing is to be filled, and the check goes on; of a needed one it has to wait.
+pub fn a_spare_is_filled_in_the_middle_of_a_check(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.scrub(Scrub::Check)?;
+    it.scrub_an_eighth()?;
+    it.add("LABC")?;
+    it.scrub_mark()?;
+    it.fail("LABA")?;
+    it.scrub_mark()?;
+    it.settle()?;
+    it.scrub_mark()?;
+    it.scrub(Scrub::Check)?;
+    it.settle()?;
+    it.scrub_mark()
 }
 
 pub fn what_would_lose_data_is_refused(it: &mut Journal<'_>) -> Result<()> {

@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use moxnas_core::{
     disk::Signature,
     sim::{DiskSpec, SimMachine},
+    units::Bytes,
 };
 use moxnas_raid::{Inventory, RaidBackend as _, SimRaid, Step};
 
-use super::{DISKS, Shutdown, World};
+use super::{DISKS, Shutdown, World, scrub_in};
 
 /// Time stands still but for what scenarios let pass, so that what runs is in progress.
 pub struct SimWorld {
@@ -68,6 +69,20 @@ impl World for SimWorld {
     fn settle(&mut self) -> Result<()> {
         self.machine().advance(Duration::from_secs(3600));
         Ok(())
+    }
+
+    fn scrub_an_eighth(&mut self) -> Result<()> {
+        while let Some((done, of)) = scrub_in(&self.raid.observe()?) {
+            if done.0 >= of.0 / 8 {
+                return Ok(());
+            }
+            self.machine().advance(Duration::from_millis(10));
+        }
+        bail!("no scrub runs")
+    }
+
+    fn scrub_at(&mut self) -> Result<Option<Bytes>> {
+        Ok(scrub_in(&self.raid.observe()?).map(|(done, _)| done))
     }
 
     fn last_resort(&mut self) -> Result<()> {
