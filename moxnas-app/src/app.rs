@@ -265,7 +265,11 @@ async fn at_pace<T: Send + 'static>(
 ) -> Result<T, Error> {
     match pace {
         Pace::Usual => blocking(work).await,
-        Pace::Stepped => Ok(work()),
+        Pace::Stepped => {
+            let done = work();
+            pace.turn().await;
+            Ok(done)
+        }
     }
 }
 

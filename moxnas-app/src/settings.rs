@@ -63,6 +63,16 @@ pub enum Pace {
     Stepped,
 }
 
+impl Pace {
+    /// Let all others have their turn before going on, if one comes after the other: an answer that
+    /// was there at once is then no other than one that had to be waited for.
+    pub(crate) async fn turn(self) {
+        if self == Pace::Stepped {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// How the audit log is kept. That it is kept is no setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditSettings {

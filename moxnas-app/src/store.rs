@@ -86,6 +86,7 @@ pub struct Store {
     pool: Pool,
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
+    pace: Pace,
     /// Counts what was made to last.
     commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
@@ -127,6 +128,7 @@ impl Store {
         Ok(Store {
             pool,
             writer: Arc::default(),
+            pace,
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
@@ -150,6 +152,7 @@ impl Store {
     /// Do not read through the [`Store`] while holding this: a database in memory has a single
     /// connection, and what was just written is not yet seen by others.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
+        self.pace.turn().await;
         let turn = Arc::clone(&self.writer).lock_owned().await;
         let begun = failed("begin a change");
         let tx = match &self.pool {
@@ -171,6 +174,7 @@ impl Store {
         Ok(Write {
             tx,
             commits: Arc::clone(&self.commits),
+            pace: self.pace,
             node: Arc::clone(&self.node),
             appended: None,
             heads: Arc::clone(&self.heads),
@@ -195,6 +199,7 @@ impl Store {
 pub struct Write {
     tx: Tx,
     commits: Arc<watch::Sender<u64>>,
+    pace: Pace,
     node: Arc<Node>,
     /// The last audit record of this transaction.
     appended: Option<i64>,
@@ -210,10 +215,11 @@ impl Write {
             Tx::Postgres(tx) => tx.commit().await,
         };
         done.map_err(failed("commit a change"))?;
-        self.commits.send_modify(|it| *it += 1);
         if let Some(seq) = self.appended {
             self.heads.send_replace(seq);
         }
+        self.commits.send_modify(|it| *it += 1);
+        self.pace.turn().await;
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Soak {
     #[arg(long, default_value_t = 2)]
     processes: u64,
     /// The profile of cargo to build the test with.
-    #[arg(long, default_value = "dev")]
+    #[arg(long, default_value = "soak")]
     profile: String,
 }
 

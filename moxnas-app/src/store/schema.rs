@@ -6,6 +6,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use tokio::sync::watch;
 
 use super::{DatabaseUrl, Node, POSTGRES, Pool, SQLITE, Store, StoreError, connect_as_is, failed};
+use crate::settings::Pace;
 
 /// The newest schema that this program knows.
 #[must_use]
@@ -45,6 +46,7 @@ impl Store {
         let store = Store {
             pool: connect_as_is(url).await?,
             writer: Arc::default(),
+            pace: Pace::Usual,
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),

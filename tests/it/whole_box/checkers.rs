@@ -107,7 +107,8 @@ impl Checkers {
         let after = contents(app);
         devices_are_left_alone(&self.contents, &after, attempt);
         self.contents = after;
-        self.audit_is_complete(app, actor, attempt, done.as_ref())
+        let story = self
+            .audit_is_complete(app, actor, attempt, done.as_ref())
             .await;
         let seen = app.look().await.unwrap();
         app.jobs.all_rest().await;
@@ -138,7 +139,8 @@ impl Checkers {
             .check(app, &news, ticked, done.is_none())
             .await;
         let logins = self.logins.check(app).await;
-        format!("{}{}{schedules}{logins}", words(&seen), news.words)
+        let state = words(&seen);
+        format!("  audit {story}\n{state}{}{schedules}{logins}", news.words)
     }
 
     /// Every change has its intent and its outcome, every refusal its record, and nothing else has
@@ -149,7 +151,7 @@ impl Checkers {
         actor: &Actor,
         attempt: &Attempt,
         done: Option<&Result<(), Error>>,
-    ) {
+    ) -> String {
         let mut story: Vec<(Phase, Option<Outcome>)> = Vec::new();
         loop {
             let news = app.store.audit(self.audited, PAGE).await.unwrap();
@@ -185,7 +187,7 @@ impl Checkers {
                 Attempt::Silent => vec![vec![]],
             };
             assert!(may.contains(&story), "{story:?} of what was killed");
-            return;
+            return format!("{story:?}");
         };
         let expected = match (attempt, done) {
             (Attempt::Silent, _) | (Attempt::Begin(_), Ok(())) => Vec::new(),
@@ -205,6 +207,7 @@ impl Checkers {
             (Attempt::Change(_), Err(_)) => refused,
         };
         assert_eq!(story, expected, "{done:?}");
+        format!("{story:?}")
     }
 }
 
