@@ -115,7 +115,7 @@ impl App {
     /// Look at the machine now, and tell listeners what is new.
     pub async fn look(&self) -> Result<Arc<Seen>, Error> {
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(self.pace, &self.machine, number).await?;
+        let mut new = look(&self.pace, &self.machine, number).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
@@ -136,8 +136,8 @@ impl App {
     }
 
     /// How the service gets on with its work.
-    pub(crate) fn pace(&self) -> Pace {
-        self.pace
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Whether this process may change the machine.
@@ -243,7 +243,7 @@ fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
     })
 }
 
-async fn look(pace: Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
+async fn look(pace: &Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
     let machine = machine.clone();
     at_pace(pace, move || {
         let as_of = machine.clock.now();
@@ -260,16 +260,12 @@ async fn look(pace: Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
 
 /// Have the machine asked or changed.
 async fn at_pace<T: Send + 'static>(
-    pace: Pace,
+    pace: &Pace,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     match pace {
         Pace::Usual => blocking(work).await,
-        Pace::Stepped => {
-            let done = work();
-            pace.turn().await;
-            Ok(done)
-        }
+        Pace::Stepped(_) => Ok(work()),
     }
 }
 

@@ -40,6 +40,7 @@ pub mod seal;
 pub mod seen;
 pub mod settings;
 pub mod store;
+pub mod turns;
 
 pub use actor::{Actor, Credential, Role, Via};
 pub use app::App;

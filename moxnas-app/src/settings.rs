@@ -14,6 +14,7 @@ use crate::{
     auth::Secret,
     scenario::Scenario,
     store::DatabaseUrl,
+    turns::Turns,
 };
 
 pub use limits::{Limits, Within};
@@ -52,25 +53,15 @@ pub struct Settings {
 }
 
 /// How the service gets on with its work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Pace {
     /// Side by side: on threads, over several connections, asking the machine every few seconds.
     #[default]
     Usual,
     /// One after the other, and only when somebody looks: the machine is asked on the caller's
-    /// thread, the database over one connection, and jobs wait for looks without a limit. On a
-    /// runtime of one thread the same calls have the same effects in the same order.
-    Stepped,
-}
-
-impl Pace {
-    /// Let all others have their turn before going on, if one comes after the other: an answer that
-    /// was there at once is then no other than one that had to be waited for.
-    pub(crate) async fn turn(self) {
-        if self == Pace::Stepped {
-            tokio::task::yield_now().await;
-        }
-    }
+    /// thread, the database over one connection and in turns, and jobs wait for looks without a
+    /// limit. On a runtime of one thread the same calls have the same effects in the same order.
+    Stepped(Turns),
 }
 
 /// How the audit log is kept. That it is kept is no setting.

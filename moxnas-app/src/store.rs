@@ -65,7 +65,10 @@ use self::{
     engine::{Pool, Tx},
     schema::migrated,
 };
-use crate::settings::Pace;
+use crate::{
+    settings::Pace,
+    turns::{Turn, Turns},
+};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -86,7 +89,8 @@ pub struct Store {
     pool: Pool,
     /// Writers of this process queue here, in order, rather than poll for SQLite's lock.
     writer: Arc<Mutex<()>>,
-    pace: Pace,
+    /// Who may use it next, where one comes after the other.
+    turns: Option<Turns>,
     /// Counts what was made to last.
     commits: Arc<watch::Sender<u64>>,
     node: Arc<Node>,
@@ -105,18 +109,18 @@ impl Store {
     /// A new folder and a new file can be read by their owner alone; SQLite gives the file's mode
     /// to those it makes beside it. A PostgreSQL database must be there.
     pub async fn open_on(url: &DatabaseUrl, node: Node) -> Result<Store, StoreError> {
-        Store::open_at(Pace::Usual, url, node).await
+        Store::open_at(&Pace::Usual, url, node).await
     }
 
     /// The same, with as many connections as fit the pace.
     pub(crate) async fn open_at(
-        pace: Pace,
+        pace: &Pace,
         url: &DatabaseUrl,
         node: Node,
     ) -> Result<Store, StoreError> {
-        let connections = match pace {
-            Pace::Usual => CONNECTIONS,
-            Pace::Stepped => 1,
+        let (connections, turns) = match pace {
+            Pace::Usual => (CONNECTIONS, None),
+            Pace::Stepped(turns) => (1, Some(turns.clone())),
         };
         let pool = match url {
             DatabaseUrl::Memory => Pool::Sqlite(open_memory(url).await?),
@@ -128,7 +132,7 @@ impl Store {
         Ok(Store {
             pool,
             writer: Arc::default(),
-            pace,
+            turns,
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
@@ -147,12 +151,20 @@ impl Store {
         self.commits.subscribe()
     }
 
+    /// To be held while the database is used.
+    async fn turn(&self) -> Option<Turn> {
+        match &self.turns {
+            None => None,
+            Some(turns) => Some(turns.take().await),
+        }
+    }
+
     /// Begin to change something. Nothing lasts before [`Write::commit`]; dropping takes it back.
     ///
     /// Do not read through the [`Store`] while holding this: a database in memory has a single
     /// connection, and what was just written is not yet seen by others.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
-        self.pace.turn().await;
+        let alone = self.turn().await;
         let turn = Arc::clone(&self.writer).lock_owned().await;
         let begun = failed("begin a change");
         let tx = match &self.pool {
@@ -174,11 +186,11 @@ impl Store {
         Ok(Write {
             tx,
             commits: Arc::clone(&self.commits),
-            pace: self.pace,
             node: Arc::clone(&self.node),
             appended: None,
             heads: Arc::clone(&self.heads),
             _turn: turn,
+            _alone: alone,
         })
     }
 
@@ -199,12 +211,12 @@ impl Store {
 pub struct Write {
     tx: Tx,
     commits: Arc<watch::Sender<u64>>,
-    pace: Pace,
     node: Arc<Node>,
     /// The last audit record of this transaction.
     appended: Option<i64>,
     heads: Arc<watch::Sender<i64>>,
     _turn: OwnedMutexGuard<()>,
+    _alone: Option<Turn>,
 }
 
 impl Write {
@@ -219,7 +231,6 @@ impl Write {
             self.heads.send_replace(seq);
         }
         self.commits.send_modify(|it| *it += 1);
-        self.pace.turn().await;
         Ok(())
     }
 }

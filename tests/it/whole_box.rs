@@ -9,10 +9,10 @@
 //! Not only for the machine, which is simulated, but for every moment at which the service is
 //! killed. Nothing here depends on the wall clock or on which thread was faster:
 //!
-//! - The service runs at [`Pace::Stepped`]: the machine is asked on the caller's thread, the
-//!   database over one connection, and no job wakes up by itself. The runtime has one thread. So
-//!   there is at most one thing that happens elsewhere, the database's; and its answer is taken up
-//!   when all else is done, however early it comes.
+//! - The service runs at [`Pace::Stepped`]: the machine is asked on the caller's thread, and no job
+//!   wakes up by itself. The runtime has one thread. Whoever wants something of the database waits
+//!   for its turn, which is given when nothing else is left to do. So what happens elsewhere is one
+//!   thing at a time, nothing happens here meanwhile, and it does not matter how long it takes.
 //! - An event is over when all jobs wait: for one another, or for the next look at the machine.
 //! - A process dies at a moment that is counted and not measured: at the n-th look, before or after
 //!   the n-th step, once the n-th transaction has been committed. Then its runtime is dropped with

@@ -152,7 +152,7 @@ impl App {
     ) -> Result<C::Output, Error> {
         let (machine, steps) = (self.machine.clone(), plan.steps.clone());
         let work = move || execute(&steps, |step| machine.apply(step));
-        let done = at_pace(self.pace, work).await?;
+        let done = at_pace(&self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look().await;
         done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;

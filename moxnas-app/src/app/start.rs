@@ -84,7 +84,7 @@ impl App {
             Some(folder) => Node::of_folder(folder, &host_name(&machine))?,
             None => Node::unnamed(),
         };
-        let store = Store::open_at(settings.pace, &settings.database, node)
+        let store = Store::open_at(&settings.pace, &settings.database, node)
             .await
             .map_err(Error::from)?;
         let now = SystemClock.now();
@@ -105,7 +105,7 @@ impl App {
         }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
-        let first = look(settings.pace, &machine, 1).await?;
+        let first = look(&settings.pace, &machine, 1).await?;
         Ok(Arc::new(App {
             machine,
             simulation,
@@ -122,7 +122,7 @@ impl App {
             looked: watch::channel(1).0,
             figures: std::sync::Mutex::default(),
             right,
-            pace: settings.pace,
+            pace: settings.pace.clone(),
             storage: Mutex::default(),
             _in_use: in_use,
         }))

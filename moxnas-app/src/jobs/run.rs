@@ -138,7 +138,7 @@ impl Run {
     pub async fn wait(&mut self, at_most: Duration) -> Result<(), JobError> {
         let rests = self.app.jobs.rest();
         let is_late = match self.app.pace() {
-            Pace::Stepped => {
+            Pace::Stepped(_) => {
                 tokio::select! {
                     biased;
                     _ = self.wanted.changed() => false,

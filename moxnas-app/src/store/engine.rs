@@ -25,12 +25,13 @@ pub(super) enum Tx {
 
 /// Compile `$body` for both engines, with `$db` a pool.
 macro_rules! on_pool {
-    ($store:expr, $db:ident => $body:expr) => {
+    ($store:expr, $db:ident => $body:expr) => {{
+        let _alone = $store.turn().await;
         match &$store.pool {
             $crate::store::engine::Pool::Sqlite($db) => $body,
             $crate::store::engine::Pool::Postgres($db) => $body,
         }
-    };
+    }};
 }
 
 /// Compile `$body` for both engines, with `$db` the connection of a transaction.

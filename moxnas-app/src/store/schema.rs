@@ -6,7 +6,6 @@ use sqlx::migrate::{MigrateError, Migrator};
 use tokio::sync::watch;
 
 use super::{DatabaseUrl, Node, POSTGRES, Pool, SQLITE, Store, StoreError, connect_as_is, failed};
-use crate::settings::Pace;
 
 /// The newest schema that this program knows.
 #[must_use]
@@ -46,7 +45,7 @@ impl Store {
         let store = Store {
             pool: connect_as_is(url).await?,
             writer: Arc::default(),
-            pace: Pace::Usual,
+            turns: None,
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
@@ -57,6 +56,7 @@ impl Store {
 
     /// The schema that the database has; 0: none, it is empty.
     pub async fn schema(&self) -> Result<i64, StoreError> {
+        let _alone = self.turn().await;
         let applied: Vec<(i64, Vec<u8>)> = match &self.pool {
             Pool::Sqlite(pool) => {
                 let there: i64 = sqlx::query_scalar(

@@ -5,6 +5,7 @@ use super::{Store, StoreError, engine::Pool, failed};
 impl Store {
     /// Let the engine count anew what it plans by, and give back room that it no longer needs.
     pub async fn tidy(&self) -> Result<(), StoreError> {
+        let _alone = self.turn().await;
         let what = failed("be tidied");
         match &self.pool {
             Pool::Sqlite(pool) => {

@@ -9,6 +9,7 @@ use moxnas_app::{
     machine::Machine,
     scenario::Scenario,
     settings::{Pace, Settings},
+    turns::Turns,
 };
 use moxnas_core::sim::SimMachine;
 use moxnas_raid::{
@@ -28,7 +29,6 @@ pub(super) struct World {
     /// UUIDs of the arrays that md was told to check or to repair, since somebody last asked.
     pub(super) told: Arc<Mutex<Vec<String>>>,
     settings: Settings,
-    engine: Engine,
     // Dropped after all processes: the life that has the world drops its process first.
     database: Database,
     _folder: tempfile::TempDir,
@@ -67,14 +67,12 @@ impl World {
         let mut settings = Settings::simulated(Scenario::built_in("blank").unwrap());
         settings.database = database.url.clone();
         settings.data_dir = Some(folder.path().to_owned());
-        settings.pace = Pace::Stepped;
         let sim = SimMachine::new(seed);
         World {
             raid: Arc::new(SimRaid::new(Arc::clone(&sim))),
             sim,
             told: Arc::default(),
             settings,
-            engine,
             database,
             _folder: folder,
         }
@@ -89,17 +87,15 @@ impl World {
 impl Process {
     /// Start the service.
     pub(super) fn start(world: &World) -> Process {
+        let turns = Turns::default();
+        let idle = turns.clone();
         let runtime = Builder::new_current_thread()
             .enable_all()
-            // What another thread has done is taken up when nothing else is left to do: its moment
-            // does not count.
+            .on_thread_park(move || idle.idle())
+            // Whoever waits for the death of the process comes before anything else.
+            .event_interval(1)
+            // What another thread has done is taken up when nothing else is left to do.
             .global_queue_interval(u32::MAX)
-            // SQLite answers from a thread, a server from a socket. Either way whoever waits for
-            // the death of the process comes before the next answer.
-            .event_interval(match world.engine {
-                Engine::Sqlite => 1,
-                Engine::Postgres => u32::MAX,
-            })
             .build()
             .unwrap();
         let hands = Arc::new(Hands {
@@ -117,7 +113,11 @@ impl Process {
             scenario: "whole-box".to_owned(),
             machine: Arc::clone(&world.sim),
         };
-        let app = App::start_on(machine, Some(simulation), &world.settings);
+        let settings = Settings {
+            pace: Pace::Stepped(turns),
+            ..world.settings.clone()
+        };
+        let app = App::start_on(machine, Some(simulation), &settings);
         let app = runtime.block_on(app).unwrap();
         Process {
             runtime: Some(runtime),
