@@ -116,6 +116,9 @@ impl Checkers {
         let starts = jobs::starts(app);
         let has_stopped = starts != self.starts;
         self.jobs.gap_if(has_stopped);
+        // Killed between md's stop and the word that it was paused, a job goes on where it was.
+        self.jobs
+            .gap_if(matches!(attempt, Attempt::Tick) && done.is_none());
         self.starts = starts;
         if let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) {
             what_was_promised_is_there(plan, &seen);

@@ -23,8 +23,8 @@ pub(in crate::whole_box) struct Jobs {
     /// How many were begun.
     pub(in crate::whole_box) begun: u64,
     stories: BTreeMap<String, Story>,
-    /// How often nobody could know afterwards what md had done: the machine stopped, or the service
-    /// for long.
+    /// How often it was right to tell md again: the machine stopped, the service did for long, or a
+    /// pause was cut short.
     gaps: u64,
     /// The same when the last event was over.
     gaps_before: u64,
@@ -58,7 +58,7 @@ impl Jobs {
         self.known.values().filter(|it| !it.state.is_over())
     }
 
-    /// Nobody could see for a while what md did.
+    /// Whether it may be right to tell md again.
     pub(in crate::whole_box) fn gap_if(&mut self, is_one: bool) {
         self.gaps += u64::from(is_one);
     }
