@@ -35,6 +35,8 @@ const SLOW: u32 = 10_000;
 const FAST: u32 = 1_000_000;
 /// For a job that was in flight to be over, or to go on, after the service listens again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For an mdadm that outlived the service.
+const THAW_PATIENCE: Duration = Duration::from_secs(10);
 /// For all jobs to come to their end when nothing is killed any more.
 const LONG_PATIENCE: Duration = Duration::from_secs(180);
 /// After so many faults it is over; each is told in the end.
@@ -251,7 +253,12 @@ impl Siege {
             say(&format!("          {id}: {what}"));
             self.tally.reconciled(&what);
         }
-        for check in [Self::check_holders, Self::check_conf, Self::verify_audit] {
+        for check in [
+            Self::check_holders,
+            Self::check_frozen,
+            Self::check_conf,
+            Self::verify_audit,
+        ] {
             if let Err(err) = check(self) {
                 self.tally.fault(&err);
             }
@@ -318,6 +325,26 @@ impl Siege {
             }
         }
         Ok(())
+    }
+
+    /// mdadm freezes an array while it changes it. One that stays frozen takes no spare when a member
+    /// fails.
+    fn check_frozen(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let actions = self
+                .nas
+                .machine
+                .gather(&["/sys/block/md*/md/sync_action"])?;
+            let is_frozen =
+                |(path, text): (&String, &String)| (text.trim() == "frozen").then(|| path.clone());
+            let frozen: Vec<String> = actions.files.iter().filter_map(is_frozen).collect();
+            if frozen.is_empty() {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < THAW_PATIENCE, "left frozen: {frozen:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// mdadm.conf names what there is, and nothing was left beside it.
