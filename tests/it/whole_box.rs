@@ -93,7 +93,7 @@ fn run_and_repeat(
     twice: u64,
 ) -> Result<(Lived, bool), String> {
     let lived = run(seed, engine, events)?;
-    let is_repeated = seed % twice == 0;
+    let is_repeated = seed.is_multiple_of(twice);
     if is_repeated && run(seed, engine, events)?.hash != lived.hash {
         return Err(format!("seed {seed} on {engine:?} was another life again"));
     }
