@@ -1,24 +1,23 @@
 //! The command line: nouns and verbs over the wire types.
 
+mod access;
 mod audit;
 mod database;
+mod work;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use moxnas_api::wire::{
-    api_keys::CreateApiKey,
     arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
-    auth::Role,
-    jobs::JobState,
-    schedules::ChangeSchedule,
     simulation::FaultKind,
-    users::CreateUser,
 };
 
 pub(crate) use self::{
+    access::{KeyVerb, Login, SessionVerb, TotpVerb, UserTotpVerb, UserVerb},
     audit::{AuditFilter, AuditVerb, VerifyAudit},
     database::{DatabasePlace, DbVerb},
+    work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
 
 /// Manage a storage server: disks, md arrays, and what stands on them
@@ -268,114 +267,6 @@ pub(crate) enum ArrayVerb {
     },
 }
 
-/// Whether to stay with a job.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Patience {
-    /// Do not stay with the job until it is over
-    #[arg(long)]
-    pub(crate) detach: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum JobVerb {
-    /// List jobs, newest first
-    List {
-        /// How many at most
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-        /// Only those that stand so
-        #[arg(long, value_enum)]
-        state: Option<JobState>,
-    },
-    /// Show a job
-    Show(JobId),
-    /// Show what a job has said
-    Log(JobId),
-    /// Stay with a job until it is over
-    Follow(JobId),
-    /// End a job
-    Cancel(JobId),
-    /// Repeat a job that failed or was cancelled
-    Retry {
-        #[command(flatten)]
-        job: JobId,
-        #[command(flatten)]
-        patience: Patience,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct JobId {
-    /// Id of the job
-    pub(crate) job: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleVerb {
-    /// List all schedules
-    List,
-    /// Show a schedule
-    Show(ScheduleName),
-    /// Set a schedule anew; what is left out stays
-    Change {
-        #[command(flatten)]
-        schedule: ScheduleName,
-        #[command(flatten)]
-        body: ChangeSchedule,
-    },
-    /// Let a schedule run by itself
-    Enable(ScheduleName),
-    /// Let a schedule run no more by itself
-    Disable(ScheduleName),
-    /// Run a schedule now
-    Run {
-        #[command(flatten)]
-        schedule: ScheduleName,
-        #[command(flatten)]
-        patience: Patience,
-    },
-    /// Repeat the last run of a schedule, which failed
-    Retry {
-        #[command(flatten)]
-        schedule: ScheduleName,
-        #[command(flatten)]
-        patience: Patience,
-    },
-    /// Show the runs of a schedule, newest first
-    History {
-        #[command(flatten)]
-        schedule: ScheduleName,
-        /// How many at most
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-    },
-    /// Show what ran since yesterday and what will run in a week
-    Timeline,
-    /// Show when a calendar expression comes next; needs no machine
-    Next(NextRuns),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScheduleName {
-    /// Name of the schedule
-    pub(crate) schedule: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct NextRuns {
-    /// A calendar expression of systemd or cron, such as "Sun 01:00" or "30 2 * * *"
-    pub(crate) expression: String,
-    /// After which moment; now if left out
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 10)]
-    pub(crate) count: usize,
-    /// Where the hours are meant, such as Europe/Berlin; here if left out
-    #[arg(long, value_name = "ZONE")]
-    pub(crate) tz: Option<String>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ArrayName {
     /// Name, UUID or kernel name of the array
@@ -396,141 +287,6 @@ pub(crate) enum SystemVerb {
     Health,
     /// Show what machine this is
     Info,
-}
-
-/// Log in to a service, and stay logged in
-#[derive(Debug, Args)]
-pub(crate) struct Login {
-    /// Name of the login
-    #[arg(default_value = "admin")]
-    pub(crate) username: String,
-    /// Read the password from the standard input
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-    /// The code of the second factor, or a recovery code; asked for if left out and needed
-    #[arg(long, value_name = "CODE")]
-    pub(crate) totp: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserVerb {
-    /// List all logins
-    List,
-    /// Show a login
-    Show(UserName),
-    /// Make a login
-    Create {
-        #[command(flatten)]
-        body: CreateUser,
-        /// Read a password for it from the standard input
-        #[arg(long, conflicts_with = "no_password")]
-        password_stdin: bool,
-        /// Give it no password: nobody can log in with it until `user passwd`
-        #[arg(long)]
-        no_password: bool,
-    },
-    /// Give a login another role, or link it to an account of the system
-    Change {
-        #[command(flatten)]
-        user: UserName,
-        /// What it may do
-        #[arg(long, value_enum)]
-        role: Option<Role>,
-        /// The account of the system that belongs to it
-        #[arg(long, conflicts_with = "no_account")]
-        account: Option<String>,
-        /// No account of the system belongs to it
-        #[arg(long)]
-        no_account: bool,
-    },
-    /// Let a login in no more; its sessions and API keys end at once
-    Disable(UserName),
-    /// Let a login in again
-    Enable(UserName),
-    /// Delete a login with all that belongs to it
-    Delete(UserName),
-    /// The second factors of others, on the machine itself
-    #[command(subcommand)]
-    Totp(UserTotpVerb),
-    /// Give a login another password, on the machine itself
-    Passwd {
-        /// Name of the login
-        #[arg(default_value = "admin")]
-        username: String,
-        /// Read the password from the standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UserName {
-    /// Name of the login
-    pub(crate) username: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserTotpVerb {
-    /// Take the second factor of a login away, for somebody who has lost it
-    Reset(UserName),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SessionVerb {
-    /// List the sessions that stand
-    List {
-        /// Those of this login, instead of one's own
-        #[arg(long = "user", value_name = "USERNAME")]
-        username: Option<String>,
-    },
-    /// End a session, or all of a login
-    Revoke {
-        /// Id of the session
-        #[arg(required_unless_present = "all")]
-        session: Option<String>,
-        /// One of this login, instead of one's own
-        #[arg(long = "user", value_name = "USERNAME")]
-        username: Option<String>,
-        /// All of the login
-        #[arg(long, requires = "username", conflicts_with = "session")]
-        all: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyVerb {
-    /// List the keys that work: one's own, or for an admin all
-    List,
-    /// Make a key; it is shown this once
-    Create(CreateApiKey),
-    /// End a key
-    Delete {
-        /// Number of the key
-        key: i64,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TotpVerb {
-    /// Begin: show what an authenticator app needs
-    Enrol {
-        /// Read the password from the standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Show that the app works; from then on each login takes a code
-    Confirm {
-        /// The code that the app shows
-        code: String,
-    },
-    /// Use no second factor any more
-    Disable {
-        /// The code that the app shows, or a recovery code
-        code: String,
-        /// Read the password from the standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]

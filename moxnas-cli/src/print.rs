@@ -9,7 +9,10 @@ mod jobs;
 mod outline;
 mod plan;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    io::{ErrorKind, IsTerminal, Write},
+};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
@@ -50,7 +53,7 @@ impl Printer {
 
     /// Text for the standard output. A reader that went away wants no more.
     pub(crate) fn line(&self, text: &str) {
-        let text = text.trim_end_matches('\n');
+        let text = harmless(text.trim_end_matches('\n'));
         if let Err(err) = writeln!(std::io::stdout(), "{text}")
             && err.kind() != ErrorKind::BrokenPipe
         {
@@ -60,7 +63,7 @@ impl Printer {
 
     /// Something beside the result.
     pub(crate) fn note(&self, text: &str) {
-        eprintln!("{text}");
+        eprintln!("{}", harmless(text));
     }
 
     /// A simulated machine must not be taken for a real one.
@@ -107,7 +110,7 @@ impl Printer {
     /// How far a job is, in a line that the next one writes over. Nothing where nobody looks.
     pub(crate) fn progress(&self, job: &Job) {
         if std::io::stderr().is_terminal() {
-            eprint!("\r\x1b[K{}", jobs::bar(job));
+            eprint!("\r\x1b[K{}", harmless(&jobs::bar(job)));
         }
     }
 
@@ -184,9 +187,9 @@ impl Printer {
         if let Failure::Silent = failure {
             return;
         }
-        eprintln!("error: {failure}");
+        eprintln!("error: {}", harmless(&failure.to_string()));
         for cause in causes {
-            eprintln!("  because: {cause}");
+            eprintln!("  because: {}", harmless(cause));
         }
         if let Failure::Problem(problem) = failure {
             for field in &problem.errors {
@@ -197,6 +200,20 @@ impl Printer {
             eprintln!("  hint: {hint}");
         }
     }
+}
+
+/// What came from elsewhere, such as the name that somebody typed at a login, must not be obeyed by
+/// the terminal: what it would obey is shown as text.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().map(|it| match obeyed(it) {
+        true => it.escape_default().to_string(),
+        false => it.to_string(),
+    });
+    Cow::Owned(shown.collect())
 }
 
 /// Columns without lines, as wide as the terminal.
@@ -229,5 +246,17 @@ fn time(seconds: u64) -> String {
         120..=7199 => format!("{} min", seconds / 60),
         7200..=172_799 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        assert_eq!(harmless("a\tb\nc"), "a\tb\nc");
+        assert_eq!(harmless("\u{1b}[2Jann\r\u{7}"), "\\u{1b}[2Jann\\r\\u{7}");
+        assert_eq!(harmless("c1 \u{9b}31m"), "c1 \\u{9b}31m");
     }
 }

@@ -55,10 +55,13 @@ impl Conf {
     }
 }
 
-/// The text with the array in the block of MoxNAS; unchanged if it is there already.
+/// The text with the array in the block of MoxNAS; unchanged if it is there already. A line of the
+/// block that gives the same name to another array goes: its array was deleted by somebody who was
+/// stopped before the end, and a name means one array.
 #[must_use]
 pub fn with_array(text: &str, uuid: &str, device: &str) -> String {
     let mut ours = Conf::parse(text).ours;
+    ours.retain(|_, named| named != device);
     ours.insert(uuid.to_owned(), device.to_owned());
     with_block(text, &ours)
 }
@@ -163,6 +166,21 @@ mod tests {
             without_array(DEBIAN, "aaaa:1:2:3"),
             DEBIAN,
             "a line of somebody else"
+        );
+    }
+
+    #[test]
+    fn a_name_means_one_array() {
+        let left = with_array(DEBIAN, "b:1:2:3", "/dev/md/tank");
+        let left = with_array(&left, "c:1:2:3", "/dev/md/data");
+        let made_anew = with_array(&left, "d:1:2:3", "/dev/md/tank");
+        let conf = Conf::parse(&made_anew);
+        assert_eq!(conf.ours.keys().collect::<Vec<_>>(), ["c:1:2:3", "d:1:2:3"]);
+        let foreign = with_array(&made_anew, "e:1:2:3", "/dev/md/old");
+        assert_eq!(
+            Conf::parse(&foreign).others,
+            conf.others,
+            "not ours to drop"
         );
     }
 

@@ -222,6 +222,12 @@ pub(crate) fn post(path: impl Into<String>, body: Value) -> Ask {
 }
 
 impl Ask {
+    /// The body, if it has one.
+    pub(crate) fn body(&self) -> Option<Value> {
+        let text = self.body.as_ref()?;
+        Some(serde_json::from_str(text).unwrap())
+    }
+
     pub(crate) fn json(self, body: &Value) -> Ask {
         self.text(&body.to_string())
             .header("Content-Type", "application/json")

@@ -16,6 +16,11 @@ use nix::{
 
 use super::{Cause, Cmd, CmdError, Output, Runner};
 
+/// Starts programs such that they do not die of having nobody to talk to. Where this process is
+/// killed they go on, and must come to their end: `mdadm --add`, ended when it says what it did,
+/// leaves the array frozen.
+const ENV: &str = "/usr/bin/env";
+
 /// Starts programs with a cleared environment, in a process group of their own, and kills the
 /// whole group at the time limit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,13 +40,13 @@ impl Runner for SystemRunner {
             cmd: Box::new(cmd.clone()),
             cause,
         };
-        let program = cmd
-            .tool
-            .find()
-            .ok_or_else(|| fail(Cause::Missing(cmd.tool.name())))?;
+        if cmd.tool.find().is_none() {
+            return Err(fail(Cause::Missing(cmd.tool.name())));
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the runner")]
-        let mut child = Command::new(program)
-            .arg0(cmd.tool.name())
+        let mut child = Command::new(ENV)
+            .arg("--ignore-signal=PIPE")
+            .arg(cmd.tool.name())
             .args(&cmd.args)
             .env_clear()
             .env("LC_ALL", "C.UTF-8")
@@ -184,6 +189,15 @@ mod tests {
             .run(&Cmd::new(Tool::new("cat")).stdin("secret"))
             .unwrap();
         assert_eq!(out.text(), "secret");
+    }
+
+    #[test]
+    fn a_program_does_not_die_of_a_reader_that_was_killed() {
+        let cat = Cmd::new(Tool::new("cat")).arg("/proc/self/status");
+        let status = SystemRunner.run(&cat).unwrap().text();
+        let ignored = status.lines().find_map(|it| it.strip_prefix("SigIgn:"));
+        let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+        assert_ne!(ignored & 1 << (Signal::SIGPIPE as u32 - 1), 0, "{status}");
     }
 
     #[test]

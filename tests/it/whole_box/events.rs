@@ -250,10 +250,23 @@ impl Life {
             8 * 24 * 60,
             100 * 24 * 60,
         ];
-        let time = match self.random.below(4) {
-            0 => self.until_due().unwrap_or(Duration::from_secs(HOUR)),
-            _ => Duration::from_secs(self.random.of(&minutes) * 60),
-        };
+        match self.random.below(4) {
+            0 => {
+                let due = self.until_due();
+                self.let_pass(due.unwrap_or(Duration::from_secs(HOUR)));
+                // Past the end of the shortest window.
+                if self.random.one_in(2) {
+                    self.let_pass(Duration::from_secs(6 * 60));
+                }
+            }
+            _ => {
+                let minutes = self.random.of(&minutes);
+                self.let_pass(Duration::from_secs(minutes * 60));
+            }
+        }
+    }
+
+    fn let_pass(&mut self, time: Duration) {
         let what = format!("{time:?} pass");
         // As the loop of the service does it: whose time has come is begun, and whose window has
         // closed is paused first.
@@ -446,6 +459,7 @@ impl Life {
             ("hourly", ""),
             ("*:0/20", ""),
             ("01:00", "01:05"),
+            ("hourly", "12:05"),
             ("01:00", "05:00"),
             ("Sun 01:00", ""),
             ("Mon..Fri 00:00", "12:00"),

@@ -179,7 +179,6 @@ fn lives_are_full() {
         "restart -> killed",
         "is succeeded",
         "is cancelled",
-        "is paused",
         "is skipped",
         "interrupted",
     ] {

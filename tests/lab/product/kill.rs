@@ -12,6 +12,7 @@ mod tally;
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    io::Write as _,
     time::{Duration, Instant},
 };
 
@@ -27,15 +28,19 @@ use self::{
 use super::nas::{Http, Nas};
 
 /// Enough for the CI; a long run says how many.
-const KILLS: usize = 12;
+const KILLS: usize = 8;
 const SIZE: u64 = 128 * MIB;
 /// KiB a second of each member: a check of an array takes some 12 s.
 const SLOW: u32 = 10_000;
 const FAST: u32 = 1_000_000;
 /// For a job that was in flight to be over, or to go on, after the service listens again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For an mdadm that outlived the service.
+const THAW_PATIENCE: Duration = Duration::from_secs(10);
 /// For all jobs to come to their end when nothing is killed any more.
 const LONG_PATIENCE: Duration = Duration::from_secs(180);
+/// After so many faults it is over; each is told in the end.
+const FAULTS_MAX: usize = 10;
 /// How often somebody logs in again: tokens live a quarter of an hour.
 const LOG_IN_EVERY: usize = 50;
 
@@ -69,8 +74,15 @@ fn the_service_survives_kills() -> Result<()> {
     nas.start_service()?;
     let mut siege = Siege::begin(nas, seed)?;
     let ended = siege.kill_often(kills).and_then(|()| siege.rest());
-    println!("{}", siege.tally);
-    ended.with_context(|| format!("kill {} with seed {seed}", siege.tally.kills))
+    say(&siege.tally.to_string());
+    ended.with_context(|| format!("kill {} with seed {seed}", siege.tally.kills))?;
+    ensure!(siege.tally.faults.is_empty(), "faults, with seed {seed}");
+    Ok(())
+}
+
+/// Each kill is a result.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A service under attack.
@@ -164,12 +176,13 @@ impl Siege {
     fn kill_often(&mut self, kills: usize) -> Result<()> {
         // Only those count that hit a job; chance may miss all of them.
         while self.tally.kills < kills {
+            ensure!(self.tally.faults.len() < FAULTS_MAX, "too many faults");
             ensure!(
                 self.tally.missed <= 5 + kills / 10,
                 "too many kills hit no job"
             );
             self.kill_once()?;
-            if self.tally.kills % LOG_IN_EVERY == 0 {
+            if self.tally.kills.is_multiple_of(LOG_IN_EVERY) {
                 self.http = self.nas.http()?.log_in()?;
             }
         }
@@ -187,8 +200,11 @@ impl Siege {
         ensure!(!said.contains("panicked"), "{said}");
 
         let left = Left::read(&mut self.nas.machine)?;
-        self.conf.check(&left.conf)?;
-        left.check_audit()?;
+        for checked in [self.conf.check(&left.conf).map(drop), left.check_audit()] {
+            if let Err(err) = checked {
+                self.tally.fault(&err);
+            }
+        }
         let cut = busy.finish(&mut self.tally)?;
         let in_flight: Vec<&moxnas_app::store::Job> = left.in_flight().collect();
         self.known
@@ -197,7 +213,7 @@ impl Siege {
             true => self.tally.missed += 1,
             false => self.tally.kills += 1,
         }
-        println!(
+        say(&format!(
             "kill {:3} after {wait:4} ms: {}; changes cut: {}; md: {}",
             self.tally.kills,
             left.told(),
@@ -207,7 +223,7 @@ impl Siege {
                 cut.join(", ")
             },
             left.md,
-        );
+        ));
         self.tally.unfinished += usize::from(left.is_conf_unfinished);
         for job in &in_flight {
             self.tally.in_flight(&job.new.kind);
@@ -227,13 +243,27 @@ impl Siege {
         }
         let ids: Vec<String> = in_flight.iter().map(|it| it.new.id.clone()).collect();
         for id in &ids {
-            let what = self.reconciled(id)?;
-            println!("          {id}: {what}");
+            let what = match self.reconciled(id) {
+                Ok(what) => what,
+                Err(err) => {
+                    self.tally.fault(&err);
+                    "is not reconciled".to_owned()
+                }
+            };
+            say(&format!("          {id}: {what}"));
             self.tally.reconciled(&what);
         }
-        self.check_holders()?;
-        self.check_conf()?;
-        self.verify_audit()
+        for check in [
+            Self::check_holders,
+            Self::check_frozen,
+            Self::check_conf,
+            Self::verify_audit,
+        ] {
+            if let Err(err) = check(self) {
+                self.tally.fault(&err);
+            }
+        }
+        Ok(())
     }
 
     /// What became of a job that was in flight: waits until it is over, or goes on and md with it.
@@ -286,7 +316,7 @@ impl Siege {
     }
 
     /// No two jobs that are not over hold one object.
-    fn check_holders(&self) -> Result<()> {
+    fn check_holders(&mut self) -> Result<()> {
         let mut held = BTreeSet::new();
         for state in ["queued", "running", "paused"] {
             for job in self.items(&format!("/api/jobs?state={state}&limit=100"))? {
@@ -297,6 +327,26 @@ impl Siege {
         Ok(())
     }
 
+    /// mdadm freezes an array while it changes it. One that stays frozen takes no spare when a member
+    /// fails.
+    fn check_frozen(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let actions = self
+                .nas
+                .machine
+                .gather(&["/sys/block/md*/md/sync_action"])?;
+            let is_frozen =
+                |(path, text): (&String, &String)| (text.trim() == "frozen").then(|| path.clone());
+            let frozen: Vec<String> = actions.files.iter().filter_map(is_frozen).collect();
+            if frozen.is_empty() {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < THAW_PATIENCE, "left frozen: {frozen:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// mdadm.conf names what there is, and nothing was left beside it.
     fn check_conf(&mut self) -> Result<()> {
         let arrays = self.look()?;
@@ -305,17 +355,17 @@ impl Siege {
         }
         let kept = arrays.iter().filter(|it| doings::is_kept(it)).count();
         ensure!(kept == KEPT.len(), "an array is lost: {arrays:?}");
-        let text = self.nas.machine.read_file("/etc/mdadm/mdadm.conf")?;
+        let (beside, text) = left::conf_folder(&mut self.nas.machine)?;
         let named = self.conf.check(&text)?;
-        let scratch = arrays.iter().find(|it| it["name"] == doings::SCRATCH);
-        let is_named = named.iter().any(|it| it == doings::SCRATCH);
-        // Between two steps of a change that was cut either may be; the next change makes it whole.
-        if scratch.is_some_and(|it| it["in_mdadm_conf"] != is_named) {
-            bail!("the service and mdadm.conf differ: {scratch:?}\n{text}");
+        // Between two steps of a change that was cut the scratch array may be named or not; the
+        // next change makes it whole.
+        for array in &arrays {
+            let is_named = named.values().any(|it| array["uuid"] == it.as_str());
+            let says = array["in_mdadm_conf"] == is_named;
+            ensure!(says, "the service and mdadm.conf differ: {array}\n{text}");
         }
         self.arrays = arrays;
-        let beside = self.nas.machine.sh("ls -A /etc/mdadm")?;
-        ensure!(beside.trim() == "mdadm.conf", "left behind: {beside}");
+        ensure!(beside.is_empty(), "left behind: {beside:?}");
         Ok(())
     }
 
@@ -345,11 +395,10 @@ impl Siege {
         self.until_idle()?;
         // What was cut between two steps is healed by wishing it again.
         doings::tear_down(&self.http, &mut self.tally)?;
-        let mut named = self
+        let named = self
             .conf
             .check(&self.nas.machine.read_file("/etc/mdadm/mdadm.conf")?)?;
-        named.sort();
-        ensure!(named == KEPT, "mdadm.conf names {named:?}");
+        ensure!(named.keys().eq(KEPT), "mdadm.conf names {named:?}");
         for array in self.look()? {
             ensure!(array["health"]["verdict"] == "optimal", "{array}");
         }

@@ -2,10 +2,14 @@
 
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{super::nas::Http, DISKS, KEPT, tally::Tally};
+use super::{
+    super::nas::{Answer, Http},
+    DISKS, KEPT,
+    tally::Tally,
+};
 
 /// The array that is made and deleted all the time.
 pub(super) const SCRATCH: &str = "scratch";
@@ -65,8 +69,8 @@ impl Wish {
     }
 }
 
-/// What was wished and what was said to it: a status, or nothing as the service died.
-type Said = (&'static str, Result<u16, String>);
+/// What was wished and what was said to it, or nothing as the service died.
+type Said = (&'static str, Result<Answer>);
 
 /// Requests that nobody has an answer to yet.
 pub(super) struct Busy(Vec<JoinHandle<Vec<Said>>>);
@@ -78,15 +82,21 @@ impl Busy {
         for thread in self.0 {
             let said = thread.join().map_err(|_| anyhow!("a request panicked"))?;
             for (what, said) in said {
-                match said {
-                    Ok(status @ 200..300) => tally.said(what, &format!("done ({status})")),
-                    Ok(status @ 400..500) => tally.said(what, &format!("refused ({status})")),
-                    Ok(status) => bail!("{what}: status {status}"),
-                    Err(_) => {
-                        tally.said(what, "cut by the kill");
-                        cut.push(what);
-                    }
+                let Ok(answer) = said else {
+                    tally.said(what, "cut by the kill");
+                    cut.push(what);
+                    continue;
+                };
+                let code = answer.body["code"].as_str().unwrap_or("done");
+                tally.said(what, &format!("{code} ({})", answer.status));
+                // The machine may be slow, or somebody else be faster: then a step fails and says so.
+                if answer.status >= 500 {
+                    super::say(&format!(
+                        "          {what}: {} {}",
+                        answer.status, answer.body
+                    ));
                 }
+                ensure!(answer.status != 500, "{what}: {}", answer.body);
             }
         }
         Ok(cut)
@@ -130,32 +140,21 @@ pub(super) fn begin(
     Ok(Busy(threads))
 }
 
-/// Wishes until the scratch array is gone and the spare is free.
+/// Deletes the scratch array and whatever is left of it: superblocks, its line in mdadm.conf.
 pub(super) fn tear_down(http: &Http, tally: &mut Tally) -> Result<()> {
-    let mut refusals = 0;
-    loop {
-        let answer = http.get("/api/storage/arrays?fresh=true&limit=100")?;
-        let arrays = answer.body["items"].as_array().context("no list")?.clone();
-        let scratch = arrays.iter().find(|it| it["name"] == SCRATCH);
-        let wish = match scratch {
-            Some(_) => delete_scratch(),
-            None => assemble_scratch(),
-        };
-        let answer = http.agreed(wish.method, &wish.path, &wish.body)?;
-        let code = answer.body["code"].as_str().unwrap_or("done").to_owned();
-        println!("in the end: {}: {code} ({})", wish.what, answer.status);
-        tally.said(wish.what, &format!("{code} in the end ({})", answer.status));
-        if scratch.is_none() && answer.status >= 400 {
+    for _ in 0..REFUSALS_MAX {
+        let answer = ask(http, &delete_scratch())?;
+        let code = answer.body["code"].as_str().unwrap_or("done");
+        tally.said(DELETE, &format!("{code} in the end ({})", answer.status));
+        if answer.status == 404 {
             return Ok(());
         }
-        refusals += 1;
-        ensure!(refusals < REFUSALS_MAX, "it cannot be deleted: {answer:?}");
     }
+    bail!("the scratch array cannot be deleted")
 }
 
-fn ask(http: &Http, wish: &Wish) -> Result<u16, String> {
-    let answer = http.agreed(wish.method, &wish.path, &wish.body);
-    answer.map(|it| it.status).map_err(|err| format!("{err:#}"))
+fn ask(http: &Http, wish: &Wish) -> Result<Answer> {
+    http.agreed(wish.method, &wish.path, &wish.body)
 }
 
 /// What is to happen to the array that nobody needs, as it was found.
@@ -177,7 +176,8 @@ fn change_scratch_on_and_on(http: &Http, first: Wish) -> JoinHandle<Vec<Said>> {
         let mut said = Vec::new();
         for _ in 0..CHANGES_MAX {
             let answer = ask(&http, &wish);
-            let next = match (wish.what, &answer) {
+            let status = answer.as_ref().map(|it| it.status);
+            let next = match (wish.what, status) {
                 (CREATE | ASSEMBLE, Ok(200..300)) => Some(delete_scratch()),
                 (DELETE, Ok(200..300)) | (ASSEMBLE, Ok(_)) => Some(create_scratch()),
                 (STOP, Ok(200..300)) => Some(assemble_scratch()),

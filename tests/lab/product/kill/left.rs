@@ -19,22 +19,19 @@ pub(super) struct Left {
 
 impl Left {
     pub(super) fn read(machine: &mut Machine) -> Result<Self> {
-        let seen = machine.sh(
-            "rm -rf /mnt/lab/left; mkdir /mnt/lab/left; cd /var/lib/moxnas
-             for it in node moxnas.db moxnas.db-wal; do
-                 if [ -e $it ]; then cp $it /mnt/lab/left/; fi
-             done
-             for it in /sys/block/md*/md; do
-                 name=${it%/md}; name=${name##*/}
-                 action=$(cat $it/sync_action 2>&1) || true
-                 at=$(cat $it/sync_completed 2>&1) || true
-                 echo \"$name $action ${at// /}\"
-             done
-             echo ==; ls -A /etc/mdadm; echo ==; cat /etc/mdadm/mdadm.conf",
-        )?;
-        let mut parts = seen.splitn(3, "==\n");
-        let mut part = || parts.next().context("half an answer");
-        let (md, beside, conf) = (part()?, part()?, part()?);
+        machine.sh("mkdir /mnt/lab/left; cd /var/lib/moxnas; cp node moxnas.db* /mnt/lab/left/")?;
+        let (beside, conf) = conf_folder(machine)?;
+        let md = machine.gather(&["/sys/block/md*/md/sync_*"])?.files;
+        let md = md.iter().filter_map(|(path, text)| {
+            let (array, file) = path.strip_prefix("/sys/block/")?.split_once("/md/")?;
+            let text = text.trim().replace(' ', "");
+            match file {
+                "sync_action" => Some(format!("{array} {text}")),
+                "sync_completed" if text != "none" => Some(text),
+                _ => None,
+            }
+        });
+        let md = md.collect::<Vec<_>>().join(" ");
         let folder = machine.share().join("left");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -44,9 +41,9 @@ impl Left {
         Ok(Self {
             jobs,
             audit,
-            conf: conf.to_owned(),
-            is_conf_unfinished: beside.trim() != "mdadm.conf",
-            md: md.trim().replace('\n', ", "),
+            conf,
+            is_conf_unfinished: !beside.is_empty(),
+            md,
         })
     }
 
@@ -120,6 +117,14 @@ impl Left {
     }
 }
 
+/// What lies beside mdadm.conf, and its text.
+pub(super) fn conf_folder(machine: &mut Machine) -> Result<(Vec<String>, String)> {
+    let mut files = machine.gather(&["/etc/mdadm/*"])?.files;
+    let conf = files.remove("/etc/mdadm/mdadm.conf");
+    let conf = conf.context("mdadm.conf is gone")?;
+    Ok((files.into_keys().collect(), conf))
+}
+
 async fn history(folder: &Path) -> Result<(Vec<Job>, Vec<Record>)> {
     let node = Node::of_folder(folder, "copy")?;
     let store = Store::open_on(&DatabaseUrl::in_folder(folder), node).await?;
@@ -148,10 +153,11 @@ impl Conf {
         Self { others }
     }
 
-    /// Fails unless every line is whole, and in its place. Returns the arrays that are named.
-    pub(super) fn check(&self, text: &str) -> Result<Vec<String>> {
+    /// Fails unless every line is whole, and in its place. Returns the UUIDs of the
+    /// arrays that are named, by name.
+    pub(super) fn check(&self, text: &str) -> Result<BTreeMap<String, String>> {
         ensure!(text.ends_with('\n'), "mdadm.conf ends in a line:\n{text}");
-        let (mut named, mut others) = (Vec::new(), Vec::new());
+        let (mut named, mut others) = (BTreeMap::new(), Vec::new());
         let (mut blocks, mut is_inside) = (0, false);
         for line in text.lines() {
             match line {
@@ -163,8 +169,13 @@ impl Conf {
                     ensure!(is_inside, "an end without a begin:\n{text}");
                     is_inside = false;
                 }
-                it if is_inside => named
-                    .push(name_of(it).with_context(|| format!("half a line {it:?} in:\n{text}"))?),
+                it if is_inside => {
+                    let array = read_line(it);
+                    let (name, uuid) =
+                        array.with_context(|| format!("half a line {it:?} in:\n{text}"))?;
+                    let before = named.insert(name, uuid);
+                    ensure!(before.is_none(), "a name means two arrays:\n{text}");
+                }
                 it => others.push(it.to_owned()),
             }
         }
@@ -174,11 +185,11 @@ impl Conf {
     }
 }
 
-fn name_of(line: &str) -> Option<String> {
+fn read_line(line: &str) -> Option<(String, String)> {
     let (device, uuid) = line.strip_prefix("ARRAY ")?.split_once(" UUID=")?;
     let groups: Vec<&str> = uuid.split(':').collect();
     let is_whole = |it: &&str| it.len() == 8 && it.bytes().all(|it| it.is_ascii_hexdigit());
     let is_uuid = groups.len() == 4 && groups.iter().all(is_whole);
     let name = device.strip_prefix("/dev/md/")?;
-    is_uuid.then(|| name.to_owned())
+    is_uuid.then(|| (name.to_owned(), uuid.to_owned()))
 }

@@ -16,6 +16,7 @@ pub(super) struct Tally {
     /// In the database at the end.
     pub(super) jobs: usize,
     pub(super) records: usize,
+    pub(super) faults: Vec<String>,
     in_flight: BTreeMap<String, usize>,
     reconciled: BTreeMap<String, usize>,
     /// What was wished, and what was said to that.
@@ -29,6 +30,12 @@ impl Tally {
 
     pub(super) fn reconciled(&mut self, what: &str) {
         *self.reconciled.entry(what.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn fault(&mut self, err: &anyhow::Error) {
+        let fault = format!("after kill {}: {err:#}", self.kills);
+        super::say(&format!("FAULT {fault}"));
+        self.faults.push(fault);
     }
 
     pub(super) fn said(&mut self, wish: &str, answer: &str) {
@@ -68,6 +75,10 @@ impl fmt::Display for Tally {
             for (what, count) in table {
                 writeln!(f, "  {count:5}  {what}")?;
             }
+        }
+        writeln!(f, "faults ({})", self.faults.len())?;
+        for fault in &self.faults {
+            writeln!(f, "  {fault}")?;
         }
         Ok(())
     }
