@@ -275,7 +275,8 @@ impl App {
     pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, Error> {
         let mut resumed = 0;
         for row in self.store.jobs_not_over().await? {
-            if row.state != JobState::Paused && !self.is_active(&row.new.id) {
+            let goes_on = row.state != JobState::Paused || row.cancel_requested_at.is_some();
+            if goes_on && !self.is_active(&row.new.id) {
                 self.spawn_job(row);
                 resumed += 1;
             }
@@ -334,7 +335,19 @@ impl App {
         if told.is_none() && wanted == Wanted::Cancel {
             // It is paused, or was never begun: then there is nothing to stop.
             let row = self.existing_job(id).await?;
+            self.stop_parts(id).await?;
             self.end_job(&row, Err(JobError::Cancelled)).await?;
+        }
+        Ok(())
+    }
+
+    /// Cancel the parts of a job that are not over, and wait for them: no part outlives its whole.
+    async fn stop_parts(self: &Arc<Self>, id: &str) -> Result<(), Error> {
+        for part in self.parts_of(id).await? {
+            if !part.state.is_over() {
+                Box::pin(self.want(&part.new.id, Wanted::Cancel)).await?;
+                self.wait_for_job(&part.new.id).await?;
+            }
         }
         Ok(())
     }
@@ -405,7 +418,13 @@ impl App {
             Ok(outcome) => outcome,
             Err(err) => Err(JobError::Operation(Error::Bug(err))),
         };
-        if let Err(err) = self.end_job(&row, outcome).await {
+        let ended = async {
+            if !matches!(outcome, Err(JobError::Paused)) {
+                self.stop_parts(&id).await?;
+            }
+            self.end_job(&row, outcome).await
+        };
+        if let Err(err) = ended.await {
             // The row stays as it is: the next start runs the job again, and finds it done.
             tracing::error!("job {id} could not be ended: {}", chain(&err));
         }

@@ -455,19 +455,33 @@ impl Write {
         Ok(())
     }
 
-    /// Drop jobs of this machine that were over before `at`, with their logs; how many.
+    /// Drop jobs of this machine that were over before `at`, with their logs, a whole never without
+    /// its parts; how many.
     pub async fn drop_jobs_before(&mut self, at: SystemTime) -> Result<u64, StoreError> {
+        macro_rules! old {
+            () => {
+                "FROM job WHERE node = $1 AND finished_at < $2
+                 AND (parent IS NULL OR parent IN (SELECT id FROM job WHERE finished_at < $2))
+                 AND NOT EXISTS (SELECT 1 FROM job AS part WHERE part.parent = job.id
+                                 AND (part.finished_at IS NULL OR part.finished_at >= $2))"
+            };
+        }
         let node = self.node.id.clone();
-        on_tx!(self, db => sqlx::query(
-            "DELETE FROM job WHERE node = $1 AND finished_at < $2
-             AND (parent IS NULL OR parent IN (SELECT id FROM job WHERE finished_at < $2))",
-        )
-        .bind(&node)
-        .bind(to_millis(at))
-        .execute(db)
-        .await
-        .map(|it| it.rows_affected()))
-        .map_err(failed("drop old jobs"))
+        // Counted before: a part may go with its whole, and SQLite does not count those.
+        let count: i64 = on_tx!(self, db => sqlx::query_scalar(concat!("SELECT count(*) ", old!()))
+            .bind(&node)
+            .bind(to_millis(at))
+            .fetch_one(db)
+            .await)
+        .map_err(failed("count old jobs"))?;
+        on_tx!(self, db => sqlx::query(concat!("DELETE ", old!()))
+            .bind(&node)
+            .bind(to_millis(at))
+            .execute(db)
+            .await
+            .map(|it| it.rows_affected()))
+        .map_err(failed("drop old jobs"))?;
+        Ok(count.unsigned_abs())
     }
 }
 

@@ -112,7 +112,8 @@ impl Box_ {
         self.until(id, |it| it.state.is_over()).await
     }
 
-    fn checks(&self, array: &str) -> bool {
+    /// Whether md reads it, as of the last look.
+    pub(crate) fn checks(&self, array: &str) -> bool {
         let seen = self.app.seen();
         seen.raid.find(array).unwrap().sync.action() == Some(SyncAction::Check)
     }

@@ -3,10 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use moxnas_app::{
-    ops::schedules::{ScheduleChange, ScheduleGet, ScheduleRun, ScheduleTimeline},
-    store::{Job, JobFilter, JobState},
+    ops::{
+        jobs::JobCancel,
+        schedules::{ScheduleChange, ScheduleGet, ScheduleRun, ScheduleTimeline},
+    },
+    store::{Ending, Job, JobFilter, JobState, NewJob},
 };
 use moxnas_core::clock::Clock;
+use serde_json::json;
 
 use crate::jobs::{Box_, actor};
 
@@ -135,10 +139,9 @@ async fn a_run_that_still_goes_on_makes_the_next_one_skipped_with_its_reason() {
     );
 }
 
-#[tokio::test]
-async fn a_run_is_paused_when_its_window_closes_and_goes_on_in_the_next() {
+/// A box whose run of `raid_scrub` was paused with its part.
+async fn paused() -> (Box_, Job, Job) {
     let box_ = Box_::with_arrays(&["alpha", "beta"]).await;
-    let day = 24 * HOUR;
     let now = box_
         .sim
         .now()
@@ -178,46 +181,136 @@ async fn a_run_is_paused_when_its_window_closes_and_goes_on_in_the_next() {
     box_.app.run_due_schedules().await;
     box_.until(&run.new.id, |it| it.state == JobState::Paused)
         .await;
-    let paused = box_
+    let part = box_
         .until(&part.new.id, |it| it.state == JobState::Paused)
         .await;
+    (box_, run, part)
+}
+
+#[tokio::test]
+async fn a_run_is_paused_when_its_window_closes_and_goes_on_in_the_next() {
+    let (box_, _, paused) = paused().await;
     let seen = box_.app.seen();
-    let name = part.new.args["name"].as_str().unwrap();
+    let name = paused.new.args["name"].as_str().unwrap();
     let array = seen.raid.find(name).unwrap();
     assert_eq!(array.sync.action(), None);
     assert!(array.scrub_stopped_at.is_some(), "md knows where it was");
     assert!(paused.progress > Some(1_000), "{paused:?}");
 
     // The next day: the same run, from where md was.
-    box_.pass(day - Duration::from_secs(301)).await;
+    box_.pass(24 * HOUR - Duration::from_secs(301)).await;
     assert_eq!(box_.app.run_due_schedules().await, ["raid_scrub"]);
-    box_.until(&part.new.id, |it| {
+    box_.until(&paused.new.id, |it| {
         it.state == JobState::Running && it.progress > Some(4_000)
     })
     .await;
     let runs = box_.runs("raid_scrub").await;
     assert_eq!(runs.len(), 1);
+    // Running is what the job is before md was told.
+    box_.until(&paused.new.id, |_| box_.checks(name)).await;
     // It waits for its part, and did not take the pause of yesterday for one of today.
     assert_eq!(runs[0].state, JobState::Running);
     box_.pass(Duration::from_secs(299)).await;
     assert_eq!(
-        box_.until_over(&part.new.id).await.state,
+        box_.until_over(&paused.new.id).await.state,
         JobState::Succeeded
     );
 }
 
 #[tokio::test]
-async fn schedules_of_one_group_wait_for_each_other_and_stay_due() {
-    // There is one schedule in the group `disks` so far: it waits for itself by its own rule, and
-    // the group is shown by the job of another schedule of the group being told apart.
-    let box_ = Box_::with_arrays(&[]).await;
-    let run = ScheduleRun {
-        schedule: "raid_scrub".to_owned(),
+async fn cancelling_a_paused_run_ends_its_part() {
+    let (box_, run, part) = paused().await;
+    let cancel = JobCancel {
+        job: run.new.id.clone(),
     };
-    let job = box_.app.call(&actor(), run).await.unwrap();
-    let over = box_.until_over(&job.new.id).await;
-    assert_eq!(over.message.as_deref(), Some("there is no array to check"));
-    assert_eq!(over.new.schedule.as_deref(), Some("raid_scrub"));
+    box_.app.call(&actor(), cancel).await.unwrap();
+    for id in [&run.new.id, &part.new.id] {
+        let job = box_.app.store.job(id).await.unwrap().unwrap();
+        assert_eq!(job.state, JobState::Cancelled, "{job:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_paused_run_whose_cancelling_was_cut_short_is_cancelled_at_the_next_start() {
+    let (mut box_, run, part) = paused().await;
+    let mut write = box_.app.store.begin_write().await.unwrap();
+    write
+        .request_cancel(&run.new.id, box_.sim.now())
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    box_.restart().await;
+    box_.app.resume_jobs().await.unwrap();
+    for id in [&run.new.id, &part.new.id] {
+        assert_eq!(box_.until_over(id).await.state, JobState::Cancelled);
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_is_not_forgotten_while_a_part_of_it_is_open() {
+    let (box_, run, part) = paused().await;
+    let done = Ending {
+        state: JobState::Cancelled,
+        message: None,
+        result: None,
+        error: None,
+    };
+    let now = box_.sim.now();
+    let mut write = box_.app.store.begin_write().await.unwrap();
+    assert!(write.end_job(&run.new.id, &done, now).await.unwrap());
+    assert_eq!(write.drop_jobs_before(now + HOUR).await.unwrap(), 0);
+    assert!(write.end_job(&part.new.id, &done, now).await.unwrap());
+    assert_eq!(write.drop_jobs_before(now + HOUR).await.unwrap(), 2);
+    write.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn schedules_of_one_group_wait_for_each_other_and_stay_due() {
+    let box_ = Box_::with_arrays(&[]).await;
+    box_.utc("config_backup", "hourly").await;
+    box_.set(ScheduleChange {
+        schedule: "db_maintenance".to_owned(),
+        enabled: Some(false),
+        ..ScheduleChange::default()
+    })
+    .await;
+    box_.to_the_hour().await;
+    let due = box_.next("config_backup").await;
+
+    // A run of the other schedule of the group that nobody does, so that it lasts.
+    let at = box_.sim.now();
+    let other = NewJob {
+        id: "0".repeat(32),
+        kind: "db_maintenance".to_owned(),
+        object: "database".to_owned(),
+        args: json!({}),
+        parent: None,
+        retry_of: None,
+        attempt: 1,
+        schedule: Some("db_maintenance".to_owned()),
+        actor: "schedule:db_maintenance".to_owned(),
+        via: "in-process".to_owned(),
+        request_id: String::new(),
+        at,
+    };
+    let mut write = box_.app.store.begin_write().await.unwrap();
+    write.add_job(&other).await.unwrap();
+    write.commit().await.unwrap();
+    assert!(box_.app.run_due_schedules().await.is_empty());
+    assert_eq!(box_.next("config_backup").await, due, "it stays due");
+    assert!(box_.runs("config_backup").await.is_empty());
+
+    let done = Ending {
+        state: JobState::Succeeded,
+        message: None,
+        result: None,
+        error: None,
+    };
+    let mut write = box_.app.store.begin_write().await.unwrap();
+    assert!(write.end_job(&other.id, &done, at).await.unwrap());
+    write.commit().await.unwrap();
+    assert_eq!(box_.app.run_due_schedules().await, ["config_backup"]);
+    assert_eq!(box_.runs("config_backup").await.len(), 1);
 }
 
 #[tokio::test]

@@ -228,6 +228,11 @@ impl Jobs {
     fn each_goes_on(&self, app: &App, seen: &Seen) {
         let active = app.jobs.active();
         for job in self.open() {
+            let whole = job.new.parent.as_ref().map(|it| &self.known[it]);
+            assert!(
+                whole.is_none_or(|it| !it.state.is_over()),
+                "{job:?} outlives {whole:?}"
+            );
             if job.state == JobState::Paused {
                 continue;
             }
