@@ -23,7 +23,7 @@ use moxnas_core::{
 use moxnas_raid as raid;
 use moxnas_telemetry::Sample;
 use serde_json::json;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 pub use self::start::StartError;
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
+    event_count::EventCount,
     events::Events,
     in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
@@ -66,7 +67,7 @@ pub struct App {
     pub(crate) audit_settings: AuditSettings,
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
-    looked: watch::Sender<u64>,
+    looked: Arc<EventCount>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
     pace: Pace,
@@ -126,13 +127,13 @@ impl App {
             new.serial = seen.serial;
         }
         *seen = Arc::new(new);
-        self.looked.send_replace(number);
+        self.looked.add();
         Ok(Arc::clone(&seen))
     }
 
-    /// Tells whoever waits that the machine was looked at again.
-    pub(crate) fn looked(&self) -> watch::Receiver<u64> {
-        self.looked.subscribe()
+    /// Counts the looks at the machine that brought something later than the one before.
+    pub(crate) fn looked(&self) -> Arc<EventCount> {
+        Arc::clone(&self.looked)
     }
 
     /// How the service gets on with its work.

@@ -23,6 +23,7 @@ pub mod audit;
 pub mod auth;
 pub mod calendar;
 pub mod error;
+mod event_count;
 pub mod events;
 mod hex;
 pub mod in_use;

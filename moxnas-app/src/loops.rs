@@ -55,7 +55,8 @@ pub fn keep_working(app: &Arc<App>) {
     if !app.may_change() {
         return;
     }
-    let mut looked = app.looked();
+    let looked = app.looked();
+    let mut known = looked.now();
     let app = Arc::downgrade(app);
     tokio::spawn(async move {
         loop {
@@ -70,7 +71,7 @@ pub fn keep_working(app: &Arc<App>) {
             tokio::select! {
                 () = tokio::time::sleep(TICK) => (),
                 // A simulated machine's time may have been moved.
-                _ = looked.changed() => (),
+                () = looked.beyond(&mut known) => (),
             }
         }
     });

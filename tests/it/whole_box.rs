@@ -114,14 +114,17 @@ fn kept() -> Vec<u64> {
 }
 
 fn all_keep_the_rules(engine: Engine, seeds: u64) {
-    let kept = kept().into_iter().map(|seed| (seed, EVENTS_OF_KEPT));
-    let seeds: Vec<(u64, usize)> = kept.chain((0..seeds).map(|seed| (seed, EVENTS))).collect();
+    // What once failed is always lived twice.
+    let kept = kept().into_iter().map(|seed| (seed, EVENTS_OF_KEPT, 1));
+    let others = (0..seeds).map(|seed| (seed, EVENTS, TWICE));
+    let seeds: Vec<(u64, usize, u64)> = kept.chain(others).collect();
     // Two at a time: each life is one thread.
     let half = seeds.len().div_ceil(2);
     let failed: Vec<String> = std::thread::scope(|scope| {
-        let live = |part: &[(u64, usize)]| {
-            let failed =
-                |(seed, events): &(u64, usize)| run_and_repeat(*seed, engine, *events, TWICE).err();
+        let live = |part: &[(u64, usize, u64)]| {
+            let failed = |(seed, events, twice): &(u64, usize, u64)| {
+                run_and_repeat(*seed, engine, *events, *twice).err()
+            };
             part.iter().filter_map(failed).collect::<Vec<_>>()
         };
         let parts = seeds.chunks(half);

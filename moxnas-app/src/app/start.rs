@@ -7,7 +7,7 @@ use moxnas_core::{
     lock::MachineLock,
 };
 use serde_json::json;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::*;
 
@@ -119,7 +119,7 @@ impl App {
             data_dir: settings.data_dir.clone(),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
-            looked: watch::channel(1).0,
+            looked: Arc::default(),
             figures: std::sync::Mutex::default(),
             right,
             pace: settings.pace.clone(),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{Job, JobError, runner::Origin};
 use crate::{
     app::App,
+    event_count::EventCount,
     settings::Pace,
     store::{Job as Row, JobState, Level},
 };
@@ -31,7 +32,9 @@ pub struct Run {
     app: Arc<App>,
     row: Row,
     wanted: watch::Receiver<Wanted>,
-    looked: watch::Receiver<u64>,
+    looked: Arc<EventCount>,
+    /// How many looks it took in.
+    taken_in: u64,
     saved: u16,
 }
 
@@ -42,6 +45,7 @@ impl Run {
             app,
             row,
             wanted,
+            taken_in: looked.now(),
             looked,
             saved: 0,
         }
@@ -142,13 +146,13 @@ impl Run {
                 tokio::select! {
                     biased;
                     _ = self.wanted.changed() => false,
-                    _ = self.looked.changed() => false,
+                    () = self.looked.beyond(&mut self.taken_in) => false,
                 }
             }
             Pace::Usual => {
                 tokio::select! {
                     _ = self.wanted.changed() => false,
-                    _ = self.looked.changed() => false,
+                    () = self.looked.beyond(&mut self.taken_in) => false,
                     () = tokio::time::sleep(at_most) => true,
                 }
             }

@@ -15,6 +15,7 @@ use crate::{
     actor::{Actor, Via},
     app::App,
     error::Error,
+    event_count::EventCount,
     store::{Ending, Entry, Job as Row, JobFilter, JobState, Level, NewJob, Outcome, Phase, Write},
 };
 
@@ -23,7 +24,7 @@ use crate::{
 pub struct Jobs {
     active: Mutex<BTreeMap<String, Active>>,
     /// Counts the jobs that came to an end or stopped for now.
-    ended: watch::Sender<u64>,
+    ended: EventCount,
     /// How many wait for the machine or for another job.
     resting: watch::Sender<usize>,
     last_id: Mutex<(u64, u16)>,
@@ -109,7 +110,7 @@ impl Default for Jobs {
     fn default() -> Jobs {
         Jobs {
             active: Mutex::default(),
-            ended: watch::channel(0).0,
+            ended: EventCount::default(),
             resting: watch::channel(0).0,
             last_id: Mutex::default(),
         }
@@ -155,10 +156,10 @@ impl Jobs {
     /// Wait until all jobs wait: for a look at the machine, or for one another. On a runtime of one
     /// thread nothing of them happens then before somebody looks, or wants something of them.
     pub async fn all_rest(&self) {
-        let (mut resting, mut ended) = (self.resting.subscribe(), self.ended.subscribe());
+        let mut resting = self.resting.subscribe();
         loop {
             resting.mark_unchanged();
-            ended.mark_unchanged();
+            let mut ended = self.ended.now();
             // Those who were just told of something have not taken it in yet.
             for _ in 0..2 {
                 tokio::task::yield_now().await;
@@ -168,8 +169,9 @@ impl Jobs {
                 return;
             }
             tokio::select! {
+                biased;
                 _ = resting.changed() => (),
-                _ = ended.changed() => (),
+                () = self.ended.beyond(&mut ended) => (),
             }
         }
     }
@@ -300,19 +302,15 @@ impl App {
 
     /// Wait until a job is over, or paused.
     pub async fn wait_for_job(&self, id: &str) -> Result<Row, Error> {
-        let mut ended = self.jobs.ended.subscribe();
         loop {
-            ended.mark_unchanged();
+            let mut ended = self.jobs.ended.now();
             let row = self.existing_job(id).await?;
             if row.state.is_over() || row.state == JobState::Paused {
                 return Ok(row);
             }
             let rests = self.jobs.rest();
-            let is_closed = ended.changed().await.is_err();
+            self.jobs.ended.beyond(&mut ended).await;
             drop(rests);
-            if is_closed {
-                return Ok(row);
-            }
         }
     }
 
@@ -435,7 +433,7 @@ impl App {
             .expect("no holder of this lock panics");
         active.remove(&id);
         drop(active);
-        self.jobs.ended.send_modify(|it| *it += 1);
+        self.jobs.ended.add();
     }
 
     async fn work(

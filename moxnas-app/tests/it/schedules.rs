@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use moxnas_app::{
     ops::{
         jobs::JobCancel,
-        schedules::{ScheduleChange, ScheduleGet, ScheduleRun, ScheduleTimeline},
+        schedules::{ScheduleChange, ScheduleGet, ScheduleTimeline},
     },
     store::{Ending, Job, JobFilter, JobState, NewJob},
 };
