@@ -21,6 +21,7 @@ use poem_openapi::{Tags, types::ToJSON};
 use crate::{
     Shared,
     cached::{Cached, JsonBytes},
+    pages::Of,
     problem::{Answer, Problem},
 };
 
@@ -100,7 +101,7 @@ fn page<T: ToJSON>(
     make: impl FnOnce() -> T,
 ) -> Cached<T> {
     let make = || Bytes::from(make().to_json_string());
-    let (text, tag) = app.pages.get(list, page, seen, make);
+    let (text, tag) = app.pages.get(list, page, Of::from(seen), make);
     Cached::new(JsonBytes::new(text), tag)
 }
 

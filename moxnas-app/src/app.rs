@@ -36,12 +36,14 @@ use crate::{
     in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
+    marked::LastRead,
     operation::{Change, Effect, Keys, Lane, LongChange, Operation, Query, Terms},
+    ops::users::{Part, UserList},
     report::PlanReport,
     seal::{SealError, Sealer},
     seen::Seen,
     settings::{AuditSettings, Pace, Right, Settings},
-    store::{self, Dropped, Entry, Node, NodeError, Outcome, Phase, Store},
+    store::{self, Dropped, Entry, Login, Node, NodeError, Outcome, Phase, Store},
 };
 
 /// Everything the service is.
@@ -68,6 +70,7 @@ pub struct App {
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
     looked: Arc<EventCount>,
+    pub(crate) login_lists: LastRead<UserList, Part<Login>>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
     pace: Pace,

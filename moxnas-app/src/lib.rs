@@ -30,6 +30,7 @@ pub mod in_use;
 pub mod jobs;
 pub mod loops;
 pub mod machine;
+pub mod marked;
 pub mod offline;
 pub mod operation;
 pub mod ops;

@@ -14,6 +14,7 @@ mod check;
 mod dump;
 mod engine;
 mod jobs;
+mod joined;
 mod logins;
 mod node;
 mod restore;
@@ -63,6 +64,7 @@ pub use self::{
 };
 use self::{
     engine::{Pool, Tx},
+    joined::Joined,
     schema::migrated,
 };
 use crate::{
@@ -96,6 +98,7 @@ pub struct Store {
     node: Arc<Node>,
     /// The last audit record that this process committed.
     heads: Arc<watch::Sender<i64>>,
+    login_mark: Arc<Joined<Arc<str>>>,
 }
 
 impl Store {
@@ -136,6 +139,7 @@ impl Store {
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
+            login_mark: Arc::default(),
         })
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     /// Where whoever runs it is root to it.
     pub(crate) socket: PathBuf,
+    /// A file, as on any machine.
+    database: PathBuf,
     /// What it says while it runs.
     pub(crate) log: PathBuf,
     /// Of the login `admin`.
@@ -39,6 +41,7 @@ impl Service {
         let name = format!("{}-{}", std::process::id(), &password[..8]);
         let place = |end: &str| folder.join(format!("{name}.{end}"));
         let (settings, socket, log) = (place("toml"), place("sock"), place("log"));
+        let database = place("db");
         fs::write(&settings, SETTINGS)?;
         let mut child = Command::new(product)
             .args(["serve", &format!("--sim={scenario}")])
@@ -48,6 +51,7 @@ impl Service {
             .arg("--socket")
             .arg(&socket)
             .env("MOXNAS_ADMIN_PASSWORD", &password)
+            .env("DATABASE_URL", format!("sqlite://{}", database.display()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
@@ -63,6 +67,7 @@ impl Service {
                 _output: output,
                 address,
                 socket,
+                database,
                 log,
                 password,
             }),
@@ -122,5 +127,8 @@ impl Drop for Service {
         let _ = self.child.wait();
         let _ = fs::remove_file(&self.socket);
         let _ = fs::remove_file(&self.log);
+        for end in ["db", "db-wal", "db-shm"] {
+            let _ = fs::remove_file(self.database.with_extension(end));
+        }
     }
 }

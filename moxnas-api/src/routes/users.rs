@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use moxnas_app::{
     auth::Secret,
+    marked::Marked,
     ops::{
         sessions::{UserSessionList, UserSessionRevoke, UserSessionRevokeAll},
         totp::UserTotpReset,
@@ -19,10 +20,11 @@ use poem_openapi::{
 use super::{Page, Tag, auth::Done};
 use crate::{
     Shared,
-    cached::JsonBytes,
+    cached::{Cached, JsonBytes},
     caller::Caller,
     input::Input,
-    problem::{Answer, Problem},
+    pages::Of,
+    problem::Answer,
     wire::{auth::NewPassword, sessions::SessionPage, users as wire},
 };
 
@@ -54,15 +56,19 @@ impl Users {
         limit: Query<Option<usize>>,
         /// `next` of the page before
         cursor: Query<Option<String>>,
-    ) -> Answer<JsonBytes<wire::UserPage>> {
-        let Page { limit, cursor } = Page::new(limit.0, cursor.0)?;
+    ) -> Answer<Cached<wire::UserPage>> {
+        let page = Page::new(limit.0, cursor.0)?;
         let list = UserList {
-            after: cursor.unwrap_or_default(),
-            limit: limit as u32,
+            after: page.cursor.clone().unwrap_or_default(),
+            limit: page.limit as u32,
         };
-        let page: wire::UserPage = app.call(&caller.actor, list).await?.into();
-        let text = serde_json::to_vec(&page).map_err(|_| Problem::internal())?;
-        Ok(JsonBytes::new(Bytes::from(text)))
+        let Marked { mark, content } = app.call(&caller.actor, list).await?;
+        let text = || {
+            let page = wire::UserPage::from(&*content);
+            Bytes::from(serde_json::to_vec(&page).expect("pages are plain data"))
+        };
+        let (text, tag) = app.pages.get("users", &page, Of::Mark(mark), text);
+        Ok(Cached::new(JsonBytes::new(text), tag))
     }
 
     /// Make a login

@@ -143,12 +143,12 @@ impl From<Login> for UserAccount {
     }
 }
 
-impl From<Part<Login>> for UserPage {
-    fn from(it: Part<Login>) -> UserPage {
+impl From<&Part<Login>> for UserPage {
+    fn from(it: &Part<Login>) -> UserPage {
         let last = it.items.last().filter(|_| it.is_cut);
         UserPage {
             next: last.map(|it| it.username.clone()),
-            items: it.items.into_iter().map(UserAccount::from).collect(),
+            items: it.items.iter().cloned().map(UserAccount::from).collect(),
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
         };
         for is_cut in [false, true] {
             let items = vec![login(None, None), login(Some("a"), Some(later))];
-            let page = UserPage::from(Part { items, is_cut });
+            let page = UserPage::from(&Part { items, is_cut });
             let text = serde_json::to_string(&page).unwrap();
             assert_eq!(Some(serde_json::from_str(&text).unwrap()), page.to_json());
             assert_eq!(UserPage::parse_from_json_string(&text).unwrap(), page);

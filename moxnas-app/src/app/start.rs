@@ -120,6 +120,7 @@ impl App {
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
             looked: Arc::default(),
+            login_lists: LastRead::default(),
             figures: std::sync::Mutex::default(),
             right,
             pace: settings.pace.clone(),

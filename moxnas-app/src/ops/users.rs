@@ -8,12 +8,13 @@ use crate::{
     app::App,
     auth::{AuthError, LoginChange, LoginName, LoginWish, Secret},
     error::Error,
+    marked::Marked,
     operation::{Effect, Operation, Query},
     store::Login,
 };
 
 /// A page of the logins, by name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UserList {
     /// The name that the page comes after; empty: it is the first.
     pub after: String,
@@ -76,7 +77,12 @@ pub struct UserPasswd {
     pub password: Secret,
 }
 
-operation!(UserList, "user_list", Some(Role::Admin), Part<Login>);
+operation!(
+    UserList,
+    "user_list",
+    Some(Role::Admin),
+    Marked<Part<Login>>
+);
 operation!(UserGet, "user_get", Some(Role::Admin), Login, username);
 operation!(UserChange, "user_change", Some(Role::Admin), Login, username; keys: MayNot);
 operation!(UserDelete, "user_delete", Some(Role::Admin), (), username; keys: MayNot);
@@ -95,10 +101,18 @@ impl Operation for UserCreate {
 
 impl Query for UserList {
     const EFFECT: Effect = Effect::Read;
-    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Part<Login>, Error> {
-        let UserList { after, limit } = self;
-        let found = app.store.logins_after(&after, limit.saturating_add(1));
-        Ok(Part::of(found.await?, limit))
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Marked<Part<Login>>, Error> {
+        // The mark first: what changes between the two reads makes the next caller read again.
+        let mark = app.store.login_mark().await?;
+        if let Some(known) = app.login_lists.get(&self, &mark) {
+            return Ok(known);
+        }
+        let found = app
+            .store
+            .logins_after(&self.after, self.limit.saturating_add(1))
+            .await?;
+        let part = Part::of(found, self.limit);
+        Ok(app.login_lists.keep(self, mark, part))
     }
 }
 

@@ -67,7 +67,10 @@ macro_rules! columns {
     };
 }
 
-/// All of them.
+/// The tables that are not part of a backup: what is in them is about this database.
+pub const NOT_KEPT: &[&str] = &["mark"];
+
+/// All others.
 pub const TABLES: &[Table] = &[
     Table {
         name: "login",

@@ -202,3 +202,33 @@ async fn a_login_with_a_second_factor_sends_the_code_or_a_recovery_code() {
         assert!(!audit.contains(code.as_str().unwrap()));
     }
 }
+
+#[tokio::test]
+async fn the_list_of_logins_is_that_of_the_database_at_every_request() {
+    let nas = Nas::start("blank").await;
+    let list = || get("/api/users?limit=1000");
+    let names = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|it| it["username"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first = nas.ask(list()).await;
+    let tag = first.header("etag").unwrap().to_owned();
+    let known = || list().header("If-None-Match", &tag);
+    let again = nas.ask(known()).await;
+    assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
+
+    let body = json!({ "username": "bob", "role": "viewer", "password": PASSWORD });
+    nas.ask(post("/api/users", body)).await;
+    let changed = nas.ask(known()).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert!(names(&changed.json()).contains(&"bob".to_owned()));
+    nas.login("bob").await;
+    let shown = nas.ok(list()).await;
+    let items = shown["items"].as_array().unwrap();
+    let bob = items.iter().find(|it| it["username"] == "bob").unwrap();
+    assert!(bob["last_login_at"].is_string(), "{bob}");
+    nas.ask(bare(Method::DELETE, "/api/users/bob")).await;
+    assert_eq!(names(&nas.ok(list()).await), names(&first.json()));
+}

@@ -27,11 +27,11 @@ use self::{
 use super::{Row, aim, load, mebibytes, millis, print};
 use crate::{http::Connection, service::Service};
 
-/// What is asked for: the logins, or, of a service that has no list of them, its disks.
-const LISTS: [&str; 2] = ["/api/users?limit=100", "/api/storage/disks?limit=100"];
+/// What is asked for: the logins, which are in the database.
+const LIST: &str = "/api/users?limit=100";
 const LENGTH: usize = 100;
-/// Has more than 100 disks.
-const SCENARIO: &str = "large";
+/// Of the machine nothing is asked.
+const SCENARIO: &str = "sandbox";
 
 const CONNECTIONS: [usize; 3] = [2, 8, 64];
 const TIME: Duration = Duration::from_secs(10);
@@ -54,12 +54,12 @@ pub(super) fn run(product: &Path) -> Result<ExitCode> {
     let before = load();
     let service = Service::start(product, SCENARIO)?;
     let token = Connection::open(service.address)?.log_in(&service.password)?;
-    let (list, body) = subject(&service, &token)?;
+    let body = subject(&service, &token)?;
     let answer = keep(&body)?;
-    println!("GET {list}: {LENGTH} things, {} bytes", body.len());
+    println!("GET {LIST}: {LENGTH} things, {} bytes", body.len());
     let ours = Target {
         address: service.address,
-        path: list,
+        path: LIST.to_owned(),
         token,
         body: body.len() as u64,
     };
@@ -100,26 +100,15 @@ pub(super) fn run(product: &Path) -> Result<ExitCode> {
     })
 }
 
-/// The first of the lists that there is, made long enough, and its answer.
-fn subject(service: &Service, token: &str) -> Result<(String, Vec<u8>)> {
-    for list in LISTS {
-        let mut connection = Connection::open(service.address)?;
-        if connection.get(list, token)?.status == 404 {
-            println!("there is no {list}");
-            continue;
-        }
-        if list.starts_with("/api/users") {
-            fill(service, token)?;
-        }
-        // Closed while it waited for the logins to be made.
-        let answer = Connection::open(service.address)?.get(list, token)?;
-        ensure!(answer.status == 200, "{list} answers {}", answer.status);
-        let page: Value = serde_json::from_slice(&answer.body)?;
-        let items = page["items"].as_array().context("it is no list")?;
-        ensure!(items.len() == LENGTH, "{list} has {} items", items.len());
-        return Ok((list.to_owned(), answer.body));
-    }
-    anyhow::bail!("there is none of the lists");
+/// The answer, once the list is long enough.
+fn subject(service: &Service, token: &str) -> Result<Vec<u8>> {
+    fill(service, token)?;
+    let answer = Connection::open(service.address)?.get(LIST, token)?;
+    ensure!(answer.status == 200, "{LIST} answers {}", answer.status);
+    let page: Value = serde_json::from_slice(&answer.body)?;
+    let items = page["items"].as_array().context("it is no list")?;
+    ensure!(items.len() == LENGTH, "{LIST} has {} items", items.len());
+    Ok(answer.body)
 }
 
 /// Make logins, beside the one there is.
