@@ -170,11 +170,9 @@ pub fn component_size(device: Bytes, shape: &Shape) -> Bytes {
         }
     };
     let usable = sectors.saturating_sub(reserved);
-    Bytes::from_sectors(
-        usable
-            .checked_div(chunk)
-            .map_or(usable & !1, |chunks| chunks * chunk),
-    )
+    // mdadm rounds down to whole chunks, and to 64 KiB where there are none.
+    let unit = if chunk == 0 { 128 } else { chunk };
+    Bytes::from_sectors(usable - usable % unit)
 }
 
 /// Sectors that mdadm reserves for the bitmap: `choose_bm_space` in super1.c.

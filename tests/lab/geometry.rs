@@ -124,7 +124,7 @@ fn script(options: &str, devices: &str, look: &str) -> String {
     format!(
         "mdadm --create /dev/md5 --run --assume-clean {options} {devices} >/dev/null 2>&1
          {look}
-         mdadm --stop /dev/md5 >/dev/null 2>&1\n"
+         mdadm --stop /dev/md5 >/dev/null 2>&1 || true\n"
     )
 }
 
