@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     geometry,
     model::{Array, ArrayState, Level, Member, Role, SyncAction, SyncState},
+    shape::Consistency,
 };
 
 /// How an array is.
@@ -93,6 +94,8 @@ pub enum Reason {
         /// How many the kernel says are missing.
         degraded: u32,
     },
+    /// Its journal is not there: md fails all writes (`log_failed` in raid5.c).
+    JournalGone,
     /// Copies or parity do not agree yet: a failure now may cost data.
     NotInSync,
     /// It is auto-read-only: what has to be filled or made to agree waits for the first write.
@@ -131,6 +134,7 @@ impl fmt::Display for Reason {
             Reason::KernelCountsMore { degraded } => {
                 write!(f, "the kernel counts {degraded} members missing")
             }
+            Reason::JournalGone => f.write_str("its journal is gone: nothing can be written"),
             Reason::NotInSync => {
                 f.write_str("copies or parity do not agree yet, a failure now may cost data")
             }
@@ -200,10 +204,17 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
     let health = match can_lose {
         None => Health::Failed { missing },
         Some(_) if array.state == ArrayState::Broken => Health::Failed { missing },
-        Some(can_lose) if missing == 0 => Health::Optimal { can_lose },
+        Some(can_lose) if missing == 0 && !lost_its_journal(array) => Health::Optimal { can_lose },
         Some(can_lose) => Health::Degraded { missing, can_lose },
     };
     (health, reasons)
+}
+
+/// What is on it can be read, but not changed.
+fn lost_its_journal(array: &Array) -> bool {
+    let keeps_it =
+        |it: &Member| it.role == Role::Journal && !matches!(it.device, DeviceId::Gone(_));
+    array.consistency == Consistency::Journal.word() && !array.members.iter().any(keeps_it)
 }
 
 fn is_parity(level: &Level) -> bool {
@@ -263,6 +274,9 @@ fn reasons(array: &Array) -> Vec<Reason> {
                     None => Reason::SlotEmpty { slot },
                 }),
         );
+    }
+    if lost_its_journal(array) {
+        reasons.push(Reason::JournalGone);
     }
     if is_resyncing(&array.sync) {
         reasons.push(Reason::NotInSync);

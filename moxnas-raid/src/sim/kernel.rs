@@ -73,7 +73,9 @@ impl Kernel {
         assume_clean: bool,
         state: &mut SimState,
     ) {
-        let last = superblock.slots - 1;
+        // mdadm counts the journal among the members when it looks for the last one.
+        let journals = members.iter().filter(|it| it.role == Role::Journal).count();
+        let last = superblock.slots - 1 - u32::try_from(journals).unwrap_or(0);
         let fills_last = matches!(superblock.level, Level::Raid4 | Level::Raid5) && !assume_clean;
         if fills_last {
             for member in &mut members {
