@@ -117,7 +117,7 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     pub(crate) fn trimmed(self) -> &'a str {
-        self.text.trim()
+        self.text.trim_ascii()
     }
 
     pub(crate) fn is_indented(self) -> bool {

@@ -16,7 +16,7 @@ pub(super) fn split(text: &str) -> Option<(&str, &str)> {
 
 /// The array, if its state can be read: without it nothing that follows can be trusted.
 pub(super) fn read(line: Line<'_>, name: &str, rest: &str, log: &mut Log) -> Option<MdstatArray> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
+    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
     let Some((&first, mut words)) = words.split_first() else {
         log.add(line, Reason::Missing("state".into()));
         return None;

@@ -5,7 +5,7 @@ use crate::parsed::{Line, Log, Reason, number, once};
 
 /// Reads `1953260544 blocks super 1.2 level 5, 512k chunk, algorithm 2 [3/3] [UUU]`.
 pub(super) fn read(line: Line<'_>, array: &mut MdstatArray, log: &mut Log) {
-    let all: Vec<&str> = line.trimmed().split_whitespace().collect();
+    let all: Vec<&str> = line.trimmed().split_ascii_whitespace().collect();
     let rest = match all.as_slice() {
         [blocks, "blocks", rest @ ..] => {
             array.blocks = log.keep(line, number("blocks", blocks));
