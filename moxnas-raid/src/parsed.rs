@@ -131,6 +131,14 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
         .map(|(text, number)| Line { number, text })
 }
 
+/// The words of a line. There is room for those of most lines from the start, because growing costs more
+/// than splitting.
+pub(crate) fn split_words(text: &str) -> Vec<&str> {
+    let mut words = Vec::with_capacity(16);
+    words.extend(text.split_ascii_whitespace());
+    words
+}
+
 /// Errors collected while reading.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
