@@ -229,8 +229,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Those of the files that were read since [`files`] listed them: a look says it by their times, and
-/// no list of what it reads can become old.
+/// Those of the files that were read since [`files`] listed them, told by their times: a list of what a
+/// look reads would become old.
 fn read_ones(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     files.retain(|it| fs::metadata(it).unwrap().accessed().unwrap() > SystemTime::UNIX_EPOCH);
     assert!(!files.is_empty(), "the times of reading are not kept there");

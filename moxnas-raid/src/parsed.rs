@@ -116,6 +116,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Without blanks of ASCII, which are all that the kernel and mdadm print. Others belong to a name.
     pub(crate) fn trimmed(self) -> &'a str {
         self.text.trim_ascii()
     }
