@@ -78,7 +78,8 @@ fn with_block(text: &str, ours: &BTreeMap<String, String>) -> String {
     let mut lines = Vec::new();
     let mut at = None;
     let mut inside = false;
-    for line in text.lines() {
+    // With their ends: a line of somebody else stays as it is, carriage return and all.
+    for line in text.split_inclusive('\n') {
         match line.trim() {
             it if it == BEGIN => {
                 inside = true;
@@ -89,15 +90,19 @@ fn with_block(text: &str, ours: &BTreeMap<String, String>) -> String {
             _ => lines.push(line.to_owned()),
         }
     }
+    if let Some(last) = lines.last_mut().filter(|it| !it.ends_with('\n')) {
+        last.push('\n');
+    }
     let mut block = Vec::new();
     if !ours.is_empty() {
-        block.push(BEGIN.to_owned());
-        block.extend(ours.iter().map(|(uuid, device)| array_line(uuid, device)));
-        block.push(END.to_owned());
+        block.push(format!("{BEGIN}\n"));
+        let arrays = ours.iter();
+        block.extend(arrays.map(|(uuid, device)| array_line(uuid, device) + "\n"));
+        block.push(format!("{END}\n"));
     }
     let at = at.unwrap_or(lines.len());
     lines.splice(at..at, block);
-    lines.iter().flat_map(|it| [it.as_str(), "\n"]).collect()
+    lines.concat()
 }
 
 /// A line that begins with white space goes on where the one before ended.
@@ -167,6 +172,15 @@ mod tests {
             DEBIAN,
             "a line of somebody else"
         );
+    }
+
+    #[test]
+    fn lines_of_others_keep_their_ends() {
+        let theirs = "HOMEHOST <system>\r\nMAILADDR root\r\n";
+        let with = with_array(theirs, "b:1:2:3", "/dev/md/tank");
+        assert!(with.starts_with(theirs), "{with:?}");
+        assert_eq!(with_array(&with, "b:1:2:3", "/dev/md/tank"), with);
+        assert_eq!(without_array(&with, "b:1:2:3"), theirs);
     }
 
     #[test]

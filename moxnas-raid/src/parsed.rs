@@ -116,8 +116,9 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Without blanks of ASCII, which are all that the kernel and mdadm print. Others belong to a name.
     pub(crate) fn trimmed(self) -> &'a str {
-        self.text.trim()
+        self.text.trim_ascii()
     }
 
     pub(crate) fn is_indented(self) -> bool {
@@ -129,6 +130,14 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines()
         .zip(1..)
         .map(|(text, number)| Line { number, text })
+}
+
+/// The words of a line. There is room for those of most lines from the start, because growing costs more
+/// than splitting.
+pub(crate) fn split_words(text: &str) -> Vec<&str> {
+    let mut words = Vec::with_capacity(16);
+    words.extend(text.split_ascii_whitespace());
+    words
 }
 
 /// Errors collected while reading.

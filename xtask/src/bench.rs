@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: how soon, how small and how fast the service is on this machine.
+//! `cargo xtask bench`: how soon, how small and how fast the service is on this machine; `--raid`: what
+//! looking at arrays and planning costs.
 //!
 //! Beside each figure of the interface stands what the same client gets, in the same run, from a
 //! responder that only sends as many bytes: what is lost between the two is the service's, the rest is
@@ -19,7 +20,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use self::{client::Load, responder::Responder};
-use crate::{binaries::build_release, http::Connection, service::Service};
+use crate::{
+    binaries::{build_release, cargo, exit_code},
+    http::Connection,
+    service::Service,
+};
 
 const STARTUP_AIM: Duration = Duration::from_millis(150);
 const RESIDENT_AIM: u64 = 25 << 20;
@@ -43,6 +48,10 @@ pub(crate) struct Bench {
     /// Python, wrk, and a package index for the first time.
     #[arg(long, conflicts_with = "requests")]
     peer: bool,
+    /// Measure the parsing, looking and planning of arrays instead, each beside the least that it could
+    /// cost; ends in failure when one costs too much.
+    #[arg(long, conflicts_with_all = ["requests", "peer", "product"])]
+    raid: bool,
     /// Requests of each measurement, over all its connections.
     #[arg(long, default_value_t = 8000)]
     requests: usize,
@@ -50,6 +59,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
+        if self.raid {
+            return raid();
+        }
         let product = match self.product {
             Some(product) => product,
             None => build_release()?,
@@ -89,6 +101,17 @@ impl Bench {
         print(heads, &rows, &before);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// `moxnas-raid/benches/aims.rs`, which prints its own table: chores do not depend on what they measure.
+fn raid() -> Result<ExitCode> {
+    let status = cargo()
+        .args(["bench", "--quiet", "--locked"])
+        .args(["--package", "moxnas-raid", "--bench", "aims"])
+        .status()
+        .context("cargo could not be started")?;
+    println!("load after {}", load());
+    Ok(exit_code(status))
 }
 
 /// A line of the table.

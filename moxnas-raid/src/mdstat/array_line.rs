@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::model::{MdstatArray, MdstatMember, MemberFlag, ReadOnly, State};
 use super::status_line;
-use crate::parsed::{Line, Log, Reason, number};
+use crate::parsed::{Line, Log, Reason, number, split_words};
 
 /// The array's name and what follows the colon. Kernel names of arrays begin with `md`.
 pub(super) fn split(text: &str) -> Option<(&str, &str)> {
@@ -16,7 +16,7 @@ pub(super) fn split(text: &str) -> Option<(&str, &str)> {
 
 /// The array, if its state can be read: without it nothing that follows can be trusted.
 pub(super) fn read(line: Line<'_>, name: &str, rest: &str, log: &mut Log) -> Option<MdstatArray> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
+    let words = split_words(rest);
     let Some((&first, mut words)) = words.split_first() else {
         log.add(line, Reason::Missing("state".into()));
         return None;
@@ -86,11 +86,12 @@ fn is_personality(word: &str, state: State) -> bool {
 }
 
 fn members(line: Line<'_>, words: &[&str], array: &mut MdstatArray, log: &mut Log) {
+    array.members.reserve(words.len());
     let mut words = words;
     while let Some((&word, rest)) = words.split_first() {
         // Without members there is no line break before the rest.
         if word == "super" {
-            return status_line::words(line, words, array, log);
+            return status_line::words(line, words.to_vec(), array, log);
         }
         match member(word, line, log) {
             Ok(member) => array.members.push(member),

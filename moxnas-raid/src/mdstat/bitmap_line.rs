@@ -10,7 +10,7 @@ pub(super) fn read(text: &str) -> Result<Bitmap, Reason> {
         Some((text, file)) => (text, Some(unescape(file.trim()))),
         None => (text, None),
     };
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [pages, "pages", memory, chunk, "chunk"] = words.as_slice() else {
         return Err(Reason::UnknownLine);
     };

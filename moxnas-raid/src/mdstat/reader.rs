@@ -1,5 +1,7 @@
 //! Which line is what, and to which array it belongs.
 
+use std::collections::BTreeSet;
+
 use super::model::{Mdstat, MdstatArray, ReadAhead};
 use super::{array_line, bitmap_line, status_line, sync_line};
 use crate::parsed::{Line, Log, Parsed, Reason, lines, number, once};
@@ -21,6 +23,8 @@ enum Place<'a> {
 
 struct Reader<'a> {
     mdstat: Mdstat,
+    /// Of the arrays so far.
+    names: BTreeSet<&'a str>,
     has_personalities: bool,
     place: Place<'a>,
     log: Log,
@@ -29,6 +33,7 @@ struct Reader<'a> {
 pub(super) fn read(text: &str) -> Parsed<Mdstat> {
     let mut reader = Reader {
         mdstat: Mdstat::default(),
+        names: BTreeSet::new(),
         has_personalities: false,
         place: Place::Outside,
         log: Log::default(),
@@ -94,7 +99,7 @@ impl<'a> Reader<'a> {
             return self.log.add(line, Reason::Twice("Personalities".into()));
         }
         self.has_personalities = true;
-        for word in names.split_whitespace() {
+        for word in names.split_ascii_whitespace() {
             match word.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
                 Some(name) => self.mdstat.personalities.push(name.to_owned()),
                 None => self.log.add(line, Reason::UnknownWord(word.to_owned())),
@@ -107,16 +112,16 @@ impl<'a> Reader<'a> {
         let names = match rest.trim() {
             "" => Err(Reason::Missing("unused device, nor <none>".into())),
             "<none>" => Ok(Vec::new()),
-            names => Ok(names.split_whitespace().map(str::to_owned).collect()),
+            names => Ok(names.split_ascii_whitespace().map(str::to_owned).collect()),
         };
         self.note(line, |it| once(&mut it.unused, "unused devices", names));
     }
 
-    fn array(&mut self, line: Line<'a>, name: &str, rest: &str) {
+    fn array(&mut self, line: Line<'a>, name: &'a str, rest: &str) {
         let Some(array) = array_line::read(line, name, rest, &mut self.log) else {
             return self.leave_array(Place::Lost);
         };
-        if self.mdstat.array(name).is_some() {
+        if !self.names.insert(name) {
             self.log.add(line, Reason::Twice(name.to_owned().into()));
         }
         // Without members there is no second line: the kernel prints everything on the first.
@@ -214,7 +219,7 @@ impl<'a> Reader<'a> {
 
 /// `<n> blocks …`, or what a damaged one may look like.
 fn is_status(text: &str) -> bool {
-    let mut words = text.split_whitespace();
+    let mut words = text.split_ascii_whitespace();
     let first = words.next();
     first == Some("blocks") || words.next() == Some("blocks")
 }

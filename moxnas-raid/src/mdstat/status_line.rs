@@ -1,34 +1,33 @@
 //! The second line of an array: size, superblock and what the personality's `status` prints.
 
 use super::model::{Copies, Layout, MdstatArray, Metadata};
-use crate::parsed::{Line, Log, Reason, number, once};
+use crate::parsed::{Line, Log, Reason, number, once, split_words};
 
 /// Reads `1953260544 blocks super 1.2 level 5, 512k chunk, algorithm 2 [3/3] [UUU]`.
 pub(super) fn read(line: Line<'_>, array: &mut MdstatArray, log: &mut Log) {
-    let all: Vec<&str> = line.trimmed().split_whitespace().collect();
-    let rest = match all.as_slice() {
-        [blocks, "blocks", rest @ ..] => {
+    let mut rest = split_words(line.trimmed());
+    match rest.as_slice() {
+        [blocks, "blocks", ..] => {
             array.blocks = log.keep(line, number("blocks", blocks));
-            rest
+            rest.drain(..2);
         }
-        ["blocks", rest @ ..] => {
+        ["blocks", ..] => {
             log.add(line, Reason::Missing("number of blocks".into()));
-            rest
+            rest.drain(..1);
         }
-        rest => rest,
-    };
+        _ => (),
+    }
     words(line, rest, array, log);
     // 0.90 is not printed.
     array.metadata.get_or_insert(Metadata::V0_90);
 }
 
 /// Reads the words that follow the size.
-pub(super) fn words(line: Line<'_>, words: &[&str], array: &mut MdstatArray, log: &mut Log) {
+pub(super) fn words(line: Line<'_>, mut words: Vec<&str>, array: &mut MdstatArray, log: &mut Log) {
     let mut copies = None;
-    let words: Vec<&str> = words
-        .iter()
-        .map(|it| it.strip_suffix(',').unwrap_or(it))
-        .collect();
+    for word in &mut words {
+        *word = word.strip_suffix(',').unwrap_or(word);
+    }
     let mut words = words.as_slice();
     while !words.is_empty() {
         let (result, rest) = step(words, array, &mut copies);

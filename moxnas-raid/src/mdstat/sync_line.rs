@@ -57,7 +57,7 @@ fn action(name: &str) -> Option<SyncAction> {
 /// would be a guess; without what is estimated from them it is still true.
 fn progress(text: &str, notes: &mut Vec<Reason>) -> Result<Progress, Reason> {
     let (mut percent, mut part, mut finish_minutes, mut speed_kib_s) = (None, None, None, None);
-    for word in text.split_whitespace() {
+    for word in text.split_ascii_whitespace() {
         let result = if let Some(text) = word.strip_suffix('%') {
             once(&mut percent, "percentage", decimal("percentage", text))
         } else if let Some(text) = word.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {

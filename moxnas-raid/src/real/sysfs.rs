@@ -25,6 +25,10 @@ pub fn read_arrays(
     let mut arrays = Vec::new();
     let mut errors = Vec::new();
     for kernel_name in root.list("/sys/block")? {
+        // Other devices have no such folder, and a machine may have a thousand of them to ask.
+        if !kernel_name.starts_with("md") {
+            continue;
+        }
         let dir = format!("/sys/block/{kernel_name}/md");
         if !root.exists(&dir) {
             continue;

@@ -3,6 +3,7 @@
 
 mod argv;
 mod captured;
+mod fuzzed;
 mod properties;
 mod render;
 mod roundtrip;

@@ -4,3 +4,5 @@ mod health;
 mod plans;
 mod refusals;
 mod retry;
+mod struck;
+mod texts;

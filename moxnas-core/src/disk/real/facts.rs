@@ -67,8 +67,10 @@ fn bus(name: &str, attrs: &Attrs<'_>, device: &Attrs<'_>, entry: &Entry<'_>) -> 
 
 fn vendor(bus: Bus, device: &Attrs<'_>) -> Option<String> {
     // Elsewhere the file holds the number of a PCI vendor, or there is none.
-    let told = matches!(bus, Bus::Ata | Bus::Scsi | Bus::Usb);
-    device.text("vendor").filter(|it| told && it != "ATA")
+    if !matches!(bus, Bus::Ata | Bus::Scsi | Bus::Usb) {
+        return None;
+    }
+    device.text("vendor").filter(|it| it != "ATA")
 }
 
 fn serial(bus: Bus, attrs: &Attrs<'_>, device: &Attrs<'_>, entry: &Entry<'_>) -> Option<String> {

@@ -61,7 +61,10 @@ pub(super) fn spoken_of(seen: &Inventory, change: &Change) -> BTreeSet<DeviceId>
                 .iter()
                 .any(|it| remember(&it.label) || it.uuid.as_ref() == Some(name))
         });
-        if matches!(change, Change::Assemble { .. }) {
+        let is_stopped = seen.find(name).is_none();
+        if matches!(change, Change::Assemble { .. })
+            || (is_stopped && matches!(change, Change::Delete { .. }))
+        {
             named.extend(stopped.map(|it| it.id.clone()));
         }
     }
@@ -97,7 +100,7 @@ fn shape(array: &Array) -> Shape {
     )
 }
 
-fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> Result<(), String> {
+pub(super) fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> Result<(), String> {
     let find = |name: &String| seen.find(name).ok_or(format!("there is no {name}"));
     let check = |it: bool, text: &str| if it { Ok(()) } else { Err(text.to_owned()) };
     match change {

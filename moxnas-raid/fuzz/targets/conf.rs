@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run conf`
+#![no_main]
+
+#[path = "../checks.rs"]
+#[expect(dead_code, reason = "the checks of the other targets")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::conf(bytes));
