@@ -151,6 +151,14 @@ pub(super) fn plan_replace(
                     missing,
                 });
             }
+            // The kernel gives a spare its slot only while nothing runs (`slot_store` in md.c), and
+            // what is not known to agree would be copied.
+            if let Some(action) = array.sync.action() {
+                return Err(Refusal::Busy {
+                    array: name,
+                    action,
+                });
+            }
             add(&mut plan);
             plan.steps.push(Step::Replace {
                 array: target,
