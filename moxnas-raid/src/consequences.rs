@@ -6,6 +6,8 @@
 mod estimate;
 mod leaving;
 mod outlook;
+#[cfg(test)]
+mod tests;
 mod tower;
 
 pub use estimate::{Basis, Estimate, Medium, Work};

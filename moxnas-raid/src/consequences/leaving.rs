@@ -25,8 +25,8 @@ pub struct Leaving {
     pub device: DeviceId,
     /// What the kernel calls it now.
     pub kernel_name: String,
-    /// The arrays that it, or one of its partitions, is a member of, by kernel name. With an array
-    /// that is lost, also those that have it as a member.
+    /// The arrays that it, or one of its partitions, is a member of, by name. With an array that is
+    /// lost, also those that have it as a member.
     pub arrays: Vec<ArrayWithout>,
     /// The data that is lost, or cannot be reached any more.
     pub lost: Vec<LostData>,
@@ -305,6 +305,7 @@ pub fn if_it_leaves(seen: &Inventory, device: &BlockDevice) -> Leaving {
         }
         arrays.push(without);
     }
+    arrays.sort_by(|a, b| a.name.cmp(&b.name));
     let mut lost = Vec::new();
     for device in gone.iter().filter_map(|it| seen.devices.get(it)) {
         lost.extend(lost_data(seen, device));

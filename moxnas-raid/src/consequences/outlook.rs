@@ -9,7 +9,7 @@ use super::estimate::{Work, estimate, working};
 use crate::{
     health::{Health, health},
     model::{Array, Inventory, Role, SyncAction, SyncState},
-    plan::{Scrub, Step, at_once, predict},
+    plan::{Step, at_once, predict},
 };
 
 /// What one step leads to.
@@ -87,7 +87,7 @@ pub fn outlook(seen: &Inventory, steps: &[Step]) -> Vec<StepOutlook> {
         lost_now.retain(|it| lost.insert(it.device.clone()));
         all.push(StepOutlook {
             array,
-            work: work(seen, find(&now, step), find(&now_after, step), step),
+            work: work(seen, find(&now, step), find(&now_after, step)),
             lost: lost_now,
         });
         (now, end) = (now_after, end_after);
@@ -154,34 +154,27 @@ fn find<'a>(seen: &'a Inventory, step: &Step) -> Option<&'a Array> {
 }
 
 /// What a step begins. The speed that was seen before the plan is the one to count with.
-fn work(
-    seen: &Inventory,
-    before: Option<&Array>,
-    after: Option<&Array>,
-    step: &Step,
-) -> Option<Work> {
+fn work(seen: &Inventory, before: Option<&Array>, after: Option<&Array>) -> Option<Work> {
     let after = after?;
     let is_filled = |role: Role| matches!(role, Role::Recovering { .. } | Role::Replacement { .. });
     let new = after.members.iter().any(|it| {
         let was = before.and_then(|array| array.member(&it.device));
         is_filled(it.role) && was.map(|it| it.role) != Some(it.role)
     });
-    let all = after.component_size;
-    let (action, per_member) = match (step, &after.sync) {
-        (Step::Create { .. }, SyncState::Running { action, .. }) => (*action, all),
-        (
-            Step::Scrub {
-                scrub: Scrub::Check | Scrub::Repair,
-                ..
-            },
-            SyncState::Running { action, .. },
-        ) => {
-            let done = after.scrub_stopped_at.unwrap_or_default();
-            (*action, Bytes(all.0.saturating_sub(done.0)))
-        }
-        _ if new => (SyncAction::Recover, all),
+    let runs = |it: &Array| match it.sync {
+        SyncState::Running { action, .. } => Some(action),
+        _ => None,
+    };
+    let action = match runs(after) {
+        Some(action) if before.and_then(runs) != Some(action) => action,
+        _ if new => SyncAction::Recover,
         _ => return None,
     };
+    let done = match action {
+        SyncAction::Check | SyncAction::Repair => after.scrub_stopped_at.unwrap_or_default(),
+        SyncAction::Resync | SyncAction::Recover | SyncAction::Reshape => Bytes(0),
+    };
+    let per_member = Bytes(after.component_size.0.saturating_sub(done.0));
     let seen_before = seen.arrays.iter().find(|it| it.name == after.name);
     let time = estimate(seen, seen_before, &working(after), per_member, per_member);
     Some(Work {

@@ -25,7 +25,7 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
         }
         Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
-            wake(array);
+            wake_up(array);
             begin(array);
         }),
         Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
@@ -43,7 +43,7 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
             with,
         } => change(&mut after, &array.uuid, |array| {
             let slot = array.member(device).and_then(crate::model::Member::slot);
-            wake(array);
+            wake_up(array);
             for member in array.members.iter_mut().filter(|it| it.device == *with) {
                 member.role = slot.map_or(member.role, |slot| Role::Replacement { slot });
             }
@@ -66,6 +66,14 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
         | Step::Forget { .. } => return predict(seen, step),
     }
     after
+}
+
+/// md itself writes to an array that is changed: what waited for that begins.
+fn wake_up(array: &mut Array) {
+    wake(array);
+    if let SyncState::Pending { action } = array.sync {
+        array.sync = running(action, array);
+    }
 }
 
 /// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill their last member, the other

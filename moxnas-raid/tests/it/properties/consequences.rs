@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use moxnas_core::plan::Danger;
 use moxnas_raid::{
-    Change, Health, Inventory, RaidBackend, Step,
+    ArrayState, Change, Health, Inventory, RaidBackend, Step,
     consequences::{Estimate, Outcome, Repair, if_it_leaves, lowest, outlook},
     health,
     plan::plan,
@@ -119,9 +119,11 @@ proptest! {
                 let found = found.find(&stage.name);
                 let shown = found.map(|it| (health(it).0, it.size));
                 prop_assert_eq!(stage.at_once.map(|it| (it.health, it.size)), shown, "{}\n{:#?}", step, seen.arrays);
-                // What is to begin has begun, unless it is done already, as with tiny arrays.
+                // What is to begin has begun, unless it is done already, as with tiny arrays; and
+                // nothing else has.
+                let runs = found.filter(|it| it.state != ArrayState::ReadAuto).and_then(|it| it.sync.action());
+                prop_assert!(told.work.is_some() || runs.is_none(), "{step}: {runs:?}\n{:#?}", seen.arrays);
                 if let Some(work) = &told.work {
-                    let runs = found.and_then(|it| it.sync.action());
                     prop_assert!(runs.is_none_or(|it| it == work.action), "{step}: {work:?}, {runs:?}");
                     prop_assert!(runs.is_some() || work.per_member.0 < 1 << 30, "{step}: {work:?}");
                 }
