@@ -323,7 +323,12 @@ pub fn if_it_leaves(seen: &Inventory, device: &BlockDevice) -> Leaving {
 
 fn array_without(seen: &Inventory, array: &Array, leaving: &[&Member]) -> ArrayWithout {
     let after = without_all(array, leaving);
-    let (before, (health_after, reasons)) = (health(array).0, health(&after));
+    let (before, (health_after, mut reasons)) = (health(array).0, health(&after));
+    // What leaves is not called faulty: that it leaves was the question.
+    reasons.retain(|it| match it {
+        Reason::MemberFaulty { device } => leaving.iter().all(|it| it.device != *device),
+        _ => true,
+    });
     let outcome = outcome(array, &after, leaving);
     ArrayWithout {
         name: array.name.clone(),
