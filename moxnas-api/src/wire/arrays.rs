@@ -249,16 +249,20 @@ impl From<Health> for Verdict {
     }
 }
 
+/// How many slots are not filled.
+pub(super) fn missing(health: Health) -> u32 {
+    match health {
+        Health::Degraded { missing, .. } | Health::Failed { missing } => missing,
+        Health::Optimal { .. } | Health::Inactive | Health::Unknown => 0,
+    }
+}
+
 impl ArrayHealth {
     fn new(health: Health, reasons: &[Reason]) -> ArrayHealth {
-        let missing = match health {
-            Health::Degraded { missing, .. } | Health::Failed { missing } => missing,
-            Health::Optimal { .. } | Health::Inactive | Health::Unknown => 0,
-        };
         ArrayHealth {
             verdict: health.into(),
             can_lose: health.can_lose(),
-            missing,
+            missing: missing(health),
             reasons: reasons.iter().map(Reason::to_string).collect(),
         }
     }

@@ -105,6 +105,8 @@ pub struct ShortHealth {
     pub verdict: Verdict,
     /// How many members may fail, whichever they are; left out if it cannot be told or is too late
     pub can_lose: Option<u32>,
+    /// How many slots are not filled
+    pub missing: u32,
 }
 
 /// What brings an array back to what it was
@@ -280,6 +282,7 @@ impl From<Health> for ShortHealth {
         ShortHealth {
             verdict: it.into(),
             can_lose: it.can_lose(),
+            missing: super::arrays::missing(it),
         }
     }
 }

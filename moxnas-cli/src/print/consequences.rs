@@ -71,8 +71,12 @@ fn outcome(it: ArrayOutcome) -> &'static str {
 }
 
 fn health(it: ShortHealth) -> String {
+    let missing = match it.missing {
+        0 => String::new(),
+        missing => format!(", {missing} missing"),
+    };
     let lose = it.can_lose.map(|it| format!(", may lose {it}"));
-    format!("{}{}", word(it.verdict), lose.unwrap_or_default())
+    format!("{}{missing}{}", word(it.verdict), lose.unwrap_or_default())
 }
 
 fn repair_facts(it: &ArrayRepair) -> Vec<(&'static str, String)> {

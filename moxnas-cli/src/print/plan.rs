@@ -53,26 +53,39 @@ fn stages(it: &PlanArray) -> String {
         at_once,
         in_the_end,
     } = it;
-    let mut parts = Vec::new();
-    if before != at_once {
-        parts.push(format!("{} before", stage(before.as_ref())));
-        parts.push(format!("{} at once", stage(at_once.as_ref())));
+    let there = [before, at_once, in_the_end].into_iter().flatten();
+    let mut sizes: Vec<u64> = there.map(|it| it.size_bytes).collect();
+    sizes.dedup();
+    let (size, differs) = match sizes.as_slice() {
+        [one] => (format!(" {}", bytes(*one)), false),
+        _ => (String::new(), true),
+    };
+    let stage = |it: &Option<PlanStage>| stage(it.as_ref(), differs);
+    let mut parts = vec![format!("{} before", stage(before))];
+    if at_once != before {
+        parts.push(format!("{} at once", stage(at_once)));
     }
-    if at_once != in_the_end {
-        parts.push(format!("{} in the end", stage(in_the_end.as_ref())));
+    if in_the_end != at_once {
+        parts.push(format!("{} in the end", stage(in_the_end)));
     }
-    if parts.is_empty() {
-        parts.push(format!("{} all along", stage(at_once.as_ref())));
+    if parts.len() == 1 {
+        parts = vec![format!("{} all along", stage(before))];
     }
-    format!("{name}: {}", parts.join(", "))
+    format!("{name}{size}: {}", parts.join(", "))
 }
 
-fn stage(it: Option<&PlanStage>) -> String {
+fn stage(it: Option<&PlanStage>, with_size: bool) -> String {
     let Some(it) = it else {
         return "not there".to_owned();
     };
+    let size = with_size.then(|| format!("{} ", bytes(it.size_bytes)));
     let lose = it.can_lose.map(|it| format!(" may lose {it}"));
-    format!("{}{}", word(it.health), lose.unwrap_or_default())
+    format!(
+        "{}{}{}",
+        size.unwrap_or_default(),
+        word(it.health),
+        lose.unwrap_or_default()
+    )
 }
 
 fn outlook(it: &ArrayOutlook) -> String {

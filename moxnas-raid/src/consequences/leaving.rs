@@ -129,6 +129,8 @@ pub enum Note {
     Frozen,
     /// If the same device comes back, little has to be written.
     ComesBackFast,
+    /// Other arrays on the same disks have to be filled too, and md does one after the other.
+    TakesTurns,
 }
 
 /// Data that is lost, or cannot be reached any more.
@@ -227,6 +229,9 @@ impl fmt::Display for Note {
             Note::ComesBackFast => {
                 "if the same device comes back, only what was written meanwhile is filled"
             }
+            Note::TakesTurns => {
+                "arrays on the same disks are filled one after the other: the times add up"
+            }
         })
     }
 }
@@ -306,6 +311,15 @@ pub fn if_it_leaves(seen: &Inventory, device: &BlockDevice) -> Leaving {
         arrays.push(without);
     }
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
+    let is_filled = |it: &&mut ArrayWithout| {
+        matches!(it.repair, Repair::Spare { .. } | Repair::NewDevice { .. })
+    };
+    let filled: Vec<&mut ArrayWithout> = arrays.iter_mut().filter(is_filled).collect();
+    if filled.len() > 1 {
+        filled
+            .into_iter()
+            .for_each(|it| it.notes.push(Note::TakesTurns));
+    }
     let mut lost = Vec::new();
     for device in gone.iter().filter_map(|it| seen.devices.get(it)) {
         lost.extend(lost_data(seen, device));

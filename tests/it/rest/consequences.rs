@@ -14,9 +14,9 @@ async fn a_disk_says_what_follows_if_it_leaves() {
     assert_eq!(array["outcome"], "lost");
     assert_eq!(
         array["before"],
-        json!({ "verdict": "degraded", "can_lose": 0 })
+        json!({ "verdict": "degraded", "can_lose": 0, "missing": 2 })
     );
-    assert_eq!(array["after"], json!({ "verdict": "failed" }));
+    assert_eq!(array["after"], json!({ "verdict": "failed", "missing": 3 }));
     assert_eq!(array["repair"]["by"], "impossible");
     assert_eq!(
         told["lost"][0]["used_by"],
