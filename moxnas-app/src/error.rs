@@ -314,6 +314,8 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::Twice(_)
         | Refusal::SparesUseless(_)
         | Refusal::BadChunk { .. }
+        | Refusal::OptionUnfit { .. }
+        | Refusal::NotNamed(_)
         | Refusal::NoSuchDevice(_) => Kind::Invalid,
         Refusal::NoSuchArray(_) | Refusal::NoSuchMember { .. } | Refusal::NothingToAssemble(_) => {
             Kind::NotFound

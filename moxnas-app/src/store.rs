@@ -16,6 +16,7 @@ mod engine;
 mod jobs;
 mod joined;
 mod logins;
+mod marks;
 mod node;
 mod restore;
 mod schedules;
@@ -64,7 +65,7 @@ pub use self::{
 };
 use self::{
     engine::{Pool, Tx},
-    joined::Joined,
+    marks::Marks,
     schema::migrated,
 };
 use crate::{
@@ -98,7 +99,7 @@ pub struct Store {
     node: Arc<Node>,
     /// The last audit record that this process committed.
     heads: Arc<watch::Sender<i64>>,
-    login_mark: Arc<Joined<Arc<str>>>,
+    marks: Arc<Marks>,
 }
 
 impl Store {
@@ -132,6 +133,11 @@ impl Store {
                 Pool::Postgres(open_server(url, server, connections).await?)
             }
         };
+        let marks = match (url, pace) {
+            (DatabaseUrl::File(path), Pace::Usual) => Marks::of_file(path)
+                .map_err(|err| not_opened(url)(sqlx::Error::Io(io::Error::other(err))))?,
+            _ => Marks::default(),
+        };
         Ok(Store {
             pool,
             writer: Arc::default(),
@@ -139,7 +145,7 @@ impl Store {
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
-            login_mark: Arc::default(),
+            marks: Arc::new(marks),
         })
     }
 
@@ -200,6 +206,7 @@ impl Store {
 
     /// Finish what is under way and close the files.
     pub async fn close(&self) {
+        self.marks.close();
         match &self.pool {
             Pool::Sqlite(pool) => pool.close().await,
             Pool::Postgres(pool) => pool.close().await,

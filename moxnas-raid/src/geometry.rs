@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use moxnas_core::units::Bytes;
 
-use crate::model::Level;
+use crate::{
+    model::Level,
+    shape::{Consistency, Metadata, Shape},
+};
 
 /// The fewest members that mdadm(8) and the kernel take. `None`: MoxNAS does not make such arrays.
 #[must_use]
@@ -86,44 +89,87 @@ fn copies_of_chunks(layout: u32, slots: u32) -> Vec<BTreeSet<u32>> {
     (0..slots).map(copies).collect()
 }
 
-/// The size of an array of members that give `component` each, rounded to whole chunks as the
-/// kernel does.
+/// The size of an array of members that give `component` each, which is whole chunks.
 #[must_use]
-pub fn array_size(level: &Level, layout: u32, slots: u32, component: Bytes) -> Option<Bytes> {
+pub fn array_size(
+    level: &Level,
+    layout: u32,
+    chunk: Option<Bytes>,
+    slots: u32,
+    component: Bytes,
+) -> Option<Bytes> {
     let of = |members: u32| Bytes(component.0.saturating_mul(u64::from(members)));
     Some(match level {
         Level::Linear | Level::Raid0 => of(slots),
         Level::Raid1 => component,
         Level::Raid4 | Level::Raid5 => of(slots.checked_sub(1)?),
         Level::Raid6 => of(slots.checked_sub(2)?),
-        Level::Raid10 => raid10_size(layout, slots, component),
+        Level::Raid10 => raid10_size(layout, chunk, slots, component),
         Level::Container | Level::Other(_) => return None,
     })
 }
 
-fn raid10_size(layout: u32, slots: u32, component: Bytes) -> Bytes {
-    let near = u64::from((layout & 0xff).max(1));
-    let far = u64::from((layout >> 8 & 0xff).max(1));
-    // As setup_geo and raid10_size in raid10.c do: all whole-sector divisions round down.
-    let sectors = component.sectors() / far * u64::from(slots) / near;
-    Bytes::from_sectors(sectors)
+/// As `raid10_size` in raid10.c does: in whole chunks, each division rounds down.
+fn raid10_size(layout: u32, chunk: Option<Bytes>, slots: u32, component: Bytes) -> Bytes {
+    let chunk = chunk.map_or(1, |it| it.0.max(1));
+    let (near, far) = copies(layout);
+    let chunks = component.0 / chunk / far * u64::from(slots) / near;
+    Bytes(chunks * chunk)
 }
 
-/// How much of a device of this size a new member with a 1.2 superblock gives to the array.
-///
-/// As `validate_geometry1` in mdadm's super1.c chooses the data offset: room for the bitmap, and
-/// for later reshapes up to 128 MiB or a thousandth of the device, all of it in whole MiB.
+/// What the kernel uses of each member of which `component` could be used: a RAID 10 whose copies
+/// do not come out even leaves a rest (`calc_sectors` in raid10.c).
 #[must_use]
-pub fn component_size(device: Bytes, chunk: Option<Bytes>) -> Bytes {
+pub fn used_component(
+    level: &Level,
+    layout: u32,
+    chunk: Option<Bytes>,
+    slots: u32,
+    component: Bytes,
+) -> Bytes {
+    if *level != Level::Raid10 {
+        return component;
+    }
+    let (near, far) = copies(layout);
+    let chunk = chunk.map_or(1, |it| it.0.max(1));
+    let chunks = raid10_size(layout, Some(Bytes(chunk)), slots, component).0 / chunk;
+    Bytes((chunks * near * far).div_ceil(u64::from(slots.max(1))) * chunk)
+}
+
+/// Near and far copies of a RAID 10 layout.
+fn copies(layout: u32) -> (u64, u64) {
+    let near = u64::from(layout & 0xff).max(1);
+    let far = u64::from(layout >> 8 & 0xff).max(1);
+    (near, far)
+}
+
+/// How much of a device of this size a new member gives to the array.
+///
+/// As `validate_geometry1` in mdadm's super1.c has it. A superblock at the end (1.0) leaves room
+/// for itself, the log of bad blocks, and the bitmap. In front of the data (1.1 and 1.2) there is
+/// also room for later reshapes, up to 128 MiB or a thousandth of the device, all of it in whole
+/// MiB.
+#[must_use]
+pub fn component_size(device: Bytes, shape: &Shape) -> Bytes {
     const MIB: u64 = 2048;
     let sectors = device.sectors();
-    let chunk = chunk.map_or(0, Bytes::sectors);
-    let mut headroom = 128 * MIB;
-    while headroom << 10 > sectors && headroom >= (chunk * 4).max(1) {
-        headroom >>= 1;
-    }
-    let offset = (24 + bitmap_room(sectors) + headroom).next_multiple_of(MIB);
-    let usable = sectors.saturating_sub(offset);
+    let chunk = shape.chunk.map_or(0, Bytes::sectors);
+    let room = match shape.consistency {
+        // MULTIPLE_PPL_AREA_SIZE_SUPER1 in mdadm.h.
+        Consistency::Ppl => MIB,
+        _ => bitmap_room(sectors),
+    };
+    let reserved = match shape.metadata {
+        Metadata::V1_0 => sectors % 8 + 24 + room,
+        Metadata::V1_1 | Metadata::V1_2 => {
+            let mut headroom = 128 * MIB;
+            while headroom << 10 > sectors && headroom >= (chunk * 4).max(1) {
+                headroom >>= 1;
+            }
+            (24 + room + headroom).next_multiple_of(MIB)
+        }
+    };
+    let usable = sectors.saturating_sub(reserved);
     Bytes::from_sectors(
         usable
             .checked_div(chunk)
@@ -189,7 +235,16 @@ mod tests {
     #[test]
     fn members_give_what_mdadm_takes() {
         let disk = Bytes(128 << 20);
-        let usable = |chunk: Option<u64>| component_size(disk, chunk.map(Bytes)).sectors();
+        let usable = |chunk: Option<u64>| {
+            let shape = Shape {
+                level: Level::Raid5,
+                layout: None,
+                chunk: chunk.map(Bytes),
+                metadata: Metadata::V1_2,
+                consistency: Consistency::Bitmap,
+            };
+            component_size(disk, &shape).sectors()
+        };
         assert_eq!(usable(None), 260_096);
         assert_eq!(usable(Some(64 << 10)), 260_096);
         assert_eq!(usable(Some(512 << 10)), 258_048);

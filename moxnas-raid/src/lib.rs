@@ -38,6 +38,7 @@ pub mod model;
 pub mod parsed;
 pub mod plan;
 pub mod real;
+pub mod shape;
 pub mod sim;
 
 pub use backend::{BackendError, RaidBackend, Stopped, execute};
@@ -48,4 +49,5 @@ pub use model::{
 };
 pub use plan::{Change, CreateArray, Refusal, Step, plan};
 pub use real::Mdadm;
+pub use shape::{Consistency, Layout, Metadata, Shape};
 pub use sim::SimRaid;

@@ -12,6 +12,8 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use moxnas_core::{
     disk::DeviceId,
     names::ArrayName,
@@ -33,6 +35,7 @@ use crate::{
     consequences::{lowest, outlook},
     health::health,
     model::{Array, Inventory, Level},
+    shape::{Consistency, Layout, Metadata},
 };
 
 /// Something that somebody wants of the arrays of a machine.
@@ -111,11 +114,40 @@ pub struct CreateArray {
     pub spares: Vec<DeviceId>,
     /// Bytes per chunk, a power of two of 4 KiB and more; `None`: 512 KiB where the level has
     /// chunks.
+    #[serde(default)]
     pub chunk: Option<Bytes>,
+    /// How parity or copies are laid out; `None`: as mdadm(8) would, left-symmetric or two near
+    /// copies.
+    #[serde(default)]
+    pub layout: Option<Layout>,
+    /// Where the members keep what they remember of the array.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// How an unclean stop is healed; `None`: by a journal if one is named, else by a bitmap where
+    /// the level has redundancy.
+    #[serde(default)]
+    pub consistency: Option<Consistency>,
+    /// The device that a journal is kept on.
+    #[serde(default)]
+    pub journal: Option<DeviceId>,
+    /// The members that are read only when nothing else can be. RAID 1 alone has them, and there
+    /// they come after the others.
+    #[serde(default)]
+    pub write_mostly: BTreeSet<DeviceId>,
+    /// Why copies and parity agree already, so that nothing has to be made to agree; `None`: they
+    /// do not.
+    #[serde(default)]
+    pub assume_clean: Option<String>,
 }
 
 impl CreateArray {
-    /// Without spares, with the usual chunk.
+    /// All devices that it names: members, spares, journal.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        let listed = self.members.iter().chain(&self.spares);
+        listed.chain(&self.journal)
+    }
+
+    /// Without spares, in the usual shape.
     #[must_use]
     pub fn new(name: ArrayName, level: Level, members: Vec<DeviceId>) -> CreateArray {
         CreateArray {
@@ -124,6 +156,12 @@ impl CreateArray {
             members,
             spares: Vec::new(),
             chunk: None,
+            layout: None,
+            metadata: Metadata::default(),
+            consistency: None,
+            journal: None,
+            write_mostly: BTreeSet::new(),
+            assume_clean: None,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     geometry,
     model::{Inventory, Level, Role, SyncAction},
     plan::{Scrub, Step},
+    shape::Shape,
 };
 use kernel::Kernel;
 use live::LiveMember;
@@ -178,40 +179,66 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
         }
         Step::Create {
             name,
-            level,
+            shape,
             members,
+            write_mostly,
             spares,
-            chunk,
-            bitmap,
+            journal,
+            assume_clean,
         } => {
             let sizes = state.block_devices();
             let mut devices = Vec::new();
-            for device in members.iter().chain(spares) {
+            for device in members.iter().chain(spares).chain(journal) {
                 devices.push((free_in(&sizes, device, kernel)?, device.clone()));
                 check_blank(device, state)?;
             }
+            let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
             let usable = |it: &(String, DeviceId)| {
                 let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
-                geometry::component_size(size, *chunk)
+                geometry::component_size(size, shape)
             };
-            let given: Vec<Bytes> = devices.iter().map(usable).collect();
+            let data = &devices[..members.len() + spares.len()];
+            let given: Vec<Bytes> = data.iter().map(usable).collect();
+            let smallest = given.iter().copied().min().unwrap_or_default();
+            let layout = layout(shape, &given);
             let template = Superblock {
                 uuid: new_uuid(state),
                 name: name.to_string(),
-                level: level.clone(),
-                layout: layout(level, &given),
-                chunk: *chunk,
-                slots: u32::try_from(members.len()).unwrap_or(u32::MAX),
-                component: given.iter().copied().min().unwrap_or_default(),
+                level: shape.level.clone(),
+                layout,
+                chunk: shape.chunk,
+                slots,
+                component: geometry::used_component(
+                    &shape.level,
+                    layout,
+                    shape.chunk,
+                    slots,
+                    smallest,
+                ),
                 sizes: given,
-                bitmap: *bitmap,
+                metadata: shape.metadata,
+                consistency: shape.consistency,
                 events: 0,
                 in_sync: Default::default(),
                 role: SuperRole::Spare,
+                write_mostly: false,
                 dirty: false,
-                resync_from: Some(Bytes(0)),
+                resync_from: (!assume_clean).then_some(Bytes(0)),
             };
-            kernel.create(template, &devices, state);
+            let first = members.len() - write_mostly;
+            let members = devices.into_iter().enumerate().map(|(place, (name, id))| {
+                let role = match u32::try_from(place) {
+                    _ if journal.as_ref() == Some(&id) => Role::Journal,
+                    Ok(slot) if slot < slots => Role::Active { slot },
+                    _ => Role::Spare,
+                };
+                LiveMember {
+                    write_mostly: (first..members.len()).contains(&place),
+                    ..LiveMember::new(name, id, role)
+                }
+            });
+            let members = members.collect();
+            kernel.create(template, members, *assume_clean, state);
         }
         Step::Add { array, device } => {
             let name = free_device(device, kernel, state)?;
@@ -249,12 +276,24 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
         }
         Step::Scrub { array, scrub } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
-            match scrub {
-                Scrub::Check => live.scrub(SyncAction::Check),
-                Scrub::Repair => live.scrub(SyncAction::Repair),
-                Scrub::Idle => live.interrupt(state),
+            let action = match scrub {
+                Scrub::Check => Some(SyncAction::Check),
+                Scrub::Repair => Some(SyncAction::Repair),
+                Scrub::Idle => None,
+            };
+            match action {
+                Some(action) => {
+                    // What has to be filled goes first (`md_check_recovery` in md.c).
+                    live.wake(state);
+                    if live.sync.is_none() {
+                        live.scrub(action);
+                    }
+                }
+                None => {
+                    live.interrupt(state);
+                    live.read_auto = false;
+                }
             }
-            live.read_auto = false;
         }
         Step::Stop { array } => {
             let name = kernel.name_of(&array.uuid, &array.name)?;
@@ -352,12 +391,12 @@ fn forget_partitions(name: &str, state: &mut SimState) {
 
 /// mdadm(8) names one of the two layouts of RAID 0 only where they differ: with members of different
 /// size.
-fn layout(level: &Level, given: &[Bytes]) -> u32 {
+fn layout(shape: &Shape, given: &[Bytes]) -> u32 {
     const ORIGINAL: u32 = 1;
     let differ = given.iter().any(|it| *it != given[0]);
-    match level {
+    match shape.level {
         Level::Raid0 if differ => ORIGINAL,
-        level => geometry::default_layout(level),
+        _ => shape.layout_number(),
     }
 }
 

@@ -2,5 +2,6 @@
 //! of them ends at once.
 
 mod conformance;
+mod geometry;
 mod machine;
 mod product;

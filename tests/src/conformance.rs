@@ -13,6 +13,7 @@
 mod journal;
 mod lab_world;
 pub mod raid;
+mod shapes;
 mod sim_world;
 
 use std::fmt::Write as _;

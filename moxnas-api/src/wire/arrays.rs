@@ -1,107 +1,20 @@
 //! md arrays.
 
+mod create;
+
 use clap::Args;
 use moxnas_app::{
     Seen,
-    ops::arrays::{ArrayCreate, ArrayScrub, ArrayView},
+    ops::arrays::{ArrayScrub, ArrayView},
 };
-use moxnas_core::{
-    disk::{DeviceId, Use},
-    names::{BadName, Why},
-    units::Bytes,
-};
+use moxnas_core::disk::{DeviceId, Use};
 use moxnas_raid::{self as raid, Health, Reason, Role, SyncState, health, plan::Scrub};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
 use super::timestamp;
 
-/// Create an array from whole disks or partitions
-#[derive(Clone, Debug, PartialEq, Object, Args)]
-#[oai(deny_unknown_fields)]
-pub struct CreateArray {
-    /// Name of the new array: letters, digits, `-` and `_`, 32 at most
-    #[oai(validator(max_length = 32))]
-    pub name: String,
-    /// How data is spread over the members
-    #[arg(long, value_enum)]
-    pub level: Level,
-    /// Devices in the order of their slots, by id, serial number or path; all data on them is lost
-    #[arg(long = "member", value_name = "DEVICE", required = true)]
-    #[oai(validator(max_items = 1024))]
-    pub members: Vec<String>,
-    /// Devices that wait for a member to fail; all data on them is lost
-    #[arg(long = "spare", value_name = "DEVICE")]
-    #[oai(default, validator(max_items = 1024))]
-    pub spares: Vec<String>,
-    /// Bytes per chunk, a power of two from 4096 up; 524288 if left out
-    #[arg(long = "chunk", value_name = "BYTES")]
-    #[oai(skip_serializing_if_is_none)]
-    pub chunk_bytes: Option<u64>,
-}
-
-/// Levels that can be made
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
-#[oai(rename_all = "lowercase")]
-pub enum Level {
-    /// Striped, no redundancy
-    Raid0,
-    /// Mirrored
-    Raid1,
-    /// Striped, parity on one member
-    Raid4,
-    /// Striped, parity spread: one member may fail
-    Raid5,
-    /// Striped, two parities: two members may fail
-    Raid6,
-    /// Striped and mirrored
-    Raid10,
-}
-
-impl From<Level> for raid::Level {
-    fn from(it: Level) -> raid::Level {
-        match it {
-            Level::Raid0 => raid::Level::Raid0,
-            Level::Raid1 => raid::Level::Raid1,
-            Level::Raid4 => raid::Level::Raid4,
-            Level::Raid5 => raid::Level::Raid5,
-            Level::Raid6 => raid::Level::Raid6,
-            Level::Raid10 => raid::Level::Raid10,
-        }
-    }
-}
-
-/// What stands in the place of an array's name in a path of this interface: an array of this name
-/// could not be asked for.
-const RESERVED: [&str; 1] = ["assemble"];
-
-impl TryFrom<CreateArray> for ArrayCreate {
-    type Error = BadName;
-
-    fn try_from(it: CreateArray) -> Result<ArrayCreate, BadName> {
-        let CreateArray {
-            name,
-            level,
-            members,
-            spares,
-            chunk_bytes,
-        } = it;
-        if RESERVED.contains(&name.as_str()) {
-            return Err(BadName {
-                kind: "ArrayName",
-                why: Why::Reserved,
-                text: name,
-            });
-        }
-        Ok(ArrayCreate {
-            name: name.parse()?,
-            level: level.into(),
-            members,
-            spares,
-            chunk: chunk_bytes.map(Bytes),
-        })
-    }
-}
+pub use create::{Consistency, CreateArray, Layout, Level, Metadata};
 
 /// Give an array one more device
 #[derive(Clone, Debug, PartialEq, Object, Args)]

@@ -5,7 +5,7 @@ mod changes;
 use std::sync::Arc;
 
 use moxnas_core::{names::ArrayName, units::Bytes};
-use moxnas_raid::{Array, Level, Refusal, plan::Scrub};
+use moxnas_raid::{Array, Consistency, Layout, Level, Metadata, Refusal, plan::Scrub};
 
 use crate::{
     actor::{Actor, Role},
@@ -63,6 +63,38 @@ pub struct ArrayCreate {
     pub spares: Vec<String>,
     /// Bytes per chunk.
     pub chunk: Option<Bytes>,
+    /// How parity or copies are laid out.
+    pub layout: Option<Layout>,
+    /// Where the members keep what they remember of the array.
+    pub metadata: Metadata,
+    /// How an unclean stop is healed.
+    pub consistency: Option<Consistency>,
+    /// The device that a journal is kept on, as people name devices.
+    pub journal: Option<String>,
+    /// The members that are read only when nothing else can be, as people name devices.
+    pub write_mostly: Vec<String>,
+    /// Why copies and parity agree already.
+    pub assume_clean: Option<String>,
+}
+
+impl ArrayCreate {
+    /// Without spares, in the usual shape.
+    #[must_use]
+    pub fn new(name: ArrayName, level: Level, members: Vec<String>) -> ArrayCreate {
+        ArrayCreate {
+            name,
+            level,
+            members,
+            spares: Vec::new(),
+            chunk: None,
+            layout: None,
+            metadata: Metadata::default(),
+            consistency: None,
+            journal: None,
+            write_mostly: Vec::new(),
+            assume_clean: None,
+        }
+    }
 }
 
 /// Stop an array and make its members forget it.

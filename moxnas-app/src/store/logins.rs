@@ -1,6 +1,6 @@
 //! Logins: who can be someone here.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, time::SystemTime};
 
 use sqlx::FromRow;
 
@@ -125,21 +125,6 @@ impl Store {
             .into_iter()
             .map(|it| Credentials::from(it).login)
             .collect())
-    }
-
-    /// The mark of the list of logins: another one after every change to it, whoever made it. Those
-    /// who ask at the same time share a read.
-    pub async fn login_mark(&self) -> Result<Arc<str>, StoreError> {
-        let read = async || {
-            let mark: String = on_pool!(self, db => sqlx::query_scalar(
-                "SELECT mark FROM mark WHERE list = 'login'",
-            )
-            .fetch_one(db)
-            .await)
-            .map_err(failed("read the mark of the logins"))?;
-            Ok(Arc::from(mark))
-        };
-        self.login_mark.get(read).await
     }
 
     /// Up to `limit` logins whose names come after `after`, by name. One statement, and no secret

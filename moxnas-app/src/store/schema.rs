@@ -49,7 +49,7 @@ impl Store {
             commits: Arc::default(),
             node: Arc::new(node),
             heads: Arc::new(watch::Sender::new(0)),
-            login_mark: Arc::default(),
+            marks: Arc::default(),
         };
         store.schema().await?;
         Ok(store)

@@ -131,13 +131,8 @@ async fn fast() -> Bench {
 }
 
 fn create(name: &str, disks: [u32; 2]) -> ArrayCreate {
-    ArrayCreate {
-        name: name.parse().unwrap(),
-        level: Level::Raid1,
-        members: disks.iter().map(|it| format!("D{it}")).collect(),
-        spares: Vec::new(),
-        chunk: None,
-    }
+    let disks = disks.iter().map(|it| format!("D{it}"));
+    ArrayCreate::new(name.parse().unwrap(), Level::Raid1, disks.collect())
 }
 
 fn admin(request: &str) -> Actor {

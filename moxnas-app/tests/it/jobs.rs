@@ -52,13 +52,7 @@ impl Box_ {
             for disk in &disks {
                 box_.sim.plug(DiskSpec::hdd(disk, 100 * GIB));
             }
-            let create = ArrayCreate {
-                name: name.parse().unwrap(),
-                level: Level::Raid1,
-                members: disks.to_vec(),
-                spares: Vec::new(),
-                chunk: None,
-            };
+            let create = ArrayCreate::new(name.parse().unwrap(), Level::Raid1, disks.to_vec());
             let plan = box_.app.plan(&actor(), &create).await.unwrap();
             let terms = Terms {
                 confirm: Some(plan.fingerprint.parse().unwrap()),

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use moxnas_core::{disk::DeviceId, units::Bytes};
 
-use super::Step;
+use super::{Scrub, Step};
 use crate::{
     geometry,
-    model::{Array, ArrayState, Inventory, Level, Member, Role, SyncState},
+    model::{Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncState},
+    shape::Shape,
 };
 
 /// The facts after the step. Only what this crate answers for changes: arrays, their members,
@@ -18,13 +19,20 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
     match step {
         Step::Create {
             name,
-            level,
+            shape,
             members,
+            write_mostly,
             spares,
-            chunk,
+            journal,
             ..
         } => {
-            let array = new_array(seen, name.as_str(), level, members, spares, *chunk);
+            let mut array = new_array(seen, name.as_str(), shape, members, spares);
+            let first = members.len() - write_mostly;
+            for member in array.members.iter_mut().take(members.len()).skip(first) {
+                member.flags.insert(MemberFlag::WriteMostly);
+            }
+            let journal = journal.iter().map(|it| member(it, Role::Journal));
+            array.members.extend(journal);
             after.arrays.push(array);
         }
         Step::Add { array, device } => settle(&mut after, &array.uuid, |array| {
@@ -54,6 +62,13 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
                     _ => (),
                 }
             }
+        }),
+        Step::Scrub {
+            array,
+            scrub: Scrub::Check | Scrub::Repair,
+        } => change(&mut after, &array.uuid, |array| {
+            wake(array);
+            fill(array);
         }),
         Step::Stop { array } => {
             after
@@ -184,32 +199,32 @@ pub(super) fn member(device: &DeviceId, role: Role) -> Member {
 fn new_array(
     seen: &Inventory,
     name: &str,
-    level: &Level,
+    shape: &Shape,
     members: &[DeviceId],
     spares: &[DeviceId],
-    chunk: Option<Bytes>,
 ) -> Array {
+    let (level, chunk, layout) = (&shape.level, shape.chunk, shape.layout_number());
     let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let active = (0..)
         .zip(members)
         .map(|(slot, it)| member(it, Role::Active { slot }));
     let waiting = spares.iter().map(|it| member(it, Role::Spare));
     let size_of = |id: &DeviceId| seen.devices.by_id(id).map_or(Bytes(0), |it| it.size);
-    let usable = |id: &DeviceId| geometry::component_size(size_of(id), chunk);
+    let usable = |id: &DeviceId| geometry::component_size(size_of(id), shape);
     let all = members.iter().chain(spares);
     let component = all.map(usable).min().unwrap_or_default();
-    let layout = geometry::default_layout(level);
+    let component = geometry::used_component(level, layout, chunk, slots, component);
     let size = match level {
         // Stripes go on over the larger members when the smaller ones are full.
         Level::Raid0 => members.iter().map(usable).sum(),
-        _ => geometry::array_size(level, layout, slots, component).unwrap_or_default(),
+        _ => geometry::array_size(level, layout, chunk, slots, component).unwrap_or_default(),
     };
     Array {
         uuid: None,
         name: name.to_owned(),
         kernel_name: String::new(),
         level: level.clone(),
-        metadata: "1.2".to_owned(),
+        metadata: shape.metadata.word().to_owned(),
         state: ArrayState::Clean,
         sync: SyncState::Idle,
         slots,

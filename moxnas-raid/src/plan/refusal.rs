@@ -44,6 +44,19 @@ pub enum Refusal {
         /// The level.
         level: Level,
     },
+    /// A wish that the level, or another wish, does not go with.
+    #[error("{option} cannot be as wished with {level}: {why}")]
+    OptionUnfit {
+        /// What was wished for, by the name of its option.
+        option: &'static str,
+        /// The level.
+        level: Level,
+        /// Why not.
+        why: &'static str,
+    },
+    /// It is named for what only members can be.
+    #[error("{0} is not named as a member")]
+    NotNamed(DeviceId),
     /// No such device.
     #[error("there is no device {0}")]
     NoSuchDevice(DeviceId),
@@ -214,6 +227,8 @@ impl Refusal {
             Refusal::Twice(_) => "device_named_twice",
             Refusal::SparesUseless(_) => "spares_useless",
             Refusal::BadChunk { .. } => "bad_chunk",
+            Refusal::OptionUnfit { .. } => "option_unfit",
+            Refusal::NotNamed(_) => "device_not_named",
             Refusal::NoSuchDevice(_) => "device_not_found",
             Refusal::NotUnique { .. } => "device_not_unique",
             Refusal::Unidentified(_) => "device_unidentified",
@@ -323,7 +338,11 @@ impl Refusal {
             Refusal::Busy { .. } => "wait until it is done".to_owned(),
             Refusal::Degraded { array, .. } => format!("`moxnas array add {array} DEVICE` first"),
             Refusal::NoSpare(_) => "name a device with --with".to_owned(),
+            Refusal::NotNamed(_) => {
+                "write-mostly devices are members too: name it there".to_owned()
+            }
             Refusal::SparesUseless(_)
+            | Refusal::OptionUnfit { .. }
             | Refusal::ReadOnly(_)
             | Refusal::StandsOnArray { .. }
             | Refusal::TooSmall { .. }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use moxnas_core::{disk::DeviceId, names::ArrayName, units::Bytes};
+use moxnas_core::{disk::DeviceId, names::ArrayName};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Array, Level};
+use crate::{model::Array, shape::Shape};
 
 /// An array that exists. A backend refuses when the kernel name belongs to another one by now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,16 +64,18 @@ pub enum Step {
     Create {
         /// Its name.
         name: ArrayName,
-        /// Its level.
-        level: Level,
+        /// How it is made of its members.
+        shape: Shape,
         /// Devices in the order of their slots.
         members: Vec<DeviceId>,
+        /// How many of them, counted from the last, are read only when nothing else can be.
+        write_mostly: usize,
         /// Devices that wait.
         spares: Vec<DeviceId>,
-        /// Bytes per chunk, where the level has chunks.
-        chunk: Option<Bytes>,
-        /// Whether the members remember which parts were being written.
-        bitmap: bool,
+        /// The device that the journal is kept on.
+        journal: Option<DeviceId>,
+        /// Copies and parity are taken to agree.
+        assume_clean: bool,
     },
     /// Give a device to an array. It fills an empty slot at once, or waits.
     Add {
@@ -156,8 +158,11 @@ impl Step {
             Step::WipeSignatures { device } | Step::ZeroSuperblock { device } => vec![device],
             Step::Add { device, .. } => vec![device],
             Step::Create {
-                members, spares, ..
-            } => members.iter().chain(spares).collect(),
+                members,
+                spares,
+                journal,
+                ..
+            } => members.iter().chain(spares).chain(journal).collect(),
             Step::Fail { .. }
             | Step::Remove { .. }
             | Step::Replace { .. }
@@ -180,9 +185,7 @@ impl Step {
             | Step::Fail { device, .. }
             | Step::Remove { device, .. } => vec![device],
             Step::Replace { device, with, .. } => vec![device, with],
-            Step::Create {
-                members, spares, ..
-            } => members.iter().chain(spares).collect(),
+            Step::Create { .. } => self.destroys(),
             Step::Assemble { members, .. } => members.iter().collect(),
             Step::Scrub { .. }
             | Step::Stop { .. }
@@ -206,20 +209,23 @@ impl fmt::Display for Step {
             Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
             Step::Create {
                 name,
-                level,
+                shape,
                 members,
                 spares,
+                journal,
                 ..
             } => {
-                write!(
-                    f,
-                    "create {level} array {name} of {} devices",
-                    members.len()
-                )?;
-                if spares.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, " and {} spares", spares.len())
+                let (level, devices) = (&shape.level, members.len());
+                write!(f, "create {level} array {name} of {devices} devices")?;
+                if let Some(layout) = shape.layout {
+                    write!(f, " in the layout {layout}")?;
+                }
+                if !spares.is_empty() {
+                    write!(f, " and {} spares", spares.len())?;
+                }
+                match journal {
+                    Some(journal) => write!(f, " with its journal on {journal}"),
+                    None => Ok(()),
                 }
             }
             Step::Add { array, device } => write!(f, "add {device} to {}", array.name),

@@ -14,6 +14,7 @@ use crate::{
     backend::{BackendError, RaidBackend},
     health::Health,
     model::{Role, SyncState},
+    shape::{Consistency, Layout},
     sim::SimRaid,
 };
 
@@ -230,6 +231,69 @@ fn refusals_of_shape() {
             Some(Bytes(65536))),
         "a chunk of 65.5 kB cannot be used with raid1"
     );
+    let unfit: [(Level, &dyn Fn(&mut CreateArray), &str); 11] = [
+        (
+            Level::Raid5,
+            &|it| it.layout = Some(Layout::Near(2)),
+            "layout cannot be as wished with raid5: the level has no such layout",
+        ),
+        (
+            Level::Raid4,
+            &|it| it.layout = Some(Layout::LeftSymmetric),
+            "layout cannot be as wished with raid4: the level has no such layout",
+        ),
+        (
+            Level::Raid10,
+            &|it| it.layout = Some(Layout::Far(4)),
+            "raid10 needs at least 4 members, got 3",
+        ),
+        (
+            Level::Raid6,
+            &|it| it.consistency = Some(Consistency::Ppl),
+            "raid6 needs at least 4 members, got 3",
+        ),
+        (
+            Level::Raid1,
+            &|it| it.consistency = Some(Consistency::Ppl),
+            "consistency cannot be as wished with raid1: the level cannot have it",
+        ),
+        (
+            Level::Raid5,
+            &|it| it.consistency = Some(Consistency::Journal),
+            "consistency cannot be as wished with raid5: a journal needs a device",
+        ),
+        (
+            Level::Raid5,
+            &|it| {
+                it.journal = Some(id(&raid, "D"));
+                it.consistency = Some(Consistency::Bitmap);
+            },
+            "consistency cannot be as wished with raid5: with a journal it is `journal`",
+        ),
+        (
+            Level::Raid5,
+            &|it| it.write_mostly = [id(&raid, "A")].into(),
+            "write-mostly cannot be as wished with raid5: only a mirror can be read elsewhere",
+        ),
+        (
+            Level::Raid1,
+            &|it| it.write_mostly = ids(&raid, &["A", "B", "C"]).into_iter().collect(),
+            "write-mostly cannot be as wished with raid1: some member has to be read",
+        ),
+        (
+            Level::Raid0,
+            &|it| it.assume_clean = Some("new".to_owned()),
+            "assume-clean cannot be as wished with raid0: there is nothing that could agree",
+        ),
+        (
+            Level::Raid1,
+            &|it| it.assume_clean = Some(" ".to_owned()),
+            "assume-clean cannot be as wished with raid1: it takes a reason",
+        ),
+    ];
+    for (level, change, why) in unfit {
+        assert_eq!(all(level, &["A", "B", "C"], change), why);
+    }
     run(&raid, &create(&raid, Level::Raid1, &["A", "B"]));
     assert_eq!(
         refusal(&raid, &create(&raid, Level::Raid1, &["C", "D"])),

@@ -15,6 +15,7 @@ use crate::{
     backend::BackendError,
     geometry,
     plan::{ArrayRef, Step},
+    shape::Consistency,
 };
 
 const MDADM: Tool = Tool::new("mdadm");
@@ -36,36 +37,7 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
             .limit(LIMIT)
             .arg("--all")
             .arg(path(device)?),
-        Step::Create {
-            name,
-            level,
-            members,
-            spares,
-            chunk,
-            bitmap,
-        } => {
-            let mut cmd = mdadm()
-                .arg("--create")
-                .arg(format!("/dev/md/{name}"))
-                .arg("--run")
-                .arg(format!("--level={level}"))
-                .arg("--metadata=1.2")
-                .arg(format!("--name={name}"))
-                .arg(format!("--raid-devices={}", members.len()));
-            if !spares.is_empty() {
-                cmd = cmd.arg(format!("--spare-devices={}", spares.len()));
-            }
-            if let Some(chunk) = chunk.filter(|_| geometry::has_chunks(level)) {
-                cmd = cmd.arg(format!("--chunk={}K", chunk.kib()));
-            }
-            if geometry::is_redundant(level) {
-                cmd = cmd.arg(format!(
-                    "--bitmap={}",
-                    if *bitmap { "internal" } else { "none" }
-                ));
-            }
-            cmd.args(paths(members.iter().chain(spares))?)
-        }
+        Step::Create { .. } => create(mdadm(), step)?,
         Step::Add { array, device } => manage(array).arg("--add").arg(path(device)?),
         Step::Fail { array, device } => manage(array).arg("--fail").arg(listed(device)?),
         Step::Remove { array, device } => manage(array).arg("--remove").arg(listed(device)?),
@@ -93,6 +65,59 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
         Step::ZeroSuperblock { device } => mdadm().arg("--zero-superblock").arg(path(device)?),
         Step::Record { .. } | Step::Forget { .. } => return Ok(Vec::new()),
     }])
+}
+
+/// Options that hold for the devices after them come last.
+fn create(mdadm: Cmd, step: &Step) -> Result<Cmd, BackendError> {
+    let Step::Create {
+        name,
+        shape,
+        members,
+        write_mostly,
+        spares,
+        journal,
+        assume_clean,
+    } = step
+    else {
+        return Ok(mdadm);
+    };
+    let level = &shape.level;
+    let mut cmd = mdadm
+        .arg("--create")
+        .arg(format!("/dev/md/{name}"))
+        .arg("--run")
+        .arg(format!("--level={level}"))
+        .arg(format!("--metadata={}", shape.metadata.word()))
+        .arg(format!("--name={name}"))
+        .arg(format!("--raid-devices={}", members.len()));
+    if !spares.is_empty() {
+        cmd = cmd.arg(format!("--spare-devices={}", spares.len()));
+    }
+    if let Some(chunk) = shape.chunk.filter(|_| geometry::has_chunks(level)) {
+        cmd = cmd.arg(format!("--chunk={}K", chunk.kib()));
+    }
+    if let Some(layout) = shape.layout {
+        cmd = cmd.arg(format!("--layout={layout}"));
+    }
+    cmd = match shape.consistency {
+        Consistency::None => cmd,
+        Consistency::Resync => cmd.arg("--bitmap=none"),
+        Consistency::Bitmap => cmd.arg("--bitmap=internal"),
+        Consistency::Ppl => cmd.arg("--consistency-policy=ppl"),
+        Consistency::Journal => cmd,
+    };
+    if let Some(journal) = journal {
+        cmd = cmd.arg(format!("--write-journal={}", path(journal)?));
+    }
+    if *assume_clean {
+        cmd = cmd.arg("--assume-clean");
+    }
+    let (first, last) = members.split_at(members.len() - write_mostly);
+    cmd = cmd.args(paths(first.iter())?);
+    if !last.is_empty() {
+        cmd = cmd.arg("--write-mostly").args(paths(last.iter())?);
+    }
+    Ok(cmd.args(paths(spares.iter())?))
 }
 
 /// The commands that tell whether the devices a step gives away hold anything. They write nothing.

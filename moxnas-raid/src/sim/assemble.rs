@@ -164,6 +164,8 @@ fn joined(mut found: Vec<Found>) -> Live {
         };
         let role = match it.superblock.role {
             SuperRole::Spare => Role::Spare,
+            SuperRole::Journal if is_old => continue,
+            SuperRole::Journal => Role::Journal,
             SuperRole::Active(slot) | SuperRole::Recovering(slot) if holds(slot) => Role::Spare,
             // The fresher ones know of a member that was thrown out, which itself does not.
             SuperRole::Active(slot) if is_old || !superblock.in_sync.contains(&slot) => continue,
@@ -172,7 +174,10 @@ fn joined(mut found: Vec<Found>) -> Live {
             SuperRole::Recovering(slot) => Role::Recovering { slot },
             SuperRole::Replacement(slot) => Role::Replacement { slot },
         };
-        members.push(LiveMember::new(it.kernel_name, it.device, role));
+        members.push(LiveMember {
+            write_mostly: it.superblock.write_mostly,
+            ..LiveMember::new(it.kernel_name, it.device, role)
+        });
     }
     Live::new(superblock, members)
 }

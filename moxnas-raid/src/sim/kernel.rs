@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use moxnas_core::{disk::DeviceId, sim::SimState};
+use moxnas_core::sim::SimState;
 
 use super::{
     Superblock,
@@ -69,23 +69,23 @@ impl Kernel {
     pub(super) fn create(
         &mut self,
         mut superblock: Superblock,
-        devices: &[(String, DeviceId)],
+        mut members: Vec<LiveMember>,
+        assume_clean: bool,
         state: &mut SimState,
     ) {
-        let slots = superblock.slots;
-        let fills_last = matches!(superblock.level, Level::Raid4 | Level::Raid5);
+        let last = superblock.slots - 1;
+        let fills_last = matches!(superblock.level, Level::Raid4 | Level::Raid5) && !assume_clean;
+        if fills_last {
+            for member in &mut members {
+                if member.role == (Role::Active { slot: last }) {
+                    member.role = Role::Spare;
+                }
+            }
+        }
         if fills_last || !geometry::is_redundant(&superblock.level) {
             superblock.resync_from = None;
         }
-        let role = |place: u32| match place {
-            it if it >= slots => Role::Spare,
-            it if fills_last && it == slots - 1 => Role::Spare,
-            slot => Role::Active { slot },
-        };
-        let members = (0..)
-            .zip(devices)
-            .map(|(place, (name, id))| LiveMember::new(name.clone(), id.clone(), role(place)));
-        let mut live = Live::new(superblock, members.collect());
+        let mut live = Live::new(superblock, members);
         live.started = true;
         live.consider_sync(state);
         live.write_superblocks(state);

@@ -36,6 +36,7 @@ pub(super) struct LiveMember {
     pub(super) device: DeviceId,
     pub(super) role: Role,
     pub(super) want_replacement: bool,
+    pub(super) write_mostly: bool,
 }
 
 /// What runs in the background.
@@ -63,6 +64,7 @@ impl LiveMember {
             device,
             role,
             want_replacement: false,
+            write_mostly: false,
         }
     }
 
@@ -103,7 +105,7 @@ impl Live {
         let it = &self.superblock;
         match it.level {
             Level::Raid0 | Level::Linear => it.sizes.iter().copied().sum(),
-            _ => geometry::array_size(&it.level, it.layout, it.slots, it.component)
+            _ => geometry::array_size(&it.level, it.layout, it.chunk, it.slots, it.component)
                 .unwrap_or_default(),
         }
     }
@@ -341,7 +343,8 @@ impl Live {
                 Role::Active { slot } => SuperRole::Active(slot),
                 Role::Recovering { slot } => SuperRole::Recovering(slot),
                 Role::Replacement { slot } => SuperRole::Replacement(slot),
-                Role::Spare | Role::Journal => SuperRole::Spare,
+                Role::Spare => SuperRole::Spare,
+                Role::Journal => SuperRole::Journal,
                 Role::Faulty => continue,
             };
             if !member.is_there(state) {
@@ -349,6 +352,7 @@ impl Live {
             }
             let superblock = Superblock {
                 role,
+                write_mostly: member.write_mostly,
                 ..self.superblock.clone()
             };
             let signature = member_signature(&superblock);

@@ -23,7 +23,7 @@ impl Live {
             name: self.name.clone(),
             kernel_name: kernel_name.to_owned(),
             level: it.level.clone(),
-            metadata: "1.2".to_owned(),
+            metadata: it.metadata.word().to_owned(),
             state: self.array_state(),
             sync: self.sync_state(state),
             slots: it.slots,
@@ -37,13 +37,10 @@ impl Live {
             chunk: it.chunk,
             layout: it.layout,
             members: self.members.iter().map(|it| it.show(state)).collect(),
-            consistency: match (geometry::is_redundant(&it.level), it.bitmap) {
-                _ if !self.started => "unknown",
-                (false, _) => "none",
-                (true, true) => "bitmap",
-                (true, false) => "resync",
-            }
-            .to_owned(),
+            consistency: match self.started {
+                true => it.consistency.word().to_owned(),
+                false => "unknown".to_owned(),
+            },
             mismatch: (self.started && counts_missing(&it.level)).then_some(self.mismatch),
             scrub_stopped_at: Some(self.scrub_from).filter(|it| it.0 > 0 && self.started),
         };
@@ -84,6 +81,9 @@ impl Live {
 impl LiveMember {
     fn show(&self, state: &SimState) -> Member {
         let mut flags = BTreeSet::new();
+        if self.write_mostly {
+            flags.insert(MemberFlag::WriteMostly);
+        }
         if self.want_replacement {
             flags.insert(MemberFlag::WantReplacement);
         }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Level;
+use crate::{
+    model::Level,
+    shape::{Consistency, Metadata},
+};
 
 /// What libblkid calls a device with an md superblock.
 pub(super) const SIGNATURE: &str = "linux_raid_member";
@@ -23,13 +26,16 @@ pub(super) struct Superblock {
     pub(super) component: Bytes,
     /// What each slot gives, for the levels that use members of different size to the end.
     pub(super) sizes: Vec<Bytes>,
-    pub(super) bitmap: bool,
+    pub(super) metadata: Metadata,
+    pub(super) consistency: Consistency,
     /// Counts changes; a member with a lower count missed something.
     pub(super) events: u64,
     /// The slots that were complete when this was written.
     pub(super) in_sync: BTreeSet<u32>,
     /// What this member was then.
     pub(super) role: SuperRole,
+    /// Whether this member is read only when nothing else can be.
+    pub(super) write_mostly: bool,
     /// Whether the array was being written.
     pub(super) dirty: bool,
     /// From where copies and parity have to be made to agree; `None`: they do.
@@ -44,6 +50,7 @@ pub(super) enum SuperRole {
     /// Was being filled for a slot that another member holds.
     Replacement(u32),
     Spare,
+    Journal,
 }
 
 impl Superblock {

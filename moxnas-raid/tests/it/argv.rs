@@ -11,7 +11,7 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_raid::{
-    BackendError, Level, Mdadm, RaidBackend, Step,
+    BackendError, Consistency, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
     conf::CONF_PATH,
     plan::{ArrayRef, Scrub},
     real::argv::{TOOLS, argv, array_of, probes},
@@ -36,14 +36,42 @@ fn id(text: &str) -> DeviceId {
 
 fn create(level: Level, members: &[&str], spares: &[&str], chunk: Option<u64>) -> Step {
     let ids = |list: &[&str]| list.iter().map(|it| id(it)).collect();
+    made(shape(level, chunk), ids(members), ids(spares))
+}
+
+/// As a plan has it when nothing but the level is named.
+fn shape(level: Level, chunk: Option<u64>) -> Shape {
+    let consistency = match moxnas_raid::geometry::is_redundant(&level) {
+        true => Consistency::Bitmap,
+        false => Consistency::None,
+    };
+    Shape {
+        level,
+        layout: None,
+        chunk: chunk.map(Bytes),
+        metadata: Metadata::V1_2,
+        consistency,
+    }
+}
+
+fn made(shape: Shape, members: Vec<DeviceId>, spares: Vec<DeviceId>) -> Step {
     Step::Create {
         name: "tank".parse().unwrap(),
-        bitmap: moxnas_raid::geometry::is_redundant(&level),
-        level,
-        members: ids(members),
-        spares: ids(spares),
-        chunk: chunk.map(Bytes),
+        shape,
+        members,
+        write_mostly: 0,
+        spares,
+        journal: None,
+        assume_clean: false,
     }
+}
+
+fn with_journal(journal: DeviceId) -> Step {
+    let mut step = create(Level::Raid5, &["wwn-0x5", "wwn-0x6", "wwn-0x7"], &[], None);
+    if let Step::Create { journal: kept, .. } = &mut step {
+        *kept = Some(journal);
+    }
+    step
 }
 
 /// Every variant of a step, with devices of every kind. The match makes sure that none is missing.
@@ -81,14 +109,58 @@ fn steps() -> Vec<Step> {
             &["wwn-0x7"],
             Some(524_288),
         ),
+        made(
+            Shape {
+                consistency: Consistency::Resync,
+                ..shape(Level::Raid1, None)
+            },
+            vec![id("wwn-0x5"), id("wwn-0x6")],
+            Vec::new(),
+        ),
         Step::Create {
-            name: "bare".parse().unwrap(),
-            level: Level::Raid1,
-            members: vec![id("wwn-0x5"), id("wwn-0x6")],
+            name: "slow".parse().unwrap(),
+            shape: Shape {
+                metadata: Metadata::V1_0,
+                ..shape(Level::Raid1, None)
+            },
+            members: vec![id("wwn-0x5"), id("wwn-0x6"), id("wwn-0x7")],
+            write_mostly: 2,
             spares: Vec::new(),
-            chunk: None,
-            bitmap: false,
+            journal: None,
+            assume_clean: true,
         },
+        Step::Create {
+            name: "kept".parse().unwrap(),
+            shape: Shape {
+                layout: Some(Layout::RightSymmetric),
+                consistency: Consistency::Journal,
+                ..shape(Level::Raid6, Some(65536))
+            },
+            members: ["wwn-0x5", "wwn-0x6", "wwn-0x7", "wwn-0x8"]
+                .map(id)
+                .to_vec(),
+            write_mostly: 0,
+            spares: vec![id("wwn-0x9")],
+            journal: Some(id("wwn-0xa")),
+            assume_clean: false,
+        },
+        made(
+            Shape {
+                metadata: Metadata::V1_1,
+                consistency: Consistency::Ppl,
+                ..shape(Level::Raid5, Some(65536))
+            },
+            ["wwn-0x5", "wwn-0x6", "wwn-0x7"].map(id).to_vec(),
+            Vec::new(),
+        ),
+        made(
+            Shape {
+                layout: Some(Layout::Offset(3)),
+                ..shape(Level::Raid10, Some(65536))
+            },
+            ["wwn-0x5", "wwn-0x6", "wwn-0x7"].map(id).to_vec(),
+            Vec::new(),
+        ),
         Step::Add {
             array: array(),
             device: disk(),
@@ -205,22 +277,17 @@ fn a_device_without_a_stable_path_is_in_no_command() {
                 device: stable(),
                 with: device(),
             },
-            Step::Create {
-                name: "tank".parse().unwrap(),
-                level: Level::Raid1,
-                members: vec![stable(), device()],
-                spares: Vec::new(),
-                chunk: None,
-                bitmap: true,
-            },
-            Step::Create {
-                name: "tank".parse().unwrap(),
-                level: Level::Raid1,
-                members: vec![stable(), stable()],
-                spares: vec![device()],
-                chunk: None,
-                bitmap: true,
-            },
+            made(
+                shape(Level::Raid1, None),
+                vec![stable(), device()],
+                Vec::new(),
+            ),
+            made(
+                shape(Level::Raid1, None),
+                vec![stable(), stable()],
+                vec![device()],
+            ),
+            with_journal(device()),
             Step::Assemble {
                 uuid: UUID.to_owned(),
                 name: "tank".to_owned(),
@@ -248,15 +315,18 @@ fn a_device_without_a_stable_path_is_in_no_command() {
 }
 
 /// What may stand at the beginning of an argument with a dash.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 28] = [
     "--action=",
     "--add",
     "--all",
     "--assemble",
+    "--assume-clean",
     "--bitmap=",
     "--chunk=",
+    "--consistency-policy=",
     "--create",
     "--fail",
+    "--layout=",
     "--level=",
     "--manage",
     "--metadata=",
@@ -270,6 +340,8 @@ const OPTIONS: [&str; 23] = [
     "--timeout=",
     "--uuid=",
     "--with",
+    "--write-journal=",
+    "--write-mostly",
     "--zero-superblock",
     "--settle",
 ];
@@ -294,22 +366,45 @@ fn any_step() -> impl Strategy<Value = Step> {
         Level::Raid6,
         Level::Raid10,
     ]);
+    let layout = prop::sample::select(vec![
+        None,
+        Some(Layout::Near(3)),
+        Some(Layout::LeftAsymmetric),
+        Some(Layout::ParityFirst),
+    ]);
+    let consistency = prop::sample::select(vec![
+        Consistency::None,
+        Consistency::Resync,
+        Consistency::Bitmap,
+        Consistency::Ppl,
+        Consistency::Journal,
+    ]);
+    let chunk = prop::option::of((12_u32..20).prop_map(|it| Bytes(1 << it)));
+    let shape = (level, layout, chunk, consistency).prop_map(|it| Shape {
+        level: it.0,
+        layout: it.1,
+        chunk: it.2,
+        metadata: Metadata::V1_2,
+        consistency: it.3,
+    });
     let create = (
         any_name(),
-        level,
+        shape,
         prop::collection::vec(any_device(), 1..4),
         prop::collection::vec(any_device(), 0..2),
-        prop::option::of((12_u32..20).prop_map(|it| Bytes(1 << it))),
+        prop::option::of(any_device()),
         any::<bool>(),
+        0_usize..4,
     )
         .prop_map(
-            |(name, level, members, spares, chunk, bitmap)| Step::Create {
+            |(name, shape, members, spares, journal, assume_clean, last)| Step::Create {
                 name,
-                level,
+                shape,
+                write_mostly: last.min(members.len()),
                 members,
                 spares,
-                chunk,
-                bitmap,
+                journal,
+                assume_clean,
             },
         );
     let device = any_device();

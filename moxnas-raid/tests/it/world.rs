@@ -9,7 +9,8 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_raid::{
-    Change, CreateArray, Inventory, Level, RaidBackend, SimRaid, Step, execute,
+    Change, Consistency, CreateArray, Inventory, Layout, Level, Metadata, RaidBackend, SimRaid,
+    Step, execute,
     geometry::{has_chunks, is_redundant, members_min},
     plan::{Scrub, plan},
 };
@@ -343,8 +344,36 @@ impl World {
         let chunk = [None, None, Some(Bytes(4096)), Some(Bytes(1 << 20))][wish.chunk % 4];
         self.names += 1;
         let name = format!("a{}", self.names).parse().unwrap();
+        let layout = [
+            None,
+            Some(Layout::Near(2)),
+            Some(Layout::Far(2)),
+            Some(Layout::Offset(2)),
+            Some(Layout::RightSymmetric),
+        ][(wish.chunk + wish.other) % 5];
+        let consistency = [None, Some(Consistency::Resync), Some(Consistency::Ppl)][wish.other % 3];
+        let spares: Vec<DeviceId> = spares.collect();
+        let journal = free.get(members.len() + spares.len()).cloned();
+        let journal = journal.filter(|_| wish.chunk % 5 == 1);
+        let consistency = match &journal {
+            Some(_) if is_wise => None,
+            _ => consistency.filter(|it| !is_wise || it.fits(&level)),
+        };
+        let keeps_journal = |_: &DeviceId| !is_wise || Consistency::Journal.fits(&level);
+        let is_mostly =
+            wish.chunk % 3 == 2 && (!is_wise || level == Level::Raid1 && spares.is_empty());
         Change::Create(CreateArray {
-            spares: spares.collect(),
+            layout: layout.filter(|it| !is_wise || it.fits(&level)),
+            metadata: [Metadata::V1_2, Metadata::V1_0, Metadata::V1_1][wish.count % 3],
+            consistency,
+            journal: journal.filter(keeps_journal),
+            write_mostly: members
+                .iter()
+                .take(usize::from(is_mostly))
+                .cloned()
+                .collect(),
+            assume_clean: (wish.other % 4 == 3 && redundant).then(|| "a test".to_owned()),
+            spares,
             chunk: chunk.filter(|_| !is_wise || has_chunks(&level)),
             ..CreateArray::new(name, level, members)
         })

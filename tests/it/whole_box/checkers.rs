@@ -273,9 +273,10 @@ fn what_was_promised_is_there(plan: &Plan<AppStep>, seen: &Seen) {
     for AppStep::Raid(step) in &plan.steps {
         let Step::Create {
             name,
-            level,
+            shape,
             members,
             spares,
+            journal,
             ..
         } = step
         else {
@@ -285,10 +286,10 @@ fn what_was_promised_is_there(plan: &Plan<AppStep>, seen: &Seen) {
             .raid
             .find(name.as_str())
             .unwrap_or_else(|| panic!("there is no {name}"));
-        assert_eq!(array.level, *level);
+        assert_eq!(array.level, shape.level);
         assert_eq!(array.slots as usize, members.len());
         let is: BTreeSet<&DeviceId> = array.members.iter().map(|it| &it.device).collect();
-        let promised: BTreeSet<&DeviceId> = members.iter().chain(spares).collect();
+        let promised: BTreeSet<&DeviceId> = members.iter().chain(spares).chain(journal).collect();
         assert_eq!(is, promised, "{name}");
         let uuid = array.uuid.as_ref().unwrap();
         assert!(seen.raid.conf.names(uuid), "mdadm.conf names {name}");

@@ -351,11 +351,8 @@ impl Life {
             Vec::new()
         };
         self.change(ArrayCreate {
-            name,
-            level,
-            members,
             spares,
-            chunk: None,
+            ..ArrayCreate::new(name, level, members)
         });
     }
 

@@ -108,13 +108,8 @@ fn a_kill_comes_at_its_moment() {
         (Kill::Commit(2), false, true),
     ] {
         let mut life = Life::begin(1, Engine::Sqlite);
-        let create = ArrayCreate {
-            name: "alpha".parse().unwrap(),
-            level: Level::Raid1,
-            members: vec!["BOX0".to_owned(), "BOX1".to_owned()],
-            spares: Vec::new(),
-            chunk: None,
-        };
+        let disks = ["BOX0", "BOX1"].map(str::to_owned);
+        let create = ArrayCreate::new("alpha".parse().unwrap(), Level::Raid1, disks.to_vec());
         life.change_until(kill, create);
         assert!(life.counts.kills >= 1, "{kill:?}: {:#?}", life.trace);
         assert_eq!(life.counts.cut, u64::from(is_cut), "{kill:?}");

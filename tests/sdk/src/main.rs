@@ -56,6 +56,12 @@ async fn main() -> Result<()> {
         members: disks.items.iter().map(|it| it.id.clone()).collect(),
         spares: Vec::new(),
         chunk_bytes: None,
+        layout: None,
+        metadata: None,
+        consistency: None,
+        journal: None,
+        write_mostly: Vec::new(),
+        assume_clean: None,
     };
     let request = PlanRequest {
         operation: "array_create".to_owned(),

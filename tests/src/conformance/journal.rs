@@ -48,6 +48,22 @@ impl<'w> Journal<'w> {
         self.wish(&Change::Create(wish))
     }
 
+    /// Creates `tank` of members in a shape that is not the usual one: `change` is told how devices
+    /// are named.
+    pub fn create_as(
+        &mut self,
+        level: Level,
+        members: &[&str],
+        change: impl FnOnce(&mut CreateArray, &dyn Fn(&str) -> DeviceId),
+    ) -> Result<()> {
+        let seen = self.world.observe()?;
+        let named = |serial: &str| id(&seen, serial).expect("scenarios name disks that are there");
+        let members = members.iter().map(|it| named(it)).collect();
+        let mut wish = CreateArray::new("tank".parse()?, level, members);
+        change(&mut wish, &named);
+        self.wish(&Change::Create(wish))
+    }
+
     pub fn add(&mut self, serial: &str) -> Result<()> {
         let device = self.id(serial)?;
         self.wish(&Change::Add {

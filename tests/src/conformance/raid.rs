@@ -3,7 +3,7 @@
 use anyhow::Result;
 use moxnas_raid::{Level, plan::Scrub};
 
-use super::{Journal, Scenario, Shutdown};
+use super::{Journal, Scenario, Shutdown, shapes::*};
 
 /// Calls a macro with the names of all scenarios: those of the short run on a second kernel first.
 #[macro_export]
@@ -44,7 +44,25 @@ macro_rules! for_each_scenario {
                 a_failure_ends_a_check
                 a_spare_is_filled_in_the_middle_of_a_check
                 what_would_lose_data_is_refused
+                a_check_of_an_array_that_has_to_be_filled
                 shapes_that_cannot_be_are_refused
+                raid1_of_three_is_created
+                raid4_loses_a_member_and_gets_another
+                raid10_with_far_copies
+                raid10_with_offset_copies
+                raid10_of_an_odd_number
+                raid10_with_three_copies
+                raid5_with_another_parity_layout
+                raid6_with_its_parity_first
+                metadata_at_the_end_of_members
+                metadata_at_the_start_of_members
+                power_is_cut_without_a_bitmap
+                raid5_with_a_partial_parity_log
+                raid6_with_a_journal
+                a_journal_is_lost
+                a_mirror_that_is_read_from_one_member
+                nothing_is_made_to_agree_that_is_said_to
+                options_that_do_not_fit_are_refused
             }
         }
     };
@@ -378,6 +396,17 @@ pub fn a_spare_is_filled_in_the_middle_of_a_check(it: &mut Journal<'_>) -> Resul
     it.scrub(Scrub::Check)?;
     it.settle()?;
     it.scrub_mark()
+}
+
+/// It was stopped while a member was being replaced, and waits for the first write since.
+pub fn a_check_of_an_array_that_has_to_be_filled(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
+    it.settle()?;
+    it.replace("LABA", Some("LABC"))?;
+    it.stop()?;
+    it.assemble()?;
+    it.scrub(Scrub::Check)?;
+    it.settle()
 }
 
 pub fn what_would_lose_data_is_refused(it: &mut Journal<'_>) -> Result<()> {

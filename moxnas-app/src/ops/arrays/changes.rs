@@ -80,6 +80,16 @@ impl ArrayChange for ArrayCreate {
             members: ids(&self.members)?,
             spares: ids(&self.spares)?,
             chunk: self.chunk,
+            layout: self.layout,
+            metadata: self.metadata,
+            consistency: self.consistency,
+            journal: self
+                .journal
+                .as_ref()
+                .map(|it| seen.device(it))
+                .transpose()?,
+            write_mostly: ids(&self.write_mostly)?.into_iter().collect(),
+            assume_clean: self.assume_clean.clone(),
         }))
     }
 
@@ -91,7 +101,7 @@ impl ArrayChange for ArrayCreate {
         if array.level != self.level {
             return not_shown(format!("{name} is {}, not {}", array.level, self.level));
         }
-        for text in self.members.iter().chain(&self.spares) {
+        for text in self.members.iter().chain(&self.spares).chain(&self.journal) {
             let device = after.device(text)?;
             if array.member(&device).is_none() {
                 return not_shown(format!("{device} is not a member of {name}"));

@@ -17,7 +17,7 @@ pub(super) fn spoken_of(seen: &Inventory, change: &Change) -> BTreeSet<DeviceId>
     let mut named: BTreeSet<DeviceId> = BTreeSet::new();
     let array = match change {
         Change::Create(want) => {
-            named.extend(want.members.iter().chain(&want.spares).cloned());
+            named.extend(want.devices().cloned());
             None
         }
         Change::Add { array, device }
@@ -104,8 +104,11 @@ fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> Result<(), S
         Change::Create(want) => {
             let array = find(&want.name.to_string())?;
             let slot = |it: &DeviceId| array.member(it).and_then(|it| it.slot());
+            // A mirror is read from the first ones.
+            let is_mostly_written = |it: &&DeviceId| want.write_mostly.contains(it);
+            let (last, first): (Vec<_>, Vec<_>) = want.members.iter().partition(is_mostly_written);
             let in_order = (0..)
-                .zip(&want.members)
+                .zip(first.into_iter().chain(last))
                 .all(|(place, it)| slot(it) == Some(place));
             check(in_order, "the members are not in their order")?;
             check(

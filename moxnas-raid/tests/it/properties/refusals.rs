@@ -105,6 +105,12 @@ fn all() -> Vec<Refusal> {
             device: device(),
             array: array(),
         },
+        Refusal::OptionUnfit {
+            option: "layout",
+            level: Level::Raid1,
+            why: "the level has no such layout",
+        },
+        Refusal::NotNamed(device()),
     ];
     // A variant that is not in the list does not compile here, or is missed below.
     let number = |it: &Refusal| match it {
@@ -139,8 +145,10 @@ fn all() -> Vec<Refusal> {
         Refusal::ArrayInUse { .. } => 28,
         Refusal::NothingToAssemble(_) => 29,
         Refusal::StandsOnArray { .. } => 30,
+        Refusal::OptionUnfit { .. } => 31,
+        Refusal::NotNamed(_) => 32,
     };
-    assert!((0..31).eq(all.iter().map(number)));
+    assert!((0..33).eq(all.iter().map(number)));
     all
 }
 
