@@ -18,8 +18,13 @@ use crate::{
 pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
     let mut after = seen.clone();
     match step {
-        Step::Create { name, .. } => {
+        Step::Create {
+            name, assume_clean, ..
+        } => {
             after = predict(seen, step);
+            if *assume_clean {
+                return after;
+            }
             let made = after.arrays.iter_mut().rfind(|it| it.name == name.as_str());
             made.into_iter().for_each(begin_first);
         }
@@ -50,12 +55,20 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
             begin(array);
         }),
         Step::Scrub { array, scrub } => change(&mut after, &array.uuid, |array| {
-            wake(array);
-            array.sync = match scrub {
-                Scrub::Check => running(SyncAction::Check, array),
-                Scrub::Repair => running(SyncAction::Repair, array),
-                Scrub::Idle => SyncState::Idle,
+            let action = match scrub {
+                Scrub::Check => SyncAction::Check,
+                Scrub::Repair => SyncAction::Repair,
+                Scrub::Idle => {
+                    array.sync = SyncState::Idle;
+                    return;
+                }
             };
+            // What has to be filled goes first (`md_check_recovery` in md.c).
+            wake_up(array);
+            begin(array);
+            if array.sync.action().is_none() {
+                array.sync = running(action, array);
+            }
         }),
         Step::WipeSignatures { .. }
         | Step::Stop { .. }

@@ -66,7 +66,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
         Step::Scrub {
             array,
             scrub: Scrub::Check | Scrub::Repair,
-        } => change(&mut after, &array.uuid, |array| {
+        } => settle(&mut after, &array.uuid, |array| {
             wake(array);
             fill(array);
         }),

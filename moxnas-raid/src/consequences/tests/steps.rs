@@ -112,3 +112,41 @@ fn a_new_array_has_its_redundancy_when_it_agrees() {
         );
     }
 }
+
+/// The kernel would refuse the spare its slot, half way through the plan.
+#[test]
+fn no_member_is_replaced_while_something_runs() {
+    let raid = tank(Level::Raid6, &["A", "B", "C", "D"], &["E"]);
+    let array = || "tank".to_owned();
+    let check = Change::Scrub {
+        array: array(),
+        scrub: plan::Scrub::Check,
+    };
+    run(&raid, &check);
+    let replace = Change::Replace {
+        array: array(),
+        device: ids(&raid, &["A"]).remove(0),
+        with: None,
+    };
+    let refused = plan(&raid.observe().unwrap(), &replace).unwrap_err();
+    assert_eq!(refused.to_string(), "array tank is busy with a check");
+}
+
+/// What is taken to agree has its redundancy at once.
+#[test]
+fn an_array_that_is_said_to_agree_begins_nothing() {
+    let raid = six_disks();
+    let seen = raid.observe().unwrap();
+    let wish = CreateArray {
+        assume_clean: Some("it was just zeroed".to_owned()),
+        ..CreateArray::new(
+            "tank".parse().unwrap(),
+            Level::Raid5,
+            ids(&raid, &["A", "B", "C"]),
+        )
+    };
+    let told = outlook(&seen, &plan(&seen, &Change::Create(wish)).unwrap().steps);
+    let array = told[0].array.clone().unwrap();
+    assert_eq!(array.at_once, array.in_the_end);
+    assert_eq!(told[0].work, None);
+}
