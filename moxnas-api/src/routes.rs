@@ -63,7 +63,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    fn new(limit: Option<usize>, cursor: Option<String>) -> Answer<Page> {
+    pub(crate) fn new(limit: Option<usize>, cursor: Option<String>) -> Answer<Page> {
         match limit.unwrap_or(PAGE) {
             limit @ 1..=PAGE_MAX => Ok(Page { limit, cursor }),
             _ => Err(Problem::invalid(format!("`limit` is from 1 to {PAGE_MAX}"))

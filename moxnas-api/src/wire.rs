@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod arrays;
 pub mod audit;
 pub mod auth;
+pub mod consequences;
 pub mod disks;
 pub mod events;
 pub mod jobs;

@@ -10,6 +10,7 @@ use moxnas_core::{
 use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
     conf::{self, CONF_PATH},
+    consequences::StepOutlook,
     real::argv,
 };
 use moxnas_telemetry::{ProcSource, SimSource, Source};
@@ -105,9 +106,9 @@ pub enum AppStep {
 }
 
 impl AppStep {
-    /// As it is shown.
+    /// As it is shown, with what it leads to.
     #[must_use]
-    pub fn report(&self, seen: &Seen) -> StepReport {
+    pub fn report(&self, seen: &Seen, outlook: StepOutlook) -> StepReport {
         let AppStep::Raid(step) = self;
         // A step that names a device without stable id has no command; the planner makes none.
         let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());
@@ -117,6 +118,7 @@ impl AppStep {
             file: conf_change(step, seen),
             destroys: step.destroys().iter().map(ToString::to_string).collect(),
             reversible: step.is_reversible(),
+            outlook,
         }
     }
 }

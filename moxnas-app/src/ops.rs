@@ -82,6 +82,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<auth::AuthPassword>(),
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),
+        info::<disks::DiskConsequences>(),
         info::<jobs::JobList>(),
         info::<jobs::JobGet>(),
         info::<jobs::JobLog>(),

@@ -1,7 +1,11 @@
 //! A plan as people and programs are shown it.
 
 use moxnas_core::plan::{Danger, Plan};
-use moxnas_raid::{Inventory, plan::predict};
+use moxnas_raid::{
+    Inventory,
+    consequences::{Lowest, StepOutlook, lowest, outlook},
+    plan::predict,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{machine::AppStep, seen::Seen};
@@ -23,6 +27,8 @@ pub struct PlanReport {
     pub before: Vec<ArrayOutlook>,
     /// The same afterwards, once nothing runs in the background any more.
     pub after: Vec<ArrayOutlook>,
+    /// How little redundancy arrays that are there have at the worst moment.
+    pub lowest: Vec<Lowest>,
 }
 
 /// One step as it is shown.
@@ -38,6 +44,8 @@ pub struct StepReport {
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss.
     pub reversible: bool,
+    /// What it leads to: redundancy, capacity, time, and what is lost.
+    pub outlook: StepOutlook,
 }
 
 /// A file that a step writes.
@@ -70,19 +78,25 @@ impl PlanReport {
     /// Show a plan. `before` is what it was made on.
     #[must_use]
     pub fn new(operation: &str, plan: &Plan<AppStep>, before: &Seen) -> PlanReport {
-        let mut raid = before.raid.clone();
-        for AppStep::Raid(step) in &plan.steps {
-            raid = predict(&raid, step);
-        }
+        let raid_steps = plan.steps.iter().map(|AppStep::Raid(step)| step.clone());
+        let raid_steps: Vec<_> = raid_steps.collect();
+        let told = outlook(&before.raid, &raid_steps);
+        let raid = raid_steps
+            .iter()
+            .fold(before.raid.clone(), |seen, step| predict(&seen, step));
+        let steps = plan.steps.iter().zip(&told);
         let (old, new) = (outlooks(&before.raid), outlooks(&raid));
         PlanReport {
             fingerprint: plan.fingerprint().to_string(),
             operation: operation.to_owned(),
-            steps: plan.steps.iter().map(|it| it.report(before)).collect(),
+            steps: steps
+                .map(|(it, told)| it.report(before, told.clone()))
+                .collect(),
             dangers: plan.dangers.iter().map(Danger::to_string).collect(),
             warnings: plan.warnings.clone(),
             before: old.iter().filter(|it| !new.contains(it)).cloned().collect(),
             after: new.iter().filter(|it| !old.contains(it)).cloned().collect(),
+            lowest: lowest(&told),
         }
     }
 
@@ -98,7 +112,7 @@ impl PlanReport {
 }
 
 fn outlooks(seen: &Inventory) -> Vec<ArrayOutlook> {
-    let outlook = |it: &moxnas_raid::Array| {
+    let one = |it: &moxnas_raid::Array| {
         let health = moxnas_raid::health(it).0;
         ArrayOutlook {
             name: it.name.clone(),
@@ -109,5 +123,5 @@ fn outlooks(seen: &Inventory) -> Vec<ArrayOutlook> {
             members: u32::try_from(it.members.len()).unwrap_or(u32::MAX),
         }
     };
-    seen.arrays.iter().map(outlook).collect()
+    seen.arrays.iter().map(one).collect()
 }

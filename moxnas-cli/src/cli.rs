@@ -222,6 +222,11 @@ pub(crate) enum DiskVerb {
         /// Id, serial number or kernel name
         disk: String,
     },
+    /// Say what happens if a disk leaves now: what runs on, what is lost, how long the repair takes
+    Consequences {
+        /// Id, serial number or kernel name
+        disk: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

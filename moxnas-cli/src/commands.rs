@@ -14,6 +14,7 @@ mod serve;
 mod users;
 
 use moxnas_api::wire::{
+    consequences::DiskConsequences,
     disks::{Disk, DiskPage},
     simulation::{Advance, Fault, Simulation},
 };
@@ -154,17 +155,23 @@ fn parse<T: ParseFromJSON>(text: &str) -> Result<T, Failure> {
 }
 
 async fn disk(transport: &Transport, verb: DiskVerb, printer: &Printer) -> Result<(), Failure> {
-    let (text, is_list) = match verb {
-        DiskVerb::List => (all_pages(transport, "/api/storage/disks").await?, true),
-        DiskVerb::Show { disk } => {
-            let path = format!("/api/storage/disks/{}", segment(name_of(&disk)));
-            (transport.raw(&Ask::get(path)).await?, false)
-        }
+    let path = |disk: &str| format!("/api/storage/disks/{}", segment(name_of(disk)));
+    let ask = match &verb {
+        DiskVerb::List => None,
+        DiskVerb::Show { disk } => Some(Ask::get(path(disk))),
+        DiskVerb::Consequences { disk } => Some(Ask::get(format!("{}/consequences", path(disk)))),
     };
-    match is_list {
+    let text = match ask {
+        Some(ask) => transport.raw(&ask).await?,
+        None => all_pages(transport, "/api/storage/disks").await?,
+    };
+    match verb {
         _ if printer.is_json() => printer.json(&text),
-        true => printer.disks(&parse::<DiskPage>(&text)?),
-        false => printer.disk(&parse::<Disk>(&text)?),
+        DiskVerb::List => printer.disks(&parse::<DiskPage>(&text)?),
+        DiskVerb::Show { .. } => printer.disk(&parse::<Disk>(&text)?),
+        DiskVerb::Consequences { .. } => {
+            printer.consequences(&parse::<DiskConsequences>(&text)?);
+        }
     }
     Ok(())
 }

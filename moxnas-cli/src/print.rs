@@ -4,6 +4,7 @@
 mod access;
 mod arrays;
 mod audit;
+mod consequences;
 mod disks;
 mod jobs;
 mod outline;
@@ -19,6 +20,7 @@ use moxnas_api::wire::{
     api_keys::ApiKeyPage,
     arrays::{Array, ArrayPage},
     audit::{AuditPage, AuditVerdict},
+    consequences::DiskConsequences,
     disks::{Disk, DiskPage},
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
@@ -93,6 +95,10 @@ impl Printer {
 
     pub(crate) fn disk(&self, disk: &Disk) {
         self.line(&disks::sheet(disk));
+    }
+
+    pub(crate) fn consequences(&self, it: &DiskConsequences) {
+        self.line(&consequences::sheet(it));
     }
 
     pub(crate) fn jobs(&self, page: &JobPage) {

@@ -29,6 +29,7 @@
 
 pub mod backend;
 pub mod conf;
+pub mod consequences;
 pub mod detail;
 pub mod geometry;
 pub mod health;
@@ -41,6 +42,7 @@ pub mod shape;
 pub mod sim;
 
 pub use backend::{BackendError, RaidBackend, Stopped, execute};
+pub use consequences::{Leaving, if_it_leaves};
 pub use health::{Health, Reason, health};
 pub use model::{
     Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState,

@@ -1,5 +1,6 @@
 //! The judgement: facts and a wish become steps, or a refusal with its reason. Pure.
 
+mod at_once;
 mod create;
 mod device;
 mod lifecycle;
@@ -21,12 +22,17 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use at_once::at_once;
 pub use device::usable;
+pub(crate) use lifecycle::{MEMBER, colon_form};
+pub(crate) use members::{needed_size, without};
 pub use predict::predict;
+pub(crate) use predict::refilled;
 pub use refusal::Refusal;
 pub use step::{ArrayRef, Scrub, Step};
 
 use crate::{
+    consequences::{lowest, outlook},
     health::health,
     model::{Array, Inventory, Level},
     shape::{Consistency, Layout, Metadata},
@@ -184,6 +190,7 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Delete { array } => lifecycle::plan_delete(seen, changeable(seen, array)?),
     }
     .map(|plan| heal_conf(seen, change, plan))
+    .map(|plan| own_up(seen, plan))
 }
 
 /// The array, if this program may change it.
@@ -222,6 +229,27 @@ fn heal_conf(seen: &Inventory, change: &Change, mut plan: Plan<Step>) -> Plan<St
         plan.warnings
             .push(format!("mdadm.conf did not name {name}, the line is added"));
         plan.steps.push(Step::Record { name });
+    }
+    plan
+}
+
+/// A plan that would leave an array with less redundancy than it has, be it for one step only, says
+/// so, and how far: that is what its caller confirms.
+fn own_up(seen: &Inventory, mut plan: Plan<Step>) -> Plan<Step> {
+    for low in lowest(&outlook(seen, &plan.steps)) {
+        let is_said = plan.dangers.iter().any(|it| match it {
+            Danger::LowersRedundancy { object, after, .. } => {
+                *object == low.array && *after <= low.lowest
+            }
+            Danger::DestroysData { .. } | Danger::Stops { .. } => false,
+        });
+        if low.lowest < low.before && !is_said {
+            plan.dangers.push(Danger::LowersRedundancy {
+                object: low.array,
+                before: low.before,
+                after: low.lowest,
+            });
+        }
     }
     plan
 }

@@ -61,6 +61,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "array_stop"
         | "auth_logout"
         | "auth_me"
+        | "disk_consequences"
         | "disk_get"
         | "disk_list"
         | "event_stream"

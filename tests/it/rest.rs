@@ -1,6 +1,7 @@
 //! The REST interface over a simulated machine, as clients meet it.
 
 mod changes;
+mod consequences;
 mod events;
 mod health;
 mod lists;

@@ -1,6 +1,6 @@
 //! Disks.
 
-use moxnas_app::ops::disks::{DiskGet, DiskList};
+use moxnas_app::ops::disks::{DiskConsequences, DiskGet, DiskList};
 use poem::web::Data;
 use poem_openapi::{
     OpenApi,
@@ -9,7 +9,13 @@ use poem_openapi::{
 };
 
 use super::{Page, Tag, look, page};
-use crate::{Shared, cached::Cached, caller::Caller, problem::Answer, wire::disks as wire};
+use crate::{
+    Shared,
+    cached::Cached,
+    caller::Caller,
+    problem::Answer,
+    wire::{consequences, disks as wire},
+};
 
 /// Disks.
 pub(crate) struct Disks;
@@ -64,6 +70,27 @@ impl Disks {
         let found = app
             .call_after(look(fresh.0), &caller.actor, DiskGet { disk: disk.0 })
             .await?;
+        Ok(Json(found.into()))
+    }
+    /// Say what happens if a disk leaves now
+    ///
+    /// What still runs, what is at risk or lost, and how long the repair takes. Nothing is done.
+    #[oai(
+        path = "/:disk/consequences",
+        method = "get",
+        operation_id = "disk_consequences"
+    )]
+    async fn consequences(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Id, serial number or kernel name
+        disk: Path<String>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Json<consequences::DiskConsequences>> {
+        let wish = DiskConsequences { disk: disk.0 };
+        let found = app.call_after(look(fresh.0), &caller.actor, wish).await?;
         Ok(Json(found.into()))
     }
 }

@@ -150,19 +150,32 @@ pub enum Verdict {
     Unknown,
 }
 
+impl From<Health> for Verdict {
+    fn from(it: Health) -> Verdict {
+        match it {
+            Health::Optimal { .. } => Verdict::Optimal,
+            Health::Degraded { .. } => Verdict::Degraded,
+            Health::Inactive => Verdict::Inactive,
+            Health::Failed { .. } => Verdict::Failed,
+            Health::Unknown => Verdict::Unknown,
+        }
+    }
+}
+
+/// How many slots are not filled.
+pub(super) fn missing(health: Health) -> u32 {
+    match health {
+        Health::Degraded { missing, .. } | Health::Failed { missing } => missing,
+        Health::Optimal { .. } | Health::Inactive | Health::Unknown => 0,
+    }
+}
+
 impl ArrayHealth {
     fn new(health: Health, reasons: &[Reason]) -> ArrayHealth {
-        let (verdict, missing) = match health {
-            Health::Optimal { .. } => (Verdict::Optimal, 0),
-            Health::Degraded { missing, .. } => (Verdict::Degraded, missing),
-            Health::Inactive => (Verdict::Inactive, 0),
-            Health::Failed { missing } => (Verdict::Failed, missing),
-            Health::Unknown => (Verdict::Unknown, 0),
-        };
         ArrayHealth {
-            verdict,
+            verdict: health.into(),
             can_lose: health.can_lose(),
-            missing,
+            missing: missing(health),
             reasons: reasons.iter().map(Reason::to_string).collect(),
         }
     }

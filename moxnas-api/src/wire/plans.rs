@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use moxnas_app::report;
+use moxnas_raid::consequences as inside;
 use poem_openapi::Object;
 use serde_json::Value;
+
+use super::{arrays::Verdict, consequences::BackgroundWork};
 
 /// A change to plan without making it
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -37,6 +40,19 @@ pub struct Plan {
     pub before: Vec<ArrayOutlook>,
     /// The same afterwards, once nothing runs in the background any more
     pub after: Vec<ArrayOutlook>,
+    /// How little redundancy arrays that are there have at the worst moment
+    pub lowest: Vec<PlanLowest>,
+}
+
+/// How little redundancy an array has while a plan is carried out
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct PlanLowest {
+    /// Its name
+    pub array: String,
+    /// How many members may fail now, whichever they are
+    pub before: u32,
+    /// How many may fail at the worst moment
+    pub lowest: u32,
 }
 
 /// One step
@@ -53,6 +69,47 @@ pub struct PlanStep {
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss
     pub reversible: bool,
+    /// The array that it changes; left out if it changes none
+    pub array: Option<PlanArray>,
+    /// What it begins in the background; left out if nothing
+    pub work: Option<BackgroundWork>,
+    /// What is lost with it, and was not lost with an earlier step
+    pub lost: Vec<PlanLoss>,
+}
+
+/// An array around a step
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PlanArray {
+    /// Its name
+    pub name: String,
+    /// Before the step, while what earlier steps began still runs; left out if it is not there
+    pub before: Option<PlanStage>,
+    /// Right after the step, while what it began still runs; left out if it is not there
+    pub at_once: Option<PlanStage>,
+    /// Once nothing runs in the background any more; left out if it is not there
+    pub in_the_end: Option<PlanStage>,
+}
+
+/// How much an array holds, and how safe that is
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PlanStage {
+    /// How it is
+    pub health: Verdict,
+    /// How many members may fail, whichever they are; left out if it cannot be told or is too late
+    pub can_lose: Option<u32>,
+    /// Its size
+    pub size_bytes: u64,
+}
+
+/// Something that is lost with a step
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct PlanLoss {
+    /// Id of the device that it is on
+    pub device: String,
+    /// What it is, as far as anybody can see
+    pub content: String,
 }
 
 /// A file that a step writes
@@ -92,7 +149,17 @@ impl From<report::PlanReport> for Plan {
             warnings,
             before,
             after,
+            lowest,
         } = it;
+        let low = |inside::Lowest {
+                       array,
+                       before,
+                       lowest,
+                   }| PlanLowest {
+            array,
+            before,
+            lowest,
+        };
         Plan {
             fingerprint,
             operation,
@@ -101,6 +168,7 @@ impl From<report::PlanReport> for Plan {
             warnings,
             before: before.into_iter().map(ArrayOutlook::from).collect(),
             after: after.into_iter().map(ArrayOutlook::from).collect(),
+            lowest: lowest.into_iter().map(low).collect(),
         }
     }
 }
@@ -113,7 +181,12 @@ impl From<report::StepReport> for PlanStep {
             file,
             destroys,
             reversible,
+            outlook: inside::StepOutlook { array, work, lost },
         } = it;
+        let loss = |inside::LostContent { device, content }| PlanLoss {
+            device: device.to_string(),
+            content,
+        };
         let file = file.map(|report::FileReport { path, diff }| PlanFile { path, diff });
         PlanStep {
             what,
@@ -121,6 +194,37 @@ impl From<report::StepReport> for PlanStep {
             file,
             destroys,
             reversible,
+            array: array.map(PlanArray::from),
+            work: work.map(BackgroundWork::from),
+            lost: lost.into_iter().map(loss).collect(),
+        }
+    }
+}
+
+impl From<inside::ArrayStage> for PlanArray {
+    fn from(it: inside::ArrayStage) -> PlanArray {
+        let inside::ArrayStage {
+            name,
+            before,
+            at_once,
+            in_the_end,
+        } = it;
+        PlanArray {
+            name,
+            before: before.map(PlanStage::from),
+            at_once: at_once.map(PlanStage::from),
+            in_the_end: in_the_end.map(PlanStage::from),
+        }
+    }
+}
+
+impl From<inside::Stage> for PlanStage {
+    fn from(it: inside::Stage) -> PlanStage {
+        let inside::Stage { health, size } = it;
+        PlanStage {
+            health: health.into(),
+            can_lose: health.can_lose(),
+            size_bytes: size.0,
         }
     }
 }

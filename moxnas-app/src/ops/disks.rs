@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use moxnas_core::disk::BlockDevice;
-use moxnas_raid::plan::usable;
+use moxnas_core::disk::{BlockDevice, ResolveError};
+use moxnas_raid::{Leaving, if_it_leaves, plan::usable};
 
 use crate::{
     actor::{Actor, Role},
@@ -29,6 +29,17 @@ pub struct DiskView {
     pub seen: Arc<Seen>,
 }
 
+/// What happens if a disk leaves now, with the look it comes from.
+#[derive(Clone, Debug)]
+pub struct ConsequencesView {
+    /// The disk.
+    pub device: BlockDevice,
+    /// What happens.
+    pub leaving: Leaving,
+    /// Where it was seen.
+    pub seen: Arc<Seen>,
+}
+
 /// List all disks.
 #[derive(Clone, Copy, Debug)]
 pub struct DiskList;
@@ -40,8 +51,22 @@ pub struct DiskGet {
     pub disk: String,
 }
 
+/// Say what happens if one disk leaves now.
+#[derive(Clone, Debug)]
+pub struct DiskConsequences {
+    /// As people name devices.
+    pub disk: String,
+}
+
 operation!(DiskList, "disk_list", Some(Role::Viewer), DisksView);
 operation!(DiskGet, "disk_get", Some(Role::Viewer), DiskView, disk);
+operation!(
+    DiskConsequences,
+    "disk_consequences",
+    Some(Role::Viewer),
+    ConsequencesView,
+    disk
+);
 
 impl Query for DiskList {
     const EFFECT: Effect = Effect::Read;
@@ -54,21 +79,29 @@ impl Query for DiskGet {
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<DiskView, Error> {
         let seen = app.seen();
-        let found = seen
-            .raid
-            .devices
-            .resolve(&self.disk)
-            .map_err(|err| match err {
-                moxnas_core::disk::ResolveError::Unknown(name) => {
-                    Error::NotFound { what: "disk", name }
-                }
-                other => other.into(),
-            })?;
-        Ok(DiskView {
-            device: found.clone(),
-            seen: Arc::clone(&seen),
+        let device = find(&seen, &self.disk)?.clone();
+        Ok(DiskView { device, seen })
+    }
+}
+
+impl Query for DiskConsequences {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ConsequencesView, Error> {
+        let seen = app.seen();
+        let device = find(&seen, &self.disk)?.clone();
+        Ok(ConsequencesView {
+            leaving: if_it_leaves(&seen.raid, &device),
+            device,
+            seen,
         })
     }
+}
+
+fn find<'a>(seen: &'a Seen, text: &str) -> Result<&'a BlockDevice, Error> {
+    seen.raid.devices.resolve(text).map_err(|err| match err {
+        ResolveError::Unknown(name) => Error::NotFound { what: "disk", name },
+        other => other.into(),
+    })
 }
 
 /// Why a device cannot be given to an array; `None`: it can.

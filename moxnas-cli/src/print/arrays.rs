@@ -30,7 +30,7 @@ pub(super) fn table(page: &ArrayPage) -> String {
 }
 
 /// Upper case for what must not be overlooked.
-fn word(verdict: Verdict) -> &'static str {
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Optimal => "optimal",
         Verdict::Degraded => "DEGRADED",

@@ -1,8 +1,8 @@
 //! A plan for people.
 
-use moxnas_api::wire::plans::{ArrayOutlook, Plan};
+use moxnas_api::wire::plans::{ArrayOutlook, Plan, PlanArray, PlanStage, PlanStep};
 
-use super::bytes;
+use super::{arrays::word, bytes, consequences::duration};
 
 /// What would be done, what it means, and its fingerprint.
 pub(super) fn sheet(plan: &Plan) -> String {
@@ -18,6 +18,7 @@ pub(super) fn sheet(plan: &Plan) -> String {
         if let Some(file) = &step.file {
             text.push(format!("       {}: {}", file.path, file.diff));
         }
+        text.extend(follows(step).iter().map(|it| format!("       {it}")));
     }
     text.extend(
         plan.before
@@ -32,6 +33,59 @@ pub(super) fn sheet(plan: &Plan) -> String {
     text.extend(plan.warnings.iter().map(|it| format!("Note:    {it}")));
     text.extend(plan.dangers.iter().map(|it| format!("DANGER:  {it}")));
     text.join("\n")
+}
+
+/// What a step leads to: redundancy and time. What is lost is said once, as a danger.
+fn follows(step: &PlanStep) -> Vec<String> {
+    let mut lines: Vec<String> = step.array.iter().map(stages).collect();
+    if let Some(work) = &step.work {
+        lines.push(format!("{} takes {}", work.action, duration(work)));
+        lines.push(format!("  {}", work.because));
+    }
+    lines
+}
+
+/// An array around a step, as short as can be: what stays is said once.
+fn stages(it: &PlanArray) -> String {
+    let PlanArray {
+        name,
+        before,
+        at_once,
+        in_the_end,
+    } = it;
+    let there = [before, at_once, in_the_end].into_iter().flatten();
+    let mut sizes: Vec<u64> = there.map(|it| it.size_bytes).collect();
+    sizes.dedup();
+    let (size, differs) = match sizes.as_slice() {
+        [one] => (format!(" {}", bytes(*one)), false),
+        _ => (String::new(), true),
+    };
+    let stage = |it: &Option<PlanStage>| stage(it.as_ref(), differs);
+    let mut parts = vec![format!("{} before", stage(before))];
+    if at_once != before {
+        parts.push(format!("{} at once", stage(at_once)));
+    }
+    if in_the_end != at_once {
+        parts.push(format!("{} in the end", stage(in_the_end)));
+    }
+    if parts.len() == 1 {
+        parts = vec![format!("{} all along", stage(before))];
+    }
+    format!("{name}{size}: {}", parts.join(", "))
+}
+
+fn stage(it: Option<&PlanStage>, with_size: bool) -> String {
+    let Some(it) = it else {
+        return "not there".to_owned();
+    };
+    let size = with_size.then(|| format!("{} ", bytes(it.size_bytes)));
+    let lose = it.can_lose.map(|it| format!(" may lose {it}"));
+    format!(
+        "{}{}{}",
+        size.unwrap_or_default(),
+        word(it.health),
+        lose.unwrap_or_default()
+    )
 }
 
 fn outlook(it: &ArrayOutlook) -> String {

@@ -15,7 +15,7 @@ use super::{
 use crate::model::{Array, Inventory};
 
 /// What libblkid calls a device that carries an md superblock.
-const MEMBER: &str = "linux_raid_member";
+pub(crate) const MEMBER: &str = "linux_raid_member";
 
 /// An array whose members lie around without being assembled.
 pub(super) struct StoppedArray {
@@ -83,7 +83,7 @@ fn stopped(seen: &Inventory, text: &str) -> Option<StoppedArray> {
 }
 
 /// libblkid writes the UUID of an array with dashes, mdadm the same digits in four groups.
-fn colon_form(uuid: &str) -> String {
+pub(crate) fn colon_form(uuid: &str) -> String {
     let digits: Vec<char> = uuid.chars().filter(char::is_ascii_hexdigit).collect();
     let groups = digits.chunks(8).map(|it| it.iter().collect::<String>());
     groups.collect::<Vec<_>>().join(":")

@@ -151,6 +151,14 @@ pub(super) fn plan_replace(
                     missing,
                 });
             }
+            // The kernel gives a spare its slot only while nothing runs (`slot_store` in md.c), and
+            // what is not known to agree would be copied.
+            if let Some(action) = array.sync.action() {
+                return Err(Refusal::Busy {
+                    array: name,
+                    action,
+                });
+            }
             add(&mut plan);
             plan.steps.push(Step::Replace {
                 array: target,
@@ -224,8 +232,7 @@ fn check_fits(seen: &Inventory, array: &Array, device: &BlockDevice) -> Result<(
             array: array.name.clone(),
         });
     }
-    // 4 KiB for the superblock; where the data begins, mdadm adapts to the array.
-    let need = Bytes(array.component_size.0 + 4096);
+    let need = needed_size(array);
     if device.size < need {
         return Err(Refusal::TooSmall {
             device: device.id.clone(),
@@ -236,15 +243,22 @@ fn check_fits(seen: &Inventory, array: &Array, device: &BlockDevice) -> Result<(
     Ok(())
 }
 
+/// How large a device has to be to become a member: 4 KiB for the superblock; where the data
+/// begins, mdadm adapts to the array.
+pub(crate) fn needed_size(array: &Array) -> Bytes {
+    Bytes(array.component_size.0 + 4096)
+}
+
 /// The array with one member thrown out and nothing put in its place yet.
-pub(super) fn without(array: &Array, id: &DeviceId) -> Array {
+pub(crate) fn without(array: &Array, id: &DeviceId) -> Array {
     let mut after = array.clone();
     for member in after.members.iter_mut().filter(|it| it.device == *id) {
         member.role = Role::Faulty;
     }
-    after.degraded = after
-        .degraded
-        .map(|_| u32::try_from(after.missing_slots().len()).unwrap_or(u32::MAX));
+    // What the kernel counts and its list does not explain stays missing.
+    let more = after.missing_slots().len() - array.missing_slots().len();
+    let more = u32::try_from(more).unwrap_or(u32::MAX);
+    after.degraded = after.degraded.map(|it| it.saturating_add(more));
     if let SyncState::Running {
         action: SyncAction::Check | SyncAction::Repair,
         ..

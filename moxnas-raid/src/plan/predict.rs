@@ -35,16 +35,16 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             array.members.extend(journal);
             after.arrays.push(array);
         }
-        Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
+        Step::Add { array, device } => settle(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
             wake(array);
             fill(array);
         }),
-        Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
+        Step::Fail { array, device } => settle(&mut after, &array.uuid, |array| {
             *array = super::members::without(array, device);
             fill(array);
         }),
-        Step::Remove { array, device } => change(&mut after, &array.uuid, |array| {
+        Step::Remove { array, device } => settle(&mut after, &array.uuid, |array| {
             array.members.retain(|it| it.device != *device);
             fill(array);
         }),
@@ -52,7 +52,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             array,
             device,
             with,
-        } => change(&mut after, &array.uuid, |array| {
+        } => settle(&mut after, &array.uuid, |array| {
             let slot = array.member(device).and_then(Member::slot);
             wake(array);
             for member in &mut array.members {
@@ -66,7 +66,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
         Step::Scrub {
             array,
             scrub: Scrub::Check | Scrub::Repair,
-        } => change(&mut after, &array.uuid, |array| {
+        } => settle(&mut after, &array.uuid, |array| {
             wake(array);
             fill(array);
         }),
@@ -75,7 +75,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
                 .arrays
                 .retain(|it| it.uuid.as_deref() != Some(array.uuid.as_str()));
         }
-        Step::Start { array } => change(&mut after, &array.uuid, |array| {
+        Step::Start { array } => settle(&mut after, &array.uuid, |array| {
             array.state = ArrayState::ReadAuto;
             fill(array);
         }),
@@ -91,18 +91,33 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
     after
 }
 
-fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
-    if let Some(array) = seen
-        .arrays
-        .iter_mut()
-        .find(|it| it.uuid.as_deref() == Some(uuid))
-    {
+/// An array once nothing runs in the background any more: spares have taken empty slots.
+pub(crate) fn refilled(mut array: Array) -> Array {
+    fill(&mut array);
+    finish(&mut array);
+    array
+}
+
+pub(super) fn change(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
+    let mut arrays = seen.arrays.iter_mut();
+    if let Some(array) = arrays.find(|it| it.uuid.as_deref() == Some(uuid)) {
         how(array);
-        // What waits for the first write goes on waiting, everything else comes to its end.
-        if array.state != ArrayState::ReadAuto {
-            array.sync = SyncState::Idle;
-            finish_replacements(array);
-        }
+    }
+}
+
+/// As [`change`], and let what runs come to its end.
+fn settle(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
+    change(seen, uuid, |array| {
+        how(array);
+        finish(array);
+    });
+}
+
+/// What waits for the first write goes on waiting, everything else comes to its end.
+fn finish(array: &mut Array) {
+    if array.state != ArrayState::ReadAuto {
+        array.sync = SyncState::Idle;
+        finish_replacements(array);
     }
 }
 
@@ -126,7 +141,7 @@ fn finish_replacements(array: &mut Array) {
 }
 
 /// md itself writes to an array that is changed.
-fn wake(array: &mut Array) {
+pub(super) fn wake(array: &mut Array) {
     if array.state == ArrayState::ReadAuto {
         array.state = ArrayState::Clean;
     }
@@ -135,15 +150,7 @@ fn wake(array: &mut Array) {
 /// Let spares take empty slots, as they will when recovery is done. Of data that is not complete
 /// nothing is recovered.
 fn fill(array: &mut Array) {
-    // A replacement of what has failed goes on as the only one in its slot.
-    let missing = array.missing_slots();
-    for member in &mut array.members {
-        if let Role::Replacement { slot } = member.role
-            && missing.contains(&slot)
-        {
-            member.role = Role::Recovering { slot };
-        }
-    }
+    promote(array);
     // Recovery writes, and does not begin before somebody else has written.
     if array.state == ArrayState::ReadAuto {
         return count_missing(array);
@@ -162,12 +169,24 @@ fn fill(array: &mut Array) {
     count_missing(array);
 }
 
-fn count_missing(array: &mut Array) {
+/// A replacement of what has failed goes on as the only one in its slot.
+pub(super) fn promote(array: &mut Array) {
+    let missing = array.missing_slots();
+    for member in &mut array.members {
+        if let Role::Replacement { slot } = member.role
+            && missing.contains(&slot)
+        {
+            member.role = Role::Recovering { slot };
+        }
+    }
+}
+
+pub(super) fn count_missing(array: &mut Array) {
     let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
     array.degraded = array.degraded.map(|_| missing);
 }
 
-fn member(device: &DeviceId, role: Role) -> Member {
+pub(super) fn member(device: &DeviceId, role: Role) -> Member {
     Member {
         device: device.clone(),
         kernel_name: String::new(),

@@ -1,17 +1,18 @@
 //! Facts and a wish give steps, or this refusal.
 
+mod retry;
+
 use std::{sync::Arc, time::Duration};
 
 use moxnas_core::{
     disk::{DeviceId, Signature},
-    plan::{execute, fail_at},
-    sim::{DiskSpec, Fault, SimMachine},
+    sim::{DiskSpec, SimMachine},
     units::Bytes,
 };
 
 use super::*;
 use crate::{
-    backend::{BackendError, RaidBackend},
+    backend::RaidBackend,
     health::Health,
     model::{Role, SyncState},
     shape::{Consistency, Layout},
@@ -231,7 +232,8 @@ fn refusals_of_shape() {
             Some(Bytes(65536))),
         "a chunk of 65.5 kB cannot be used with raid1"
     );
-    let unfit: [(Level, &dyn Fn(&mut CreateArray), &str); 11] = [
+    type Bend<'a> = &'a dyn Fn(&mut CreateArray);
+    let unfit: [(Level, Bend, &str); 11] = [
         (
             Level::Raid5,
             &|it| it.layout = Some(Layout::Near(2)),
@@ -458,97 +460,6 @@ fn stop_assemble_and_delete() {
         seen.devices.disks().all(|it| it.signatures.is_empty()),
         "a superblock is left"
     );
-}
-
-/// Whichever step fails, trying again from what is there then ends where the first try would have.
-#[test]
-fn create_can_be_retried_after_a_failure_at_any_step() {
-    let prepare = || {
-        let raid = six_disks();
-        let b = id(&raid, "B");
-        raid.machine()
-            .state()
-            .contents_mut(&b)
-            .signatures
-            .push(Signature::new("ext4", "1"));
-        raid
-    };
-    let steps = {
-        let raid = prepare();
-        let change = create(&raid, Level::Raid5, &["A", "B", "C"]);
-        plan(&raid.observe().unwrap(), &change).unwrap().steps
-    };
-    for at in 0..steps.len() {
-        let raid = prepare();
-        let change = create(&raid, Level::Raid5, &["A", "B", "C"]);
-        let injected = || BackendError::Injected("told to".to_owned());
-        let stopped = execute(&steps, fail_at(at, injected, |it| raid.apply(it))).unwrap_err();
-        assert_eq!(stopped.done, at);
-        run(&raid, &change);
-        let seen = raid.observe().unwrap();
-        let tank = seen.find("tank").unwrap();
-        assert_eq!(tank.members.len(), 3);
-        assert!(
-            seen.conf.names(tank.uuid.as_ref().unwrap()),
-            "not in mdadm.conf after step {at}"
-        );
-        let d = seen.devices.resolve("D").unwrap();
-        assert!(d.signatures.is_empty(), "a device nobody named was touched");
-    }
-}
-
-#[test]
-fn delete_can_be_retried_after_a_power_cut_at_any_step() {
-    let delete = Change::Delete { array: on("tank") };
-    let count = plan(&raid5().observe().unwrap(), &delete)
-        .unwrap()
-        .steps
-        .len();
-    for at in 0..count {
-        let raid = raid5();
-        let steps = plan(&raid.observe().unwrap(), &delete).unwrap().steps;
-        raid.machine().inject(Fault::PowerCut {
-            matching: steps[at].to_string(),
-        });
-        assert_eq!(crate::execute(&raid, &steps).unwrap_err().done, at);
-        // What is left of the array comes up again in part, or not at all.
-        while let Some(left) = raid.observe().unwrap().arrays.first() {
-            let array = left.kernel_name.clone();
-            run(&raid, &Change::Delete { array });
-        }
-        let seen = raid.observe().unwrap();
-        assert!(
-            seen.devices.disks().all(|it| it.signatures.is_empty()),
-            "after step {at}"
-        );
-    }
-}
-
-/// A deletion that stopped after the array itself was gone is finished by asking again.
-#[test]
-fn delete_can_be_retried_after_a_failure_at_any_step() {
-    let delete = Change::Delete { array: on("tank") };
-    let count = plan(&raid5().observe().unwrap(), &delete)
-        .unwrap()
-        .steps
-        .len();
-    for at in 0..count {
-        let raid = raid5();
-        let steps = plan(&raid.observe().unwrap(), &delete).unwrap().steps;
-        let injected = || BackendError::Injected("told to".to_owned());
-        execute(&steps, fail_at(at, injected, |it| raid.apply(it))).unwrap_err();
-        run(&raid, &delete);
-        let seen = raid.observe().unwrap();
-        assert!(
-            seen.arrays.is_empty() && seen.conf.ours.is_empty(),
-            "after step {at}"
-        );
-        assert!(
-            seen.devices.disks().all(|it| it.signatures.is_empty()),
-            "after step {at}"
-        );
-        assert_eq!(refusal(&raid, &delete), "there is no array tank");
-    }
 }
 
 /// The figures shown before are those of the array that is made.

@@ -1,5 +1,6 @@
 //! What holds for every plan and every array.
 
+mod consequences;
 mod health;
 mod plans;
 mod refusals;

@@ -147,6 +147,10 @@ fn reads_are_the_same() {
             "disk list",
             "disk show ZGY1A003",
             "disk show none",
+            "disk consequences WD-WX12D00A0001",
+            "disk consequences nvme0n1",
+            "disk consequences ZGY1A003",
+            "disk consequences none",
             "array list",
             "array show media",
             "array show none",
@@ -176,6 +180,7 @@ fn reads_are_the_same() {
         &["array list", "array show archive", "system health"],
     );
     check_reads("blank", &["array list"]);
+    check_reads("raid6-two-failed", &["disk consequences ZL2A-0003"]);
 }
 
 #[test]

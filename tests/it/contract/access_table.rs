@@ -26,6 +26,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("auth_login", "login", "--password-stdin"),
     ("auth_logout", "logout", ""),
     ("auth_password", "password", "--password-stdin"),
+    ("disk_consequences", "disk consequences", "none"),
     ("disk_get", "disk show", "none"),
     ("disk_list", "disk list", ""),
     ("health_detailed", "system health", ""),

@@ -42,7 +42,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(180);
 /// After so many faults it is over; each is told in the end.
 const FAULTS_MAX: usize = 10;
 /// How often somebody logs in again: tokens live a quarter of an hour.
-const LOG_IN_EVERY: usize = 50;
+const LOG_IN_EVERY: Duration = Duration::from_secs(300);
 
 const DISKS: [&str; 8] = [
     "LABT1", "LABT2", "LABV1", "LABV2", "LABV3", "LABSPARE", "LABS1", "LABS2",
@@ -89,6 +89,7 @@ fn say(line: &str) {
 struct Siege {
     nas: Nas,
     http: Http,
+    logged_in: Instant,
     dice: Dice,
     tally: Tally,
     /// All that was ever seen in flight.
@@ -117,6 +118,7 @@ impl Siege {
         let mut siege = Self {
             nas,
             http,
+            logged_in: Instant::now(),
             dice: Dice::new(seed as u64),
             tally: Tally::default(),
             known: BTreeSet::new(),
@@ -182,8 +184,9 @@ impl Siege {
                 "too many kills hit no job"
             );
             self.kill_once()?;
-            if self.tally.kills.is_multiple_of(LOG_IN_EVERY) {
+            if self.logged_in.elapsed() > LOG_IN_EVERY {
                 self.http = self.nas.http()?.log_in()?;
+                self.logged_in = Instant::now();
             }
         }
         Ok(())
