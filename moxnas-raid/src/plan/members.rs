@@ -151,9 +151,8 @@ pub(super) fn plan_replace(
                     missing,
                 });
             }
-            // The kernel gives a spare its slot only while nothing runs (`slot_store` in md.c), and
-            // what is not known to agree would be copied.
-            if let Some(action) = array.sync.action() {
+            // What is not known to agree would be copied, and be called safe before it is.
+            if let Some(action @ SyncAction::Resync) = array.sync.action() {
                 return Err(Refusal::Busy {
                     array: name,
                     action,

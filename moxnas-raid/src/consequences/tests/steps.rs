@@ -113,23 +113,25 @@ fn a_new_array_has_its_redundancy_when_it_agrees() {
     }
 }
 
-/// The kernel would refuse the spare its slot, half way through the plan.
+/// What is not known to agree would be copied.
 #[test]
-fn no_member_is_replaced_while_something_runs() {
-    let raid = tank(Level::Raid6, &["A", "B", "C", "D"], &["E"]);
-    let array = || "tank".to_owned();
-    let check = Change::Scrub {
-        array: array(),
-        scrub: plan::Scrub::Check,
+fn no_member_is_replaced_before_its_array_agrees() {
+    let raid = six_disks();
+    let members = ids(&raid, &["A", "B", "C", "D"]);
+    let wish = CreateArray::new("tank".parse().unwrap(), Level::Raid6, members);
+    run(&raid, &Change::Create(wish));
+    let [a, e] = &ids(&raid, &["A", "E"])[..] else {
+        panic!()
     };
-    run(&raid, &check);
     let replace = Change::Replace {
-        array: array(),
-        device: ids(&raid, &["A"]).remove(0),
-        with: None,
+        array: "tank".to_owned(),
+        device: a.clone(),
+        with: Some(e.clone()),
     };
     let refused = plan(&raid.observe().unwrap(), &replace).unwrap_err();
-    assert_eq!(refused.to_string(), "array tank is busy with a check");
+    assert_eq!(refused.to_string(), "array tank is busy with a resync");
+    settle(&raid);
+    assert!(plan(&raid.observe().unwrap(), &replace).is_ok());
 }
 
 /// What is taken to agree has its redundancy at once.
