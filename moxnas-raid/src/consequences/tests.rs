@@ -134,7 +134,7 @@ fn the_time_of_a_repair_is_a_range_with_its_reason() {
         panic!()
     };
     assert_eq!(work.action, SyncAction::Recover);
-    assert_eq!(work.per_member.0, 3_999_864_733_696);
+    assert_eq!(work.per_member.0, 3_999_864_717_312);
     let Estimate::Between {
         at_least,
         at_most,
