@@ -122,7 +122,7 @@ fn start() -> Result<Option<(Machine, Vec<String>)>> {
 /// Makes an array, says what `look` prints, and takes it apart.
 fn script(options: &str, devices: &str, look: &str) -> String {
     format!(
-        "mdadm --create /dev/md5 --run --assume-clean {options} {devices} >/dev/null 2>&1
+        "mdadm --create /dev/md5 --run --assume-clean {options} {devices} >/dev/null 2>&1 || true
          {look}
          mdadm --stop /dev/md5 >/dev/null 2>&1 || true\n"
     )
