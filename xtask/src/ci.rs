@@ -184,9 +184,10 @@ struct Tests {
 impl Tests {
     /// The closing line of a test runner: of `cargo test`, of nextest, or a chore's own.
     fn told_by(line: &str) -> Tests {
-        let line = line.trim();
+        // What nextest repeats of a test that failed is indented; that test may pass when it is
+        // tried again.
         let is_closing = line.starts_with("test result:")
-            || line.starts_with("Summary [")
+            || line.trim_start().starts_with("Summary [")
             || line.starts_with("client:")
             || line.starts_with("api-check:");
         let mut tests = Tests::default();
@@ -263,6 +264,7 @@ mod tests {
         assert_eq!(told(nextest), (6, 3));
         assert_eq!(told("client: 8 passed, 0 failed"), (8, 0));
         assert_eq!(told("api-check: 1504 passed, 3 failed"), (1504, 3));
+        assert_eq!(told("    test result: FAILED. 0 passed; 1 failed"), (0, 0));
         assert_eq!(told("3 passed, and a test that says so"), (0, 0));
     }
 }
