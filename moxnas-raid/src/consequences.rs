@@ -14,4 +14,5 @@ pub use estimate::{Basis, Estimate, Medium, Work};
 pub use leaving::{
     ArrayWithout, Leaving, LostData, Note, Outcome, Repair, Unclear, Verdict, if_it_leaves,
 };
+pub(crate) use outlook::change_what_is_there;
 pub use outlook::{ArrayStage, LostContent, Lowest, Stage, StepOutlook, lowest, outlook};

@@ -32,7 +32,7 @@ pub use refusal::Refusal;
 pub use step::{ArrayRef, Scrub, Step};
 
 use crate::{
-    consequences::{lowest, outlook},
+    consequences::{change_what_is_there, lowest, outlook},
     health::health,
     model::{Array, Inventory, Level},
     shape::{Consistency, Layout, Metadata},
@@ -236,6 +236,9 @@ fn heal_conf(seen: &Inventory, change: &Change, mut plan: Plan<Step>) -> Plan<St
 /// A plan that would leave an array with less redundancy than it has, be it for one step only, says
 /// so, and how far: that is what its caller confirms.
 fn own_up(seen: &Inventory, mut plan: Plan<Step>) -> Plan<Step> {
+    if !change_what_is_there(seen, &plan.steps) {
+        return plan;
+    }
     for low in lowest(&outlook(seen, &plan.steps)) {
         let is_said = plan.dangers.iter().any(|it| match it {
             Danger::LowersRedundancy { object, after, .. } => {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moxnas_core::{disk::DeviceId, units::Bytes};
+use moxnas_core::{
+    disk::{BlockDevices, DeviceId},
+    units::Bytes,
+};
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{Work, estimate, working};
@@ -68,31 +71,61 @@ pub struct Lowest {
 /// What the steps lead to, one after the other.
 #[must_use]
 pub fn outlook(seen: &Inventory, steps: &[Step]) -> Vec<StepOutlook> {
-    let mut now = seen.clone();
-    let mut end = seen.clone();
+    let mut now = spoken_of(seen, steps);
+    let mut end = now.clone();
     let mut lost = BTreeSet::new();
     let mut all = Vec::new();
     for step in steps {
-        let (now_after, end_after) = (at_once(&now, step), predict(&end, step));
-        let array = changed(step).map(|name| {
-            let stage = |seen: &Inventory| find(seen, step).map(Stage::of);
-            ArrayStage {
-                name: name.to_owned(),
-                before: stage(&now),
-                at_once: stage(&now_after),
-                in_the_end: stage(&end_after),
-            }
-        });
         let mut lost_now = content_lost(seen, step);
         lost_now.retain(|it| lost.insert(it.device.clone()));
+        let Some(name) = changed(step) else {
+            all.push(StepOutlook {
+                lost: lost_now,
+                ..StepOutlook::default()
+            });
+            continue;
+        };
+        let (now_after, end_after) = (at_once(&now, step), predict(&end, step));
+        let stage = |seen: &Inventory| find(seen, step).map(Stage::of);
+        let array = ArrayStage {
+            name: name.to_owned(),
+            before: stage(&now),
+            at_once: stage(&now_after),
+            in_the_end: stage(&end_after),
+        };
         all.push(StepOutlook {
-            array,
+            array: Some(array),
             work: work(seen, find(&now, step), find(&now_after, step)),
             lost: lost_now,
         });
         (now, end) = (now_after, end_after);
     }
     all
+}
+
+/// Whether the steps change an array that is there: what is new has nothing to lose.
+pub(crate) fn change_what_is_there(seen: &Inventory, steps: &[Step]) -> bool {
+    steps.iter().any(|it| find(seen, it).is_some())
+}
+
+/// The arrays that the steps change, and the devices that they touch: a machine may have a thousand
+/// others, and each step makes a machine of its own.
+fn spoken_of(seen: &Inventory, steps: &[Step]) -> Inventory {
+    let names: BTreeSet<&str> = steps.iter().filter_map(changed).collect();
+    let touched: BTreeSet<&DeviceId> = steps.iter().flat_map(Step::touches).collect();
+    let is_changed = |it: &&Array| names.contains(it.name.as_str());
+    let devices = seen.devices.by_name.iter();
+    let devices = devices.filter(|(_, it)| touched.contains(&it.id));
+    Inventory {
+        arrays: seen.arrays.iter().filter(is_changed).cloned().collect(),
+        devices: BlockDevices {
+            by_name: devices
+                .map(|(name, it)| (name.clone(), it.clone()))
+                .collect(),
+            errors: Vec::new(),
+        },
+        ..Inventory::default()
+    }
 }
 
 /// The lowest redundancy of each array that was there before and can be judged, by name. One that a
