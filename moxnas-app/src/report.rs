@@ -84,19 +84,18 @@ impl PlanReport {
         let raid = raid_steps
             .iter()
             .fold(before.raid.clone(), |seen, step| predict(&seen, step));
-        let steps = plan.steps.iter().zip(&told);
+        let lowest = lowest(&told);
+        let steps = plan.steps.iter().zip(told);
         let (old, new) = (outlooks(&before.raid), outlooks(&raid));
         PlanReport {
             fingerprint: plan.fingerprint().to_string(),
             operation: operation.to_owned(),
-            steps: steps
-                .map(|(it, told)| it.report(before, told.clone()))
-                .collect(),
+            steps: steps.map(|(it, told)| it.report(before, told)).collect(),
             dangers: plan.dangers.iter().map(Danger::to_string).collect(),
             warnings: plan.warnings.clone(),
             before: old.iter().filter(|it| !new.contains(it)).cloned().collect(),
             after: new.iter().filter(|it| !old.contains(it)).cloned().collect(),
-            lowest: lowest(&told),
+            lowest,
         }
     }
 

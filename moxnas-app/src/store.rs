@@ -14,7 +14,6 @@ mod check;
 mod dump;
 mod engine;
 mod jobs;
-mod joined;
 mod logins;
 mod marks;
 mod node;

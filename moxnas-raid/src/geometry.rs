@@ -48,6 +48,18 @@ pub fn default_layout(level: &Level) -> u32 {
     }
 }
 
+/// The slot that a new array fills from the others, as `mdadm --create` has it: RAID 4 and 5 begin
+/// without their last member, which is faster than to compute parity. A journal is counted among
+/// the members there, and so it is the last but one beside a journal. `None`: the level has another
+/// beginning.
+#[must_use]
+pub fn filled_first(level: &Level, slots: u32, keeps_journal: bool) -> Option<u32> {
+    match level {
+        Level::Raid4 | Level::Raid5 => slots.checked_sub(1 + u32::from(keeps_journal)),
+        _ => None,
+    }
+}
+
 /// How many more members may fail, whichever they are, when these slots are missing already.
 /// `None` when the data is not complete any more.
 ///

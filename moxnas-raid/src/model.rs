@@ -352,12 +352,7 @@ impl Member {
     /// The slot it fills, completely or not yet.
     #[must_use]
     pub fn slot(&self) -> Option<u32> {
-        match self.role {
-            Role::Active { slot } | Role::Recovering { slot } | Role::Replacement { slot } => {
-                Some(slot)
-            }
-            Role::Spare | Role::Faulty | Role::Journal => None,
-        }
+        self.role.slot()
     }
 }
 
@@ -386,6 +381,19 @@ pub enum Role {
     Faulty,
     /// Keeps the journal of a RAID 4, 5 or 6.
     Journal,
+}
+
+impl Role {
+    /// The slot that is filled, completely or not yet.
+    #[must_use]
+    pub fn slot(self) -> Option<u32> {
+        match self {
+            Role::Active { slot } | Role::Recovering { slot } | Role::Replacement { slot } => {
+                Some(slot)
+            }
+            Role::Spare | Role::Faulty | Role::Journal => None,
+        }
+    }
 }
 
 impl fmt::Display for Role {

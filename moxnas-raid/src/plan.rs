@@ -29,7 +29,7 @@ pub(crate) use members::{needed_size, without};
 pub use predict::predict;
 pub(crate) use predict::refilled;
 pub use refusal::Refusal;
-pub use step::{ArrayRef, Scrub, Step};
+pub use step::{ArrayRef, NewArray, Scrub, Step};
 
 use crate::{
     consequences::{change_what_is_there, lowest, outlook},

@@ -26,7 +26,7 @@ use crate::{
     conf::{self, CONF_PATH, Conf},
     geometry,
     model::{Inventory, Level, Role, SyncAction},
-    plan::{Scrub, Step},
+    plan::{NewArray, Scrub, Step},
     shape::Shape,
 };
 use kernel::Kernel;
@@ -177,69 +177,7 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
                 .signatures
                 .retain(|it| it.kind != superblock::SIGNATURE);
         }
-        Step::Create {
-            name,
-            shape,
-            members,
-            write_mostly,
-            spares,
-            journal,
-            assume_clean,
-        } => {
-            let sizes = state.block_devices();
-            let mut devices = Vec::new();
-            for device in members.iter().chain(spares).chain(journal) {
-                devices.push((free_in(&sizes, device, kernel)?, device.clone()));
-                check_blank(device, state)?;
-            }
-            let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
-            let usable = |it: &(String, DeviceId)| {
-                let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
-                geometry::component_size(size, shape)
-            };
-            let data = &devices[..members.len() + spares.len()];
-            let given: Vec<Bytes> = data.iter().map(usable).collect();
-            let smallest = given.iter().copied().min().unwrap_or_default();
-            let layout = layout(shape, &given);
-            let template = Superblock {
-                uuid: new_uuid(state),
-                name: name.to_string(),
-                level: shape.level.clone(),
-                layout,
-                chunk: shape.chunk,
-                slots,
-                component: geometry::used_component(
-                    &shape.level,
-                    layout,
-                    shape.chunk,
-                    slots,
-                    smallest,
-                ),
-                sizes: given,
-                metadata: shape.metadata,
-                consistency: shape.consistency,
-                events: 0,
-                in_sync: Default::default(),
-                role: SuperRole::Spare,
-                write_mostly: false,
-                dirty: false,
-                resync_from: (!assume_clean).then_some(Bytes(0)),
-            };
-            let first = members.len() - write_mostly;
-            let members = devices.into_iter().enumerate().map(|(place, (name, id))| {
-                let role = match u32::try_from(place) {
-                    _ if journal.as_ref() == Some(&id) => Role::Journal,
-                    Ok(slot) if slot < slots => Role::Active { slot },
-                    _ => Role::Spare,
-                };
-                LiveMember {
-                    write_mostly: (first..members.len()).contains(&place),
-                    ..LiveMember::new(name, id, role)
-                }
-            });
-            let members = members.collect();
-            kernel.create(template, members, *assume_clean, state);
-        }
+        Step::Create(new) => create(new, kernel, state)?,
         Step::Add { array, device } => {
             let name = free_device(device, kernel, state)?;
             check_blank(device, state)?;
@@ -327,6 +265,58 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
         }
         Step::Forget { uuid } => edit_conf(state, |it| conf::without_array(it, uuid)),
     }
+    Ok(())
+}
+
+fn create(new: &NewArray, kernel: &mut Kernel, state: &mut SimState) -> Result<(), BackendError> {
+    let NewArray { shape, members, .. } = new;
+    let sizes = state.block_devices();
+    let mut devices = Vec::new();
+    for device in new.devices() {
+        devices.push((free_in(&sizes, device, kernel)?, device.clone()));
+        check_blank(device, state)?;
+    }
+    let usable = |it: &(String, DeviceId)| {
+        let size = sizes.get(&it.0).map_or(Bytes(0), |it| it.size);
+        geometry::component_size(size, shape)
+    };
+    // The journal comes last, and gives nothing.
+    let data = &devices[..members.len() + new.spares.len()];
+    let given: Vec<Bytes> = data.iter().map(usable).collect();
+    let smallest = given.iter().copied().min().unwrap_or_default();
+    let layout = layout(shape, &given);
+    let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let template = Superblock {
+        uuid: new_uuid(state),
+        name: new.name.to_string(),
+        level: shape.level.clone(),
+        layout,
+        chunk: shape.chunk,
+        slots,
+        component: geometry::used_component(&shape.level, layout, shape.chunk, slots, smallest),
+        sizes: given,
+        metadata: shape.metadata,
+        consistency: shape.consistency,
+        events: 0,
+        in_sync: Default::default(),
+        role: SuperRole::Spare,
+        write_mostly: false,
+        dirty: false,
+        resync_from: (!new.assume_clean).then_some(Bytes(0)),
+    };
+    let last = new.first_write_mostly()..members.len();
+    let members = devices.into_iter().enumerate().map(|(place, (name, id))| {
+        let role = match u32::try_from(place) {
+            _ if new.journal.as_ref() == Some(&id) => Role::Journal,
+            Ok(slot) if slot < slots => Role::Active { slot },
+            _ => Role::Spare,
+        };
+        LiveMember {
+            write_mostly: last.contains(&place),
+            ..LiveMember::new(name, id, role)
+        }
+    });
+    kernel.create(template, members.collect(), new.assume_clean, state);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Store, StoreError, engine::on_pool, failed, joined::Joined};
+use super::{Store, StoreError, engine::on_pool, failed};
 
 const LOGINS: &str = "SELECT mark FROM mark WHERE list = 'login'";
 
@@ -16,13 +16,10 @@ const LOGINS: &str = "SELECT mark FROM mark WHERE list = 'login'";
 ///
 /// They are read at every request, and a connection of sqlx to SQLite is a thread: to wake it and
 /// be woken by it takes twenty times as long as the read. So a file has a connection of its own
-/// that is used where the caller runs. It never waits: in WAL mode a reader is not kept from
-/// reading by a writer, and where it is after all, or another caller has it, sqlx is asked.
+/// that is used where the caller runs, by one after the other. It does not wait for writers: in WAL
+/// mode they keep no reader from reading, and where one does after all, sqlx is asked.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
-    direct: Mutex<Option<Connection>>,
-    logins: Joined<Arc<str>>,
-}
+pub(super) struct Marks(Mutex<Option<Connection>>);
 
 impl Marks {
     /// For a database in a file that is open by other connections already.
@@ -30,22 +27,16 @@ impl Marks {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::ZERO)?;
-        Ok(Marks {
-            direct: Mutex::new(Some(connection)),
-            logins: Joined::default(),
-        })
+        Ok(Marks(Mutex::new(Some(connection))))
     }
 
     /// Whoever closes a database last, and it should be the pool, puts its log away.
     pub(super) fn close(&self) {
-        self.direct
-            .lock()
-            .expect("no holder of this lock panics")
-            .take();
+        self.0.lock().expect("no holder of this lock panics").take();
     }
 
     fn read(&self, statement: &'static str) -> Option<Arc<str>> {
-        let connection = self.direct.try_lock().ok()?;
+        let connection = self.0.lock().expect("no holder of this lock panics");
         let mut statement = connection.as_ref()?.prepare_cached(statement).ok()?;
         statement.query_row([], |row| row.get(0)).ok()
     }
@@ -57,12 +48,8 @@ impl Store {
         if let Some(mark) = self.marks.read(LOGINS) {
             return Ok(mark);
         }
-        // Those who ask at the same time share a read.
-        let read = async || {
-            let mark: String = on_pool!(self, db => sqlx::query_scalar(LOGINS).fetch_one(db).await)
-                .map_err(failed("read the mark of the logins"))?;
-            Ok(Arc::from(mark))
-        };
-        self.marks.logins.get(read).await
+        let mark: String = on_pool!(self, db => sqlx::query_scalar(LOGINS).fetch_one(db).await)
+            .map_err(failed("read the mark of the logins"))?;
+        Ok(Arc::from(mark))
     }
 }

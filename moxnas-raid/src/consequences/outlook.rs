@@ -164,7 +164,7 @@ impl Stage {
 /// The name of the array that a step changes.
 fn changed(step: &Step) -> Option<&str> {
     match step {
-        Step::Create { name, .. } => Some(name.as_str()),
+        Step::Create(new) => Some(new.name.as_str()),
         Step::Add { array, .. }
         | Step::Fail { array, .. }
         | Step::Remove { array, .. }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     geometry,
-    model::{Array, ArrayState, Inventory, Level, Role, SyncAction, SyncState},
+    model::{Array, ArrayState, Inventory, Role, SyncAction, SyncState},
 };
 
 /// The facts right after the step, in the same scope as those of [`predict`]: the worst that is
@@ -18,15 +18,11 @@ use crate::{
 pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
     let mut after = seen.clone();
     match step {
-        Step::Create {
-            name, assume_clean, ..
-        } => {
+        Step::Create(new) => {
             after = predict(seen, step);
-            if *assume_clean {
-                return after;
+            if let Some(made) = after.arrays.last_mut().filter(|_| !new.assume_clean) {
+                begin_first(made);
             }
-            let made = after.arrays.iter_mut().rfind(|it| it.name == name.as_str());
-            made.into_iter().for_each(begin_first);
         }
         Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
@@ -89,20 +85,20 @@ fn wake_up(array: &mut Array) {
     }
 }
 
-/// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill their last member, the other
-/// levels with redundancy make all their members agree.
+/// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill a member, the other levels with
+/// redundancy make all their members agree.
 fn begin_first(array: &mut Array) {
     if !geometry::is_redundant(&array.level) {
         return;
     }
-    if !matches!(array.level, Level::Raid4 | Level::Raid5) {
+    let keeps_journal = array.members.iter().any(|it| it.role == Role::Journal);
+    let Some(slot) = geometry::filled_first(&array.level, array.slots, keeps_journal) else {
         array.sync = running(SyncAction::Resync, array);
         return;
-    }
-    let last = array.slots.saturating_sub(1);
+    };
     for member in &mut array.members {
-        if member.role == (Role::Active { slot: last }) {
-            member.role = Role::Recovering { slot: last };
+        if member.role == (Role::Active { slot }) {
+            member.role = Role::Recovering { slot };
         }
     }
     count_missing(array);

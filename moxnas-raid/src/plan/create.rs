@@ -9,7 +9,7 @@ use moxnas_core::{
 };
 
 use super::{
-    CreateArray, Refusal, Step,
+    CreateArray, NewArray, Refusal, Step,
     device::{give_up, usable},
     lifecycle::stopped_arrays,
 };
@@ -57,7 +57,7 @@ pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<S
     // What mdadm is told applies to all devices named after it.
     let is_mostly_written = |it: &&DeviceId| want.write_mostly.contains(it);
     let (last, first): (Vec<_>, Vec<_>) = want.members.iter().partition(is_mostly_written);
-    plan.steps.push(Step::Create {
+    plan.steps.push(Step::Create(NewArray {
         name: want.name.clone(),
         shape,
         write_mostly: last.len(),
@@ -65,7 +65,7 @@ pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<S
         spares: want.spares.clone(),
         journal: want.journal.clone(),
         assume_clean: want.assume_clean.is_some(),
-    });
+    }));
     plan.steps.push(Step::Record {
         name: want.name.clone(),
     });

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use moxnas_core::{disk::DeviceId, units::Bytes};
 
-use super::{Scrub, Step};
+use super::{NewArray, Scrub, Step};
 use crate::{
     geometry,
     model::{Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncState},
-    shape::Shape,
 };
 
 /// The facts after the step. Only what this crate answers for changes: arrays, their members,
@@ -17,24 +16,7 @@ use crate::{
 pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
     let mut after = seen.clone();
     match step {
-        Step::Create {
-            name,
-            shape,
-            members,
-            write_mostly,
-            spares,
-            journal,
-            ..
-        } => {
-            let mut array = new_array(seen, name.as_str(), shape, members, spares);
-            let first = members.len() - write_mostly;
-            for member in array.members.iter_mut().take(members.len()).skip(first) {
-                member.flags.insert(MemberFlag::WriteMostly);
-            }
-            let journal = journal.iter().map(|it| member(it, Role::Journal));
-            array.members.extend(journal);
-            after.arrays.push(array);
-        }
+        Step::Create(new) => after.arrays.push(new_array(seen, new)),
         Step::Add { array, device } => settle(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
             wake(array);
@@ -196,18 +178,26 @@ pub(super) fn member(device: &DeviceId, role: Role) -> Member {
     }
 }
 
-fn new_array(
-    seen: &Inventory,
-    name: &str,
-    shape: &Shape,
-    members: &[DeviceId],
-    spares: &[DeviceId],
-) -> Array {
+fn new_array(seen: &Inventory, new: &NewArray) -> Array {
+    let NewArray {
+        name,
+        shape,
+        members,
+        spares,
+        journal,
+        ..
+    } = new;
     let (level, chunk, layout) = (&shape.level, shape.chunk, shape.layout_number());
     let slots = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    let active = (0..)
-        .zip(members)
-        .map(|(slot, it)| member(it, Role::Active { slot }));
+    let first = new.first_write_mostly();
+    let active = (0..).zip(members).map(|(slot, it)| {
+        let mut member = member(it, Role::Active { slot });
+        if slot as usize >= first {
+            member.flags.insert(MemberFlag::WriteMostly);
+        }
+        member
+    });
+    let kept = journal.iter().map(|it| member(it, Role::Journal));
     let waiting = spares.iter().map(|it| member(it, Role::Spare));
     let size_of = |id: &DeviceId| seen.devices.by_id(id).map_or(Bytes(0), |it| it.size);
     let usable = |id: &DeviceId| geometry::component_size(size_of(id), shape);
@@ -221,7 +211,7 @@ fn new_array(
     };
     Array {
         uuid: None,
-        name: name.to_owned(),
+        name: name.to_string(),
         kernel_name: String::new(),
         level: level.clone(),
         metadata: shape.metadata.word().to_owned(),
@@ -233,7 +223,7 @@ fn new_array(
         component_size: component,
         chunk,
         layout,
-        members: active.chain(waiting).collect(),
+        members: active.chain(waiting).chain(kept).collect(),
         consistency: String::new(),
         mismatch: None,
         scrub_stopped_at: None,

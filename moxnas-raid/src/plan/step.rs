@@ -51,6 +51,39 @@ impl fmt::Display for Scrub {
     }
 }
 
+/// An array that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewArray {
+    /// Its name.
+    pub name: ArrayName,
+    /// How it is made of its members.
+    pub shape: Shape,
+    /// Devices in the order of their slots.
+    pub members: Vec<DeviceId>,
+    /// How many of them, counted from the last, are read only when nothing else can be.
+    pub write_mostly: usize,
+    /// Devices that wait.
+    pub spares: Vec<DeviceId>,
+    /// The device that the journal is kept on.
+    pub journal: Option<DeviceId>,
+    /// Copies and parity are taken to agree.
+    pub assume_clean: bool,
+}
+
+impl NewArray {
+    /// All its devices: members, spares, journal.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        let listed = self.members.iter().chain(&self.spares);
+        listed.chain(&self.journal)
+    }
+
+    /// The place of the first member that is read only when nothing else can be.
+    #[must_use]
+    pub fn first_write_mostly(&self) -> usize {
+        self.members.len().saturating_sub(self.write_mostly)
+    }
+}
+
 /// One thing that a backend can do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
@@ -61,22 +94,7 @@ pub enum Step {
         device: DeviceId,
     },
     /// Make an array and start it.
-    Create {
-        /// Its name.
-        name: ArrayName,
-        /// How it is made of its members.
-        shape: Shape,
-        /// Devices in the order of their slots.
-        members: Vec<DeviceId>,
-        /// How many of them, counted from the last, are read only when nothing else can be.
-        write_mostly: usize,
-        /// Devices that wait.
-        spares: Vec<DeviceId>,
-        /// The device that the journal is kept on.
-        journal: Option<DeviceId>,
-        /// Copies and parity are taken to agree.
-        assume_clean: bool,
-    },
+    Create(NewArray),
     /// Give a device to an array. It fills an empty slot at once, or waits.
     Add {
         /// The array.
@@ -157,12 +175,7 @@ impl Step {
         match self {
             Step::WipeSignatures { device } | Step::ZeroSuperblock { device } => vec![device],
             Step::Add { device, .. } => vec![device],
-            Step::Create {
-                members,
-                spares,
-                journal,
-                ..
-            } => members.iter().chain(spares).chain(journal).collect(),
+            Step::Create(new) => new.devices().collect(),
             Step::Fail { .. }
             | Step::Remove { .. }
             | Step::Replace { .. }
@@ -185,7 +198,7 @@ impl Step {
             | Step::Fail { device, .. }
             | Step::Remove { device, .. } => vec![device],
             Step::Replace { device, with, .. } => vec![device, with],
-            Step::Create { .. } => self.destroys(),
+            Step::Create(_) => self.destroys(),
             Step::Assemble { members, .. } => members.iter().collect(),
             Step::Scrub { .. }
             | Step::Stop { .. }
@@ -207,27 +220,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
-            Step::Create {
-                name,
-                shape,
-                members,
-                spares,
-                journal,
-                ..
-            } => {
-                let (level, devices) = (&shape.level, members.len());
-                write!(f, "create {level} array {name} of {devices} devices")?;
-                if let Some(layout) = shape.layout {
-                    write!(f, " in the layout {layout}")?;
-                }
-                if !spares.is_empty() {
-                    write!(f, " and {} spares", spares.len())?;
-                }
-                match journal {
-                    Some(journal) => write!(f, " with its journal on {journal}"),
-                    None => Ok(()),
-                }
-            }
+            Step::Create(new) => write!(f, "create {new}"),
             Step::Add { array, device } => write!(f, "add {device} to {}", array.name),
             Step::Fail { array, device } => write!(f, "mark {device} as faulty in {}", array.name),
             Step::Remove { array, device } => write!(f, "remove {device} from {}", array.name),
@@ -251,6 +244,23 @@ impl fmt::Display for Step {
             Step::ZeroSuperblock { device } => write!(f, "erase the md superblock on {device}"),
             Step::Record { name } => write!(f, "name {name} in mdadm.conf"),
             Step::Forget { uuid } => write!(f, "take array {uuid} out of mdadm.conf"),
+        }
+    }
+}
+
+impl fmt::Display for NewArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (level, devices) = (&self.shape.level, self.members.len());
+        write!(f, "{level} array {} of {devices} devices", self.name)?;
+        if let Some(layout) = self.shape.layout {
+            write!(f, " in the layout {layout}")?;
+        }
+        if !self.spares.is_empty() {
+            write!(f, " and {} spares", self.spares.len())?;
+        }
+        match &self.journal {
+            Some(journal) => write!(f, " with its journal on {journal}"),
+            None => Ok(()),
         }
     }
 }

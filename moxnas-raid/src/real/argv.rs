@@ -14,7 +14,7 @@ use moxnas_core::{
 use crate::{
     backend::BackendError,
     geometry,
-    plan::{ArrayRef, Step},
+    plan::{ArrayRef, NewArray, Step},
     shape::Consistency,
 };
 
@@ -37,7 +37,7 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
             .limit(LIMIT)
             .arg("--all")
             .arg(path(device)?),
-        Step::Create { .. } => create(mdadm(), step)?,
+        Step::Create(new) => create(mdadm(), new)?,
         Step::Add { array, device } => manage(array).arg("--add").arg(path(device)?),
         Step::Fail { array, device } => manage(array).arg("--fail").arg(listed(device)?),
         Step::Remove { array, device } => manage(array).arg("--remove").arg(listed(device)?),
@@ -68,19 +68,15 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
 }
 
 /// Options that hold for the devices after them come last.
-fn create(mdadm: Cmd, step: &Step) -> Result<Cmd, BackendError> {
-    let Step::Create {
+fn create(mdadm: Cmd, new: &NewArray) -> Result<Cmd, BackendError> {
+    let NewArray {
         name,
         shape,
         members,
-        write_mostly,
         spares,
         journal,
-        assume_clean,
-    } = step
-    else {
-        return Ok(mdadm);
-    };
+        ..
+    } = new;
     let level = &shape.level;
     let mut cmd = mdadm
         .arg("--create")
@@ -109,10 +105,10 @@ fn create(mdadm: Cmd, step: &Step) -> Result<Cmd, BackendError> {
     if let Some(journal) = journal {
         cmd = cmd.arg(format!("--write-journal={}", path(journal)?));
     }
-    if *assume_clean {
+    if new.assume_clean {
         cmd = cmd.arg("--assume-clean");
     }
-    let (first, last) = members.split_at(members.len() - write_mostly);
+    let (first, last) = members.split_at(new.first_write_mostly());
     cmd = cmd.args(paths(first.iter())?);
     if !last.is_empty() {
         cmd = cmd.arg("--write-mostly").args(paths(last.iter())?);
@@ -123,7 +119,7 @@ fn create(mdadm: Cmd, step: &Step) -> Result<Cmd, BackendError> {
 /// The commands that tell whether the devices a step gives away hold anything. They write nothing.
 pub fn probes(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     let devices: Vec<&DeviceId> = match step {
-        Step::Create { .. } | Step::Add { .. } => step.destroys(),
+        Step::Create(_) | Step::Add { .. } => step.destroys(),
         _ => Vec::new(),
     };
     let probe = |device: &DeviceId| {
@@ -160,7 +156,7 @@ pub fn array_of(step: &Step) -> Option<&ArrayRef> {
         | Step::Stop { array }
         | Step::Start { array } => Some(array),
         Step::WipeSignatures { .. }
-        | Step::Create { .. }
+        | Step::Create(_)
         | Step::Assemble { .. }
         | Step::ZeroSuperblock { .. }
         | Step::Record { .. }

@@ -11,11 +11,7 @@ use super::{
     Superblock,
     live::{Live, LiveMember},
 };
-use crate::{
-    backend::BackendError,
-    geometry,
-    model::{Level, Role},
-};
+use crate::{backend::BackendError, geometry, model::Role};
 
 /// Everything that is lost when power is cut.
 #[derive(Debug)]
@@ -64,8 +60,8 @@ impl Kernel {
             .expect("numbers do not end")
     }
 
-    /// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill their last member, the
-    /// other levels with redundancy resync.
+    /// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill a member, the other
+    /// levels with redundancy resync.
     pub(super) fn create(
         &mut self,
         mut superblock: Superblock,
@@ -73,18 +69,15 @@ impl Kernel {
         assume_clean: bool,
         state: &mut SimState,
     ) {
-        // mdadm counts the journal among the members when it looks for the last one.
-        let journals = members.iter().filter(|it| it.role == Role::Journal).count();
-        let last = superblock.slots - 1 - u32::try_from(journals).unwrap_or(0);
-        let fills_last = matches!(superblock.level, Level::Raid4 | Level::Raid5) && !assume_clean;
-        if fills_last {
-            for member in &mut members {
-                if member.role == (Role::Active { slot: last }) {
-                    member.role = Role::Spare;
-                }
+        let keeps_journal = members.iter().any(|it| it.role == Role::Journal);
+        let filled = geometry::filled_first(&superblock.level, superblock.slots, keeps_journal);
+        let filled = filled.filter(|_| !assume_clean);
+        for member in &mut members {
+            if filled.is_some() && member.role.slot() == filled {
+                member.role = Role::Spare;
             }
         }
-        if fills_last || !geometry::is_redundant(&superblock.level) {
+        if filled.is_some() || !geometry::is_redundant(&superblock.level) {
             superblock.resync_from = None;
         }
         let mut live = Live::new(superblock, members);

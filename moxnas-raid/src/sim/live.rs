@@ -366,12 +366,7 @@ impl Live {
 impl LiveMember {
     /// The slot it fills, completely or not yet.
     pub(super) fn slot(&self) -> Option<u32> {
-        match self.role {
-            Role::Active { slot } | Role::Recovering { slot } | Role::Replacement { slot } => {
-                Some(slot)
-            }
-            Role::Spare | Role::Faulty | Role::Journal => None,
-        }
+        self.role.slot()
     }
 
     /// The slot it fills completely.

@@ -15,7 +15,7 @@ use moxnas_core::{
 use moxnas_raid::{
     BackendError, Consistency, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
     conf::CONF_PATH,
-    plan::{ArrayRef, Scrub},
+    plan::{ArrayRef, NewArray, Scrub},
     real::argv::{TOOLS, argv, array_of, probes},
 };
 use proptest::prelude::*;
@@ -57,7 +57,7 @@ fn shape(level: Level, chunk: Option<u64>) -> Shape {
 }
 
 fn made(shape: Shape, members: Vec<DeviceId>, spares: Vec<DeviceId>) -> Step {
-    Step::Create {
+    Step::Create(NewArray {
         name: "tank".parse().unwrap(),
         shape,
         members,
@@ -65,13 +65,13 @@ fn made(shape: Shape, members: Vec<DeviceId>, spares: Vec<DeviceId>) -> Step {
         spares,
         journal: None,
         assume_clean: false,
-    }
+    })
 }
 
 fn with_journal(journal: DeviceId) -> Step {
     let mut step = create(Level::Raid5, &["wwn-0x5", "wwn-0x6", "wwn-0x7"], &[], None);
-    if let Step::Create { journal: kept, .. } = &mut step {
-        *kept = Some(journal);
+    if let Step::Create(new) = &mut step {
+        new.journal = Some(journal);
     }
     step
 }
@@ -119,7 +119,7 @@ fn steps() -> Vec<Step> {
             vec![id("wwn-0x5"), id("wwn-0x6")],
             Vec::new(),
         ),
-        Step::Create {
+        Step::Create(NewArray {
             name: "slow".parse().unwrap(),
             shape: Shape {
                 metadata: Metadata::V1_0,
@@ -130,8 +130,8 @@ fn steps() -> Vec<Step> {
             spares: Vec::new(),
             journal: None,
             assume_clean: true,
-        },
-        Step::Create {
+        }),
+        Step::Create(NewArray {
             name: "kept".parse().unwrap(),
             shape: Shape {
                 layout: Some(Layout::RightSymmetric),
@@ -145,7 +145,7 @@ fn steps() -> Vec<Step> {
             spares: vec![id("wwn-0x9")],
             journal: Some(id("wwn-0xa")),
             assume_clean: false,
-        },
+        }),
         made(
             Shape {
                 metadata: Metadata::V1_1,
@@ -217,7 +217,7 @@ fn steps() -> Vec<Step> {
     ];
     let variant = |step: &Step| match step {
         Step::WipeSignatures { .. } => 0,
-        Step::Create { .. } => 1,
+        Step::Create(_) => 1,
         Step::Add { .. } => 2,
         Step::Fail { .. } => 3,
         Step::Remove { .. } => 4,
@@ -399,14 +399,16 @@ fn any_step() -> impl Strategy<Value = Step> {
         0_usize..4,
     )
         .prop_map(
-            |(name, shape, members, spares, journal, assume_clean, last)| Step::Create {
-                name,
-                shape,
-                write_mostly: last.min(members.len()),
-                members,
-                spares,
-                journal,
-                assume_clean,
+            |(name, shape, members, spares, journal, assume_clean, last)| {
+                Step::Create(NewArray {
+                    name,
+                    shape,
+                    write_mostly: last.min(members.len()),
+                    members,
+                    spares,
+                    journal,
+                    assume_clean,
+                })
             },
         );
     let device = any_device();

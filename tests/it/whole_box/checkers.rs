@@ -271,25 +271,18 @@ fn serial_grows(before: &Seen, after: &Seen) {
 /// An array that was made is there, of these members and of no others.
 fn what_was_promised_is_there(plan: &Plan<AppStep>, seen: &Seen) {
     for AppStep::Raid(step) in &plan.steps {
-        let Step::Create {
-            name,
-            shape,
-            members,
-            spares,
-            journal,
-            ..
-        } = step
-        else {
+        let Step::Create(new) = step else {
             continue;
         };
+        let name = &new.name;
         let array = seen
             .raid
             .find(name.as_str())
             .unwrap_or_else(|| panic!("there is no {name}"));
-        assert_eq!(array.level, shape.level);
-        assert_eq!(array.slots as usize, members.len());
+        assert_eq!(array.level, new.shape.level);
+        assert_eq!(array.slots as usize, new.members.len());
         let is: BTreeSet<&DeviceId> = array.members.iter().map(|it| &it.device).collect();
-        let promised: BTreeSet<&DeviceId> = members.iter().chain(spares).chain(journal).collect();
+        let promised: BTreeSet<&DeviceId> = new.devices().collect();
         assert_eq!(is, promised, "{name}");
         let uuid = array.uuid.as_ref().unwrap();
         assert!(seen.raid.conf.names(uuid), "mdadm.conf names {name}");
