@@ -62,6 +62,12 @@ name_type! {
     ArrayName, 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
 }
 
+name_type! {
+    /// Name of a group of arrays that help each other out with spares: `spare-group` in
+    /// mdadm.conf(5).
+    SpareGroup, 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
+}
+
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {kind}: {why}")]

@@ -110,6 +110,7 @@ impl Machine {
                 Change::Add {
                     array: degraded(),
                     device: spare.clone(),
+                    as_spare: false,
                 },
             ),
             (

@@ -21,6 +21,10 @@ pub struct Conf {
     pub ours: BTreeMap<String, String>,
     /// In lines of somebody else.
     pub others: BTreeMap<String, String>,
+    /// The spare group of each array that is in one, whoever wrote its line: arrays of one group
+    /// help each other out with spares.
+    #[serde(default)]
+    pub spare_groups: BTreeMap<String, String>,
 }
 
 impl Conf {
@@ -40,13 +44,16 @@ impl Conf {
                 it if it == BEGIN => inside = true,
                 it if it == END => inside = false,
                 it => {
-                    if let Some((uuid, device)) = read_array_line(it) {
+                    if let Some(line) = read_array_line(it) {
                         let side = if inside {
                             &mut conf.ours
                         } else {
                             &mut conf.others
                         };
-                        side.insert(uuid, device);
+                        if let Some(group) = line.spare_group {
+                            conf.spare_groups.insert(line.uuid.clone(), group);
+                        }
+                        side.insert(line.uuid, line.device);
                     }
                 }
             }
@@ -60,21 +67,33 @@ impl Conf {
 /// stopped before the end, and a name means one array.
 #[must_use]
 pub fn with_array(text: &str, uuid: &str, device: &str) -> String {
-    let mut ours = Conf::parse(text).ours;
-    ours.retain(|_, named| named != device);
-    ours.insert(uuid.to_owned(), device.to_owned());
-    with_block(text, &ours)
+    let mut conf = Conf::parse(text);
+    conf.ours.retain(|_, named| named != device);
+    conf.ours.insert(uuid.to_owned(), device.to_owned());
+    with_block(text, &conf)
+}
+
+/// The text with an array of the block of MoxNAS in a spare group, or in none. An array that is not
+/// in the block is left as it is.
+#[must_use]
+pub fn with_spare_group(text: &str, uuid: &str, group: Option<&str>) -> String {
+    let mut conf = Conf::parse(text);
+    match group {
+        Some(group) => conf.spare_groups.insert(uuid.to_owned(), group.to_owned()),
+        None => conf.spare_groups.remove(uuid),
+    };
+    with_block(text, &conf)
 }
 
 /// The text without the array in the block of MoxNAS. Lines of somebody else stay.
 #[must_use]
 pub fn without_array(text: &str, uuid: &str) -> String {
-    let mut ours = Conf::parse(text).ours;
-    ours.remove(uuid);
-    with_block(text, &ours)
+    let mut conf = Conf::parse(text);
+    conf.ours.remove(uuid);
+    with_block(text, &conf)
 }
 
-fn with_block(text: &str, ours: &BTreeMap<String, String>) -> String {
+fn with_block(text: &str, conf: &Conf) -> String {
     let mut lines = Vec::new();
     let mut at = None;
     let mut inside = false;
@@ -94,10 +113,13 @@ fn with_block(text: &str, ours: &BTreeMap<String, String>) -> String {
         last.push('\n');
     }
     let mut block = Vec::new();
-    if !ours.is_empty() {
+    if !conf.ours.is_empty() {
         block.push(format!("{BEGIN}\n"));
-        let arrays = ours.iter();
-        block.extend(arrays.map(|(uuid, device)| array_line(uuid, device) + "\n"));
+        let line = |(uuid, device): (&String, &String)| {
+            let group = conf.spare_groups.get(uuid).map(String::as_str);
+            array_line(uuid, device, group) + "\n"
+        };
+        block.extend(conf.ours.iter().map(line));
         block.push(format!("{END}\n"));
     }
     let at = at.unwrap_or(lines.len());
@@ -122,12 +144,20 @@ fn logical_lines(text: &str) -> Vec<String> {
 
 /// The line that names an array.
 #[must_use]
-pub fn array_line(uuid: &str, device: &str) -> String {
-    format!("ARRAY {device} UUID={uuid}")
+pub fn array_line(uuid: &str, device: &str, spare_group: Option<&str>) -> String {
+    let group = spare_group.map_or(String::new(), |it| format!(" spare-group={it}"));
+    format!("ARRAY {device} UUID={uuid}{group}")
 }
 
-/// UUID and device of an `ARRAY` line. Words may stand in any order and any case.
-fn read_array_line(line: &str) -> Option<(String, String)> {
+/// What an `ARRAY` line says.
+struct ArrayLine {
+    uuid: String,
+    device: String,
+    spare_group: Option<String>,
+}
+
+/// An `ARRAY` line. Its words may stand in any order and any case.
+fn read_array_line(line: &str) -> Option<ArrayLine> {
     let line = line.split('#').next()?;
     let mut words = line.split_whitespace();
     // Keywords may be shortened to three letters.
@@ -136,17 +166,18 @@ fn read_array_line(line: &str) -> Option<(String, String)> {
         return None;
     }
     let words: Vec<&str> = words.collect();
-    let uuid = words.iter().find_map(|it| {
-        let (key, value) = it.split_once('=')?;
-        key.eq_ignore_ascii_case("uuid")
-            .then(|| value.to_ascii_lowercase())
-    })?;
-    let device = words
-        .iter()
-        .find(|it| !it.contains('='))
-        .copied()
-        .unwrap_or("<ignore>");
-    Some((uuid, device.to_owned()))
+    let value = |wanted: &str| {
+        words.iter().find_map(|it| {
+            let (key, value) = it.split_once('=')?;
+            key.eq_ignore_ascii_case(wanted).then_some(value)
+        })
+    };
+    let device = words.iter().find(|it| !it.contains('='));
+    Some(ArrayLine {
+        uuid: value("uuid")?.to_ascii_lowercase(),
+        device: device.copied().unwrap_or("<ignore>").to_owned(),
+        spare_group: value("spare-group").map(str::to_owned),
+    })
 }
 
 #[cfg(test)]
@@ -171,6 +202,22 @@ mod tests {
             without_array(DEBIAN, "aaaa:1:2:3"),
             DEBIAN,
             "a line of somebody else"
+        );
+    }
+
+    #[test]
+    fn an_array_joins_a_spare_group_and_leaves_it() {
+        let alone = with_array(DEBIAN, "b:1:2:3", "/dev/md/tank");
+        let grouped = with_spare_group(&alone, "b:1:2:3", Some("attic"));
+        assert!(grouped.contains("ARRAY /dev/md/tank UUID=b:1:2:3 spare-group=attic\n"));
+        assert_eq!(Conf::parse(&grouped).spare_groups["b:1:2:3"], "attic");
+        let beside = with_array(&grouped, "c:1:2:3", "/dev/md/data");
+        assert_eq!(Conf::parse(&beside).spare_groups["b:1:2:3"], "attic");
+        assert_eq!(with_spare_group(&grouped, "b:1:2:3", None), alone);
+        assert_eq!(
+            with_spare_group(DEBIAN, "aaaa:1:2:3", Some("attic")),
+            DEBIAN,
+            "not ours"
         );
     }
 

@@ -100,6 +100,10 @@ pub enum Reason {
     NotInSync,
     /// It is auto-read-only: what has to be filled or made to agree waits for the first write.
     WaitsForWrite,
+    /// What runs in the background is held up: nothing is filled.
+    Paused,
+    /// Nothing can be written.
+    ReadOnly,
     /// The last check found differences.
     Mismatch {
         /// How many bytes.
@@ -141,6 +145,10 @@ impl fmt::Display for Reason {
             Reason::WaitsForWrite => {
                 f.write_str("it is auto-read-only: nothing is filled before something is written")
             }
+            Reason::Paused => {
+                f.write_str("what runs in the background is paused: nothing is filled")
+            }
+            Reason::ReadOnly => f.write_str("it is read-only: nothing can be written"),
             Reason::Mismatch { bytes } => write!(f, "the last check found {bytes} bytes different"),
             Reason::NotStarted => f.write_str("it is not started"),
             Reason::NoRedundancy => f.write_str("its level has no redundancy"),
@@ -196,7 +204,7 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
     let unexplained = degraded.saturating_sub(count);
     let can_lose = can_lose.and_then(|it| it.checked_sub(unexplained));
     // Parity that does not agree would make up the data of a member that fails now.
-    let can_lose = match is_parity(&array.level) && is_resyncing(&array.sync) {
+    let can_lose = match is_parity(&array.level) && is_resyncing(array) {
         true => can_lose.map(|_| 0),
         false => can_lose,
     };
@@ -221,9 +229,11 @@ fn is_parity(level: &Level) -> bool {
     matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6)
 }
 
-/// Whether copies and parity are not known to agree: a resync runs, or waits.
-fn is_resyncing(sync: &SyncState) -> bool {
-    sync.action() == Some(SyncAction::Resync)
+/// Whether copies and parity are not known to agree: a resync runs, or waits, if only for something
+/// else to end.
+fn is_resyncing(array: &Array) -> bool {
+    let is_due = array.resync_due && array.state.is_started();
+    is_due || array.sync.action() == Some(SyncAction::Resync)
 }
 
 /// Debian has md start every array auto-read-only. A spare does not take over before the first
@@ -278,11 +288,17 @@ fn reasons(array: &Array) -> Vec<Reason> {
     if lost_its_journal(array) {
         reasons.push(Reason::JournalGone);
     }
-    if is_resyncing(&array.sync) {
+    if is_resyncing(array) {
         reasons.push(Reason::NotInSync);
     }
     if waits_for_write(array) {
         reasons.push(Reason::WaitsForWrite);
+    }
+    if array.sync == SyncState::Frozen {
+        reasons.push(Reason::Paused);
+    }
+    if array.state == ArrayState::ReadOnly {
+        reasons.push(Reason::ReadOnly);
     }
     if let Some(bytes) = array.mismatch.filter(|it| it.0 > 0) {
         reasons.push(Reason::Mismatch { bytes: bytes.0 });

@@ -32,6 +32,7 @@ pub mod conf;
 pub mod consequences;
 pub mod detail;
 pub mod geometry;
+pub mod growth;
 pub mod health;
 pub mod mdstat;
 pub mod model;
@@ -43,11 +44,13 @@ pub mod sim;
 
 pub use backend::{BackendError, RaidBackend, Stopped, execute};
 pub use consequences::{Leaving, if_it_leaves};
+pub use growth::Grow;
 pub use health::{Health, Reason, health};
 pub use model::{
-    Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState,
+    Array, ArrayState, Inventory, Level, Member, MemberFlag, Reshape, Role, SpeedLimit,
+    SpeedLimits, SyncAction, SyncState,
 };
-pub use plan::{Change, CreateArray, Refusal, Step, plan};
+pub use plan::{ArraySettings, Change, CreateArray, Refusal, Step, plan};
 pub use real::Mdadm;
 pub use shape::{Consistency, Layout, Metadata, Shape};
 pub use sim::SimRaid;

@@ -68,6 +68,9 @@ pub struct Array {
     pub state: ArrayState,
     /// What runs in the background.
     pub sync: SyncState,
+    /// Copies or parity are not known to agree, whether or not a resync runs: `resync_start`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resync_due: bool,
     /// How many members it should have, spares not counted: `raid_disks`.
     pub slots: u32,
     /// How many of them are missing by the kernel's own count. `None` for levels that have none to
@@ -95,6 +98,44 @@ pub struct Array {
     /// The kernel notes it every sixteenth of the way and every 10 s (`resync_min` in md.c).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrub_stopped_at: Option<Bytes>,
+    /// What it was before the reshape that runs or waits. `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshape: Option<Reshape>,
+    /// How fast what runs in the background may be. `None` for levels that have nothing to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_limits: Option<SpeedLimits>,
+}
+
+/// The shape from which an array is being reshaped. The array itself has the numbers it will have,
+/// but for its size, which comes with the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshape {
+    /// How many members it had.
+    pub slots: u32,
+    /// The kernel's number of its old layout.
+    pub layout: u32,
+    /// Its old chunk.
+    pub chunk: Option<Bytes>,
+}
+
+/// Between which bounds md lets what runs in the background go, per member and second:
+/// `sync_speed_min`, which it takes although somebody else uses the disks, and `sync_speed_max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeedLimits {
+    /// The lower one.
+    pub min: SpeedLimit,
+    /// The upper one.
+    pub max: SpeedLimit,
+}
+
+/// One bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeedLimit {
+    /// Bytes per second of each member.
+    pub per_second: Bytes,
+    /// Said for this array. Otherwise it is what `/proc/sys/dev/raid` says for all. It is forgotten
+    /// when the array stops.
+    pub is_own: bool,
 }
 
 /// How data is spread.
@@ -340,6 +381,10 @@ pub struct Member {
     pub flags: BTreeSet<MemberFlag>,
     /// Read errors that were corrected, since the array was started.
     pub errors: u64,
+    /// What it could give to the array: `dev-*/size`. More than is used where another member has
+    /// less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usable: Option<Bytes>,
 }
 
 impl Member {

@@ -3,11 +3,14 @@
 mod at_once;
 mod create;
 mod device;
+mod failover;
+mod grow;
 mod lifecycle;
 mod members;
 mod predict;
 mod refusal;
 mod scrub;
+mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -24,15 +27,18 @@ use serde::{Deserialize, Serialize};
 
 pub use at_once::at_once;
 pub use device::usable;
+pub use failover::failover;
 pub(crate) use lifecycle::{MEMBER, colon_form};
 pub(crate) use members::{needed_size, without};
 pub use predict::predict;
 pub(crate) use predict::refilled;
 pub use refusal::Refusal;
+pub use settings::{ArraySettings, GroupWish, SpeedWish};
 pub use step::{ArrayRef, NewArray, Scrub, Step};
 
 use crate::{
     consequences::{change_what_is_there, lowest, outlook},
+    growth::Grow,
     health::health,
     model::{Array, Inventory, Level},
     shape::{Consistency, Layout, Metadata},
@@ -51,6 +57,16 @@ pub enum Change {
         /// The array.
         array: String,
         /// The device.
+        device: DeviceId,
+        /// It is to wait as a spare: refused where it would fill an empty slot at once.
+        #[serde(default)]
+        as_spare: bool,
+    },
+    /// Take a member back that was away or was thrown out: what changed meanwhile is filled.
+    ReAdd {
+        /// The array.
+        array: String,
+        /// The member.
         device: DeviceId,
     },
     /// Throw a member out.
@@ -83,6 +99,22 @@ pub enum Change {
         array: String,
         /// What to do.
         scrub: Scrub,
+    },
+    /// More members, more of each member, another level, layout or chunk.
+    Grow {
+        /// The array.
+        array: String,
+        /// What is to be different.
+        grow: Grow,
+        /// The devices that are given to it for that; spares that it has are taken too.
+        add: Vec<DeviceId>,
+    },
+    /// What can be set while it runs.
+    Set {
+        /// The array.
+        array: String,
+        /// What is to be different.
+        settings: ArraySettings,
     },
     /// Stop an array; its members keep everything.
     Stop {
@@ -173,7 +205,14 @@ impl CreateArray {
 pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
     match change {
         Change::Create(want) => create::plan_create(seen, want),
-        Change::Add { array, device } => members::plan_add(seen, changeable(seen, array)?, device),
+        Change::Add {
+            array,
+            device,
+            as_spare,
+        } => members::plan_add(seen, changeable(seen, array)?, device, *as_spare),
+        Change::ReAdd { array, device } => {
+            members::plan_readd(seen, changeable(seen, array)?, device)
+        }
         Change::Fail { array, device } => members::plan_fail(changeable(seen, array)?, device),
         Change::Remove { array, device } => members::plan_remove(changeable(seen, array)?, device),
         Change::Replace {
@@ -182,6 +221,12 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
             with,
         } => members::plan_replace(seen, changeable(seen, array)?, device, with.as_ref()),
         Change::Scrub { array, scrub } => scrub::plan_scrub(changeable(seen, array)?, *scrub),
+        Change::Grow { array, grow, add } => {
+            grow::plan_grow(seen, changeable(seen, array)?, grow, add)
+        }
+        Change::Set { array, settings } => {
+            settings::plan_settings(seen, changeable(seen, array)?, settings)
+        }
         Change::Stop { array } => lifecycle::plan_stop(seen, changeable(seen, array)?),
         Change::Assemble { array } => lifecycle::plan_assemble(seen, array),
         Change::Delete { array } if seen.find(array).is_none() => {
@@ -216,8 +261,11 @@ fn changeable<'a>(seen: &'a Inventory, text: &str) -> Result<&'a Array, Refusal>
 /// An array of ours that mdadm.conf does not name comes back under another name after the next
 /// boot. Any change to it writes the missing line.
 fn heal_conf(seen: &Inventory, change: &Change, mut plan: Plan<Step>) -> Plan<Step> {
-    let (Change::Add { array, .. } | Change::Replace { array, .. } | Change::Scrub { array, .. }) =
-        change
+    let (Change::Add { array, .. }
+    | Change::ReAdd { array, .. }
+    | Change::Grow { array, .. }
+    | Change::Replace { array, .. }
+    | Change::Scrub { array, .. }) = change
     else {
         return plan;
     };

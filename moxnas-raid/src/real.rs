@@ -9,6 +9,7 @@ use std::sync::Arc;
 use moxnas_core::{
     cmd::{Runner, SystemRunner},
     disk::{DiskBackend, SystemDisks},
+    names::SpareGroup,
     root::Root,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     backend::{BackendError, RaidBackend},
     conf::{self, CONF_PATH, Conf},
     model::Inventory,
-    plan::{ArrayRef, Step},
+    plan::{ArrayRef, SpeedWish, Step},
 };
 
 /// md arrays of a real machine.
@@ -75,6 +76,26 @@ impl Mdadm {
         Ok(())
     }
 
+    /// Writing the lower bound above the upper one is refused by nobody, and then the upper one does
+    /// not hold; the plan has compared them.
+    fn set_speed(
+        &self,
+        array: &ArrayRef,
+        min: Option<SpeedWish>,
+        max: Option<SpeedWish>,
+    ) -> Result<(), BackendError> {
+        for (file, wish) in [("sync_speed_min", min), ("sync_speed_max", max)] {
+            let text = match wish {
+                None => continue,
+                Some(SpeedWish::Own(it)) => it.kib().to_string(),
+                Some(SpeedWish::OfAll) => "system".to_owned(),
+            };
+            let path = format!("/sys/block/{}/md/{file}", array.kernel_name);
+            self.root.poke(path, &text)?;
+        }
+        Ok(())
+    }
+
     fn record(&self, name: &str) -> Result<(), BackendError> {
         let gone = || BackendError::ArrayGone(name.to_owned());
         let seen = self.observe()?;
@@ -112,6 +133,11 @@ impl RaidBackend for Mdadm {
         match step {
             Step::Record { name } => return self.record(name.as_str()),
             Step::Forget { uuid } => return self.edit_conf(|it| conf::without_array(it, uuid)),
+            Step::SetSpareGroup { array, group } => {
+                let group = group.as_ref().map(SpareGroup::as_str);
+                return self.edit_conf(|it| conf::with_spare_group(it, &array.uuid, group));
+            }
+            Step::SetSpeed { array, min, max } => return self.set_speed(array, *min, *max),
             _ => (),
         }
         self.check_blank(step)?;

@@ -6,6 +6,7 @@
 //! replayed first, in order.
 
 mod assemble;
+mod grow;
 mod kernel;
 mod live;
 mod progress;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use moxnas_core::{
     clock::Clock,
     disk::{BlockDevices, DeviceId, Signature},
+    names::SpareGroup,
     sim::{Event, Fault, Node, SimMachine, SimState},
     units::Bytes,
 };
@@ -26,7 +28,7 @@ use crate::{
     conf::{self, CONF_PATH, Conf},
     geometry,
     model::{Inventory, Level, Role, SyncAction},
-    plan::{NewArray, Scrub, Step},
+    plan::{NewArray, Scrub, SpeedWish, Step},
     shape::Shape,
 };
 use kernel::Kernel;
@@ -122,10 +124,11 @@ impl RaidBackend for SimRaid {
     fn observe(&self) -> Result<Inventory, BackendError> {
         let kernel = self.settled();
         let state = self.machine.state();
+        let devices = state.block_devices();
         let mut arrays: Vec<_> = kernel
             .arrays
             .iter()
-            .map(|(name, it)| it.show(name, &state))
+            .map(|(name, it)| it.show(name, &devices, &state))
             .collect();
         arrays.sort_by(|a, b| a.kernel_name.cmp(&b.kernel_name));
         let conf = state
@@ -135,7 +138,7 @@ impl RaidBackend for SimRaid {
             .unwrap_or_default();
         Ok(Inventory {
             arrays,
-            devices: state.block_devices(),
+            devices,
             conf,
             errors: Vec::new(),
         })
@@ -183,6 +186,56 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
             check_blank(device, state)?;
             let live = kernel.find_mut(&array.uuid, &array.name)?;
             live.add_member(name, device.clone(), state);
+        }
+        Step::ReAdd { array, device } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.take_back(device, state)?;
+        }
+        Step::Grow {
+            array, grow, add, ..
+        } => {
+            let mut names = Vec::new();
+            for device in add {
+                names.push((free_device(device, kernel, state)?, device.clone()));
+                check_blank(device, state)?;
+            }
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.grow(grow, names, state)?;
+        }
+        Step::SetReadOnly { array, read_only } => {
+            let name = kernel.name_of(&array.uuid, &array.name)?;
+            let is_used = !state.block_devices().uses(&name).is_empty();
+            if *read_only && is_used {
+                return Err(busy("failed to set readonly"));
+            }
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.set_read_only(*read_only, state);
+        }
+        Step::SetPaused { array, paused } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.pause(*paused, state);
+        }
+        Step::SetConsistency {
+            array, consistency, ..
+        } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            live.superblock.consistency = *consistency;
+            live.write_superblocks(state);
+        }
+        Step::SetSpeed { array, min, max } => {
+            let live = kernel.find_mut(&array.uuid, &array.name)?;
+            let (own_min, own_max) = &mut live.speed_limits;
+            for (limit, wish) in [(own_min, min), (own_max, max)] {
+                match wish {
+                    None => (),
+                    Some(SpeedWish::Own(it)) => *limit = Some(*it),
+                    Some(SpeedWish::OfAll) => *limit = None,
+                }
+            }
+        }
+        Step::SetSpareGroup { array, group } => {
+            let group = group.as_ref().map(SpareGroup::as_str);
+            edit_conf(state, |it| conf::with_spare_group(it, &array.uuid, group));
         }
         Step::Fail { array, device } => {
             let live = kernel.find_mut(&array.uuid, &array.name)?;
@@ -303,6 +356,9 @@ fn create(new: &NewArray, kernel: &mut Kernel, state: &mut SimState) -> Result<(
         write_mostly: false,
         dirty: false,
         resync_from: (!new.assume_clean).then_some(Bytes(0)),
+        reshape: None,
+        reshape_at: Bytes(0),
+        events_cleared: 0,
     };
     let last = new.first_write_mostly()..members.len();
     let members = devices.into_iter().enumerate().map(|(place, (name, id))| {

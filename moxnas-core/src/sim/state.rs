@@ -38,6 +38,8 @@ pub struct SimState {
     pub mounts: Vec<(String, String)>,
     /// Devices that are swapped to, by the text of their id.
     pub swaps: Vec<String>,
+    /// How often somebody has written to an array or a disk, by the text of its id.
+    pub writes: BTreeMap<String, u64>,
     /// Configuration files by path. They survive a power cut.
     pub files: BTreeMap<String, String>,
     /// What happened so far, oldest first.
@@ -59,6 +61,7 @@ impl SimState {
             contents: BTreeMap::new(),
             mounts: Vec::new(),
             swaps: Vec::new(),
+            writes: BTreeMap::new(),
             files: BTreeMap::new(),
             events: Vec::new(),
             faults: Vec::new(),

@@ -165,7 +165,17 @@ pub(super) fn estimate(
     most: Bytes,
 ) -> Estimate {
     let observed = array.and_then(|it| observed(it, is_spinning(seen, devices)));
-    match observed.map_or_else(|| assumed(seen, devices), Ok) {
+    // Faster than its limit no array gets.
+    let limit = array
+        .and_then(|it| it.speed_limits)
+        .map_or(u64::MAX, |it| it.max.per_second.0);
+    let limited = |mut pace: Pace| {
+        pace.slowest = pace.slowest.min(limit);
+        pace.fastest = pace.fastest.min(limit);
+        pace
+    };
+    let pace = observed.map_or_else(|| assumed(seen, devices), Ok);
+    match pace.map(limited) {
         Ok(pace) => Estimate::Between {
             at_least: Duration::from_secs(least.0 / pace.fastest.max(1)),
             at_most: Duration::from_secs(most.0.div_ceil(pace.slowest.max(1))),

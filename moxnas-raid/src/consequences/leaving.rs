@@ -449,6 +449,7 @@ fn with_new(array: &Array, count: usize) -> Array {
         role: Role::Spare,
         flags: BTreeSet::new(),
         errors: 0,
+        usable: None,
     };
     array.members.extend((0..count).map(new));
     array

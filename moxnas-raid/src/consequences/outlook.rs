@@ -166,6 +166,13 @@ fn changed(step: &Step) -> Option<&str> {
     match step {
         Step::Create(new) => Some(new.name.as_str()),
         Step::Add { array, .. }
+        | Step::ReAdd { array, .. }
+        | Step::Grow { array, .. }
+        | Step::SetReadOnly { array, .. }
+        | Step::SetPaused { array, .. }
+        | Step::SetConsistency { array, .. }
+        | Step::SetSpeed { array, .. }
+        | Step::SetSpareGroup { array, .. }
         | Step::Fail { array, .. }
         | Step::Remove { array, .. }
         | Step::Replace { array, .. }
@@ -209,7 +216,12 @@ fn work(seen: &Inventory, before: Option<&Array>, after: Option<&Array>) -> Opti
     };
     let per_member = Bytes(after.component_size.0.saturating_sub(done.0));
     let seen_before = seen.arrays.iter().find(|it| it.name == after.name);
-    let time = estimate(seen, seen_before, &working(after), per_member, per_member);
+    // What is moved is read and written on the same members.
+    let most = match action {
+        SyncAction::Reshape => Bytes(per_member.0.saturating_mul(2)),
+        _ => per_member,
+    };
+    let time = estimate(seen, seen_before, &working(after), per_member, most);
     Some(Work {
         action,
         per_member,

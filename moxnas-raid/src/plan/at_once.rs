@@ -1,14 +1,18 @@
 //! What a machine looks like right after a step, while what the step began still runs.
 
-use moxnas_core::units::Bytes;
+use moxnas_core::{disk::DeviceId, units::Bytes};
 
 use super::{
     Scrub, Step,
     members::without,
-    predict::{change, count_missing, member, predict, promote, wake},
+    predict::{
+        become_grown, change, count_missing, holds_still, make_writable, member, predict, promote,
+        set_paused, take_back, wake,
+    },
 };
 use crate::{
     geometry,
+    growth::{Form, GrowWork, Grown, grown, smallest},
     model::{Array, ArrayState, Inventory, Role, SyncAction, SyncState},
 };
 
@@ -27,6 +31,42 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
         Step::Add { array, device } => change(&mut after, &array.uuid, |array| {
             array.members.push(member(device, Role::Spare));
             wake_up(array);
+            begin(array);
+        }),
+        Step::ReAdd { array, device } => change(&mut after, &array.uuid, |array| {
+            if let Some(slot) = take_back(array, device) {
+                array
+                    .members
+                    .push(member(device, Role::Recovering { slot }));
+            }
+            wake_up(array);
+            begin(array);
+        }),
+        Step::Grow {
+            array, grow, add, ..
+        } => change(&mut after, &array.uuid, |array| {
+            let to = grown(&Form::of(array), grow, smallest(array).unwrap_or_default());
+            if let Ok(to) = to {
+                begin_to_grow(array, &to, add);
+            }
+        }),
+        Step::SetReadOnly {
+            array,
+            read_only: false,
+        } => change(&mut after, &array.uuid, |array| {
+            make_writable(array);
+            if let SyncState::Pending { action } = array.sync {
+                array.sync = running(action, array);
+            }
+            begin(array);
+        }),
+        Step::SetPaused { array, paused } => change(&mut after, &array.uuid, |array| {
+            set_paused(array, *paused);
+            if !paused && array.reshape.is_some() {
+                array.sync = running(SyncAction::Reshape, array);
+            } else if !paused && array.resync_due {
+                array.sync = running(SyncAction::Resync, array);
+            }
             begin(array);
         }),
         Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
@@ -67,6 +107,10 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
             }
         }),
         Step::WipeSignatures { .. }
+        | Step::SetReadOnly { .. }
+        | Step::SetConsistency { .. }
+        | Step::SetSpeed { .. }
+        | Step::SetSpareGroup { .. }
         | Step::Stop { .. }
         | Step::Start { .. }
         | Step::Assemble { .. }
@@ -85,6 +129,29 @@ fn wake_up(array: &mut Array) {
     }
 }
 
+/// The work begins that a new form takes.
+fn begin_to_grow(array: &mut Array, to: &Grown, add: &[DeviceId]) {
+    let (size, old_level) = (array.size, array.level.clone());
+    become_grown(array, to, add);
+    match to.work {
+        GrowWork::Fill => begin(array),
+        GrowWork::Resync { .. } => {
+            array.size = to.now.size();
+            array.resync_due = true;
+            array.sync = running(SyncAction::Resync, array);
+        }
+        GrowWork::Reshape(old) => {
+            array.size = size;
+            array.reshape = Some(old);
+            if old_level != array.level {
+                // Another level begins without its new member.
+                begin(array);
+            }
+            array.sync = running(SyncAction::Reshape, array);
+        }
+    }
+}
+
 /// As `mdadm --create` does it: RAID 4 and 5 begin degraded and fill a member, the other levels with
 /// redundancy make all their members agree.
 fn begin_first(array: &mut Array) {
@@ -94,6 +161,7 @@ fn begin_first(array: &mut Array) {
     let keeps_journal = array.members.iter().any(|it| it.role == Role::Journal);
     let Some(slot) = geometry::filled_first(&array.level, array.slots, keeps_journal) else {
         array.sync = running(SyncAction::Resync, array);
+        array.resync_due = true;
         return;
     };
     for member in &mut array.members {
@@ -110,7 +178,7 @@ fn begin(array: &mut Array) {
     let missing = array.missing_slots();
     let is_complete = array.state != ArrayState::Broken
         && geometry::can_lose(&array.level, array.layout, array.slots, &missing).is_some();
-    let waits = array.state == ArrayState::ReadAuto
+    let waits = holds_still(array)
         || matches!(
             array.sync.action(),
             Some(SyncAction::Resync | SyncAction::Reshape)

@@ -122,6 +122,10 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
     }
     let nothing = || Refusal::NothingToAssemble(text.to_owned());
     let array = stopped(seen, text).ok_or_else(nothing)?;
+    // A member that was thrown out lies beside the array that it was thrown out of.
+    if let Some(running) = seen.by_uuid(&array.uuid) {
+        return Err(Refusal::AlreadyStarted(running.name.clone()));
+    }
     // The label comes from a disk that may come from anywhere.
     let name = match array.name.parse::<ArrayName>() {
         Ok(name) => name.to_string(),

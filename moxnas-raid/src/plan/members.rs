@@ -7,22 +7,32 @@ use moxnas_core::{
 };
 
 use super::{
-    ArrayRef, Refusal, Step, array_evidence,
-    device::{give_up, usable},
+    ArrayRef, MEMBER, Refusal, Step, array_evidence, colon_form,
+    device::{device_evidence, give_up, usable},
     lowered_redundancy,
+    settings::check_writable,
 };
 use crate::{
     geometry,
     health::{Health, health},
     model::{Array, Inventory, Member, Role, SyncAction, SyncState},
+    shape::Consistency,
 };
 
 pub(super) fn plan_add(
     seen: &Inventory,
     array: &Array,
     id: &DeviceId,
+    as_spare: bool,
 ) -> Result<Plan<Step>, Refusal> {
     check_takes_devices(array)?;
+    if as_spare && let Some(slot) = unfilled(array) {
+        return Err(Refusal::WouldFill {
+            device: id.clone(),
+            array: array.name.clone(),
+            slot,
+        });
+    }
     let device = usable(seen, id)?;
     check_fits(seen, array, device)?;
     let mut plan = Plan {
@@ -31,6 +41,84 @@ pub(super) fn plan_add(
     };
     give_up(&seen.devices, device, &mut plan);
     plan.steps.push(Step::Add {
+        array: ArrayRef::of(array),
+        device: id.clone(),
+    });
+    Ok(plan)
+}
+
+/// A slot that is empty and that no spare will fill.
+fn unfilled(array: &Array) -> Option<u32> {
+    let filling = |slot: u32| {
+        let fills = Role::Recovering { slot };
+        array.members.iter().any(|it| it.role == fills)
+    };
+    let empty = array.missing_slots();
+    let mut empty = empty.into_iter().filter(|slot| !filling(*slot));
+    empty.nth(array.spares().count())
+}
+
+/// A member that was away comes back with what it had, if a bitmap says what changed meanwhile.
+pub(super) fn plan_readd(
+    seen: &Inventory,
+    array: &Array,
+    id: &DeviceId,
+) -> Result<Plan<Step>, Refusal> {
+    check_takes_devices(array)?;
+    let refuse = |why| {
+        Err(Refusal::NotTakenBack {
+            device: id.clone(),
+            array: array.name.clone(),
+            why,
+        })
+    };
+    let device = match array.member(id) {
+        Some(Member {
+            role: Role::Faulty,
+            device: DeviceId::Gone(_),
+            ..
+        }) => return refuse("it is not there"),
+        Some(it) if it.role == Role::Faulty => seen.devices.by_id(id),
+        Some(_) => {
+            return Err(Refusal::MemberActive {
+                array: array.name.clone(),
+                device: id.clone(),
+            });
+        }
+        None => Some(usable(seen, id)?),
+    };
+    let Some(device) = device else {
+        return Err(Refusal::NoSuchDevice(id.clone()));
+    };
+    let is_of_it = device.signatures.iter().any(|it| {
+        let uuid = it.uuid.as_deref().map(colon_form);
+        it.kind == MEMBER && uuid == array.uuid
+    });
+    if !is_of_it {
+        return refuse("it carries no superblock of this array");
+    }
+    if array.missing_slots().is_empty() {
+        return refuse("no member is missing");
+    }
+    if health(array).0.can_lose().is_none() {
+        return refuse("the array has failed: stop it, and assemble it with all its members");
+    }
+    if array.consistency != Consistency::Bitmap.word() {
+        return refuse("without a bitmap nobody knows what changed while it was away");
+    }
+    let mut plan = Plan {
+        evidence: vec![
+            array_evidence(array),
+            device_evidence(&seen.devices, device),
+        ],
+        ..Plan::default()
+    };
+    if array.member(id).is_some() {
+        plan.warnings.push(format!(
+            "md threw {id} out: if it was not by hand, look at what the disk says of itself first"
+        ));
+    }
+    plan.steps.push(Step::ReAdd {
         array: ArrayRef::of(array),
         device: id.clone(),
     });
@@ -71,6 +159,7 @@ pub(super) fn plan_remove(array: &Array, id: &DeviceId) -> Result<Plan<Step>, Re
     if !array.state.is_started() {
         return Err(Refusal::NotStarted(array.name.clone()));
     }
+    check_writable(array)?;
     let member = member(array, id)?;
     let mut plan = Plan {
         evidence: vec![array_evidence(array)],
@@ -152,6 +241,9 @@ pub(super) fn plan_replace(
                 });
             }
             // What is not known to agree would be copied, and be called safe before it is.
+            if array.sync == SyncState::Frozen {
+                return Err(Refusal::Paused(name));
+            }
             if let Some(action @ SyncAction::Resync) = array.sync.action() {
                 return Err(Refusal::Busy {
                     array: name,
@@ -203,9 +295,7 @@ fn member<'a>(array: &'a Array, id: &DeviceId) -> Result<&'a Member, Refusal> {
 
 /// Whether members may come and go at all.
 fn check_takes_devices(array: &Array) -> Result<(), Refusal> {
-    if !array.state.is_started() {
-        return Err(Refusal::NotStarted(array.name.clone()));
-    }
+    check_writable(array)?;
     if !geometry::is_redundant(&array.level) {
         let level = array.level.clone();
         return Err(Refusal::NotRedundant {
@@ -222,7 +312,11 @@ fn check_takes_devices(array: &Array) -> Result<(), Refusal> {
     }
 }
 
-fn check_fits(seen: &Inventory, array: &Array, device: &BlockDevice) -> Result<(), Refusal> {
+pub(super) fn check_fits(
+    seen: &Inventory,
+    array: &Array,
+    device: &BlockDevice,
+) -> Result<(), Refusal> {
     // An array cannot be made of itself, nor of what stands on it.
     let tower = seen.devices.tower(&array.kernel_name);
     if tower.iter().any(|it| it.name == device.name) {

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use moxnas_core::{disk::DeviceId, units::Bytes};
 
-use super::{NewArray, Scrub, Step};
+use super::{NewArray, Scrub, SpeedWish, Step};
 use crate::{
     geometry,
-    model::{Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncState},
+    growth::{Form, GrowWork, Grown, grown, new_slots, smallest},
+    model::{Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SpeedLimit, SyncState},
+    shape::Consistency,
 };
 
 /// The facts after the step. Only what this crate answers for changes: arrays, their members,
@@ -22,6 +24,51 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             wake(array);
             fill(array);
         }),
+        Step::ReAdd { array, device } => settle(&mut after, &array.uuid, |array| {
+            if let Some(slot) = take_back(array, device) {
+                array.members.push(member(device, Role::Active { slot }));
+            }
+            wake(array);
+            fill(array);
+        }),
+        Step::Grow {
+            array, grow, add, ..
+        } => settle(&mut after, &array.uuid, |array| {
+            if let Ok(to) = grown(&Form::of(array), grow, smallest(array).unwrap_or_default()) {
+                become_grown(array, &to, add);
+                array.size = to.now.size();
+                fill(array);
+            }
+        }),
+        Step::SetReadOnly { array, read_only } => settle(&mut after, &array.uuid, |array| {
+            match read_only {
+                true => array.state = ArrayState::ReadOnly,
+                false => make_writable(array),
+            }
+            fill(array);
+        }),
+        Step::SetPaused { array, paused } => settle(&mut after, &array.uuid, |array| {
+            set_paused(array, *paused);
+            fill(array);
+        }),
+        Step::SetConsistency {
+            array, consistency, ..
+        } => change(&mut after, &array.uuid, |array| {
+            array.consistency = consistency.word().to_owned();
+        }),
+        Step::SetSpeed { array, min, max } => change(&mut after, &array.uuid, |array| {
+            if let Some(limits) = &mut array.speed_limits {
+                limit(&mut limits.min, *min);
+                limit(&mut limits.max, *max);
+            }
+        }),
+        Step::SetSpareGroup { array, group } => {
+            let groups = &mut after.conf.spare_groups;
+            match group {
+                Some(group) => groups.insert(array.uuid.clone(), group.to_string()),
+                None => groups.remove(&array.uuid),
+            };
+        }
         Step::Fail { array, device } => settle(&mut after, &array.uuid, |array| {
             *array = super::members::without(array, device);
             fill(array);
@@ -95,10 +142,20 @@ fn settle(seen: &mut Inventory, uuid: &str, how: impl FnOnce(&mut Array)) {
     });
 }
 
-/// What waits for the first write goes on waiting, everything else comes to its end.
+/// Whether nothing may be written in the background now.
+pub(super) fn holds_still(array: &Array) -> bool {
+    matches!(array.state, ArrayState::ReadAuto | ArrayState::ReadOnly)
+        || array.sync == SyncState::Frozen
+}
+
+/// What waits goes on waiting, everything else comes to its end.
 fn finish(array: &mut Array) {
-    if array.state != ArrayState::ReadAuto {
+    if !holds_still(array) {
         array.sync = SyncState::Idle;
+        array.resync_due = false;
+        if array.reshape.take().is_some() {
+            array.size = Form::of(array).size();
+        }
         finish_replacements(array);
     }
 }
@@ -133,8 +190,8 @@ pub(super) fn wake(array: &mut Array) {
 /// nothing is recovered.
 fn fill(array: &mut Array) {
     promote(array);
-    // Recovery writes, and does not begin before somebody else has written.
-    if array.state == ArrayState::ReadAuto {
+    // Recovery writes.
+    if holds_still(array) {
         return count_missing(array);
     }
     let missing = array.missing_slots();
@@ -168,6 +225,77 @@ pub(super) fn count_missing(array: &mut Array) {
     array.degraded = array.degraded.map(|_| missing);
 }
 
+/// Let the array be written.
+pub(super) fn make_writable(array: &mut Array) {
+    if matches!(array.state, ArrayState::ReadAuto | ArrayState::ReadOnly) {
+        array.state = ArrayState::Clean;
+    }
+}
+
+/// Hold up what runs, or let it go on. md takes either for a sign that the array may be written.
+pub(super) fn set_paused(array: &mut Array, paused: bool) {
+    wake(array);
+    array.sync = match paused {
+        true => SyncState::Frozen,
+        false => SyncState::Idle,
+    };
+}
+
+/// The slot that a member comes back to, as far as anybody can tell; its entry as a faulty one goes.
+pub(super) fn take_back(array: &mut Array, device: &DeviceId) -> Option<u32> {
+    array.members.retain(|it| it.device != *device);
+    array.missing_slots().into_iter().next()
+}
+
+/// The array with its new numbers. Its size changes when the work is done.
+pub(super) fn become_grown(array: &mut Array, to: &Grown, add: &[DeviceId]) {
+    let was = Form::of(array);
+    let filled = array.members.iter().filter_map(Member::slot).collect();
+    let moved = new_slots(&was, &to.now, &filled);
+    for member in &mut array.members {
+        if let Role::Active { slot } = &mut member.role {
+            *slot = moved.get(slot).copied().unwrap_or(*slot);
+        }
+    }
+    array
+        .members
+        .extend(add.iter().map(|it| member(it, Role::Spare)));
+    let had_redundancy = geometry::is_redundant(&was.level);
+    if !had_redundancy && geometry::is_redundant(&to.now.level) {
+        array.degraded = Some(0);
+        array.consistency = Consistency::Resync.word().to_owned();
+    }
+    let is_moved = matches!(to.work, GrowWork::Reshape(_)) && was.level == to.now.level;
+    array.level = to.now.level.clone();
+    array.slots = to.now.slots;
+    array.layout = to.now.layout;
+    array.chunk = to.now.chunk;
+    array.component_size = to.now.component;
+    if is_moved {
+        // Where nothing is on them yet, new members are complete.
+        for slot in array.missing_slots() {
+            let waits = |it: &&mut Member| it.role == Role::Spare;
+            if let Some(spare) = array.members.iter_mut().find(waits) {
+                spare.role = Role::Active { slot };
+            }
+        }
+    }
+    count_missing(array);
+}
+
+fn limit(now: &mut SpeedLimit, wish: Option<SpeedWish>) {
+    match wish {
+        None => (),
+        Some(SpeedWish::Own(per_second)) => {
+            *now = SpeedLimit {
+                per_second,
+                is_own: true,
+            }
+        }
+        Some(SpeedWish::OfAll) => now.is_own = false,
+    }
+}
+
 pub(super) fn member(device: &DeviceId, role: Role) -> Member {
     Member {
         device: device.clone(),
@@ -175,6 +303,7 @@ pub(super) fn member(device: &DeviceId, role: Role) -> Member {
         role,
         flags: BTreeSet::new(),
         errors: 0,
+        usable: None,
     }
 }
 
@@ -217,6 +346,7 @@ fn new_array(seen: &Inventory, new: &NewArray) -> Array {
         metadata: shape.metadata.word().to_owned(),
         state: ArrayState::Clean,
         sync: SyncState::Idle,
+        resync_due: false,
         slots,
         degraded: geometry::is_redundant(level).then_some(0),
         size,
@@ -227,5 +357,7 @@ fn new_array(seen: &Inventory, new: &NewArray) -> Array {
         consistency: String::new(),
         mismatch: None,
         scrub_stopped_at: None,
+        reshape: None,
+        speed_limits: None,
     }
 }

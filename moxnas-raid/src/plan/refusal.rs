@@ -8,6 +8,7 @@ use moxnas_core::{
 
 use crate::{
     geometry,
+    growth::CannotGrow,
     model::{Level, SyncAction},
 };
 
@@ -200,6 +201,80 @@ pub enum Refusal {
     /// Nothing runs that could be ended.
     #[error("no check or repair runs on array {0}")]
     NoScrub(String),
+    /// It was made read-only.
+    #[error("array {0} is read-only")]
+    ArrayReadOnly(String),
+    /// What runs in the background is held up.
+    #[error("what runs on array {0} in the background is paused")]
+    Paused(String),
+    /// It cannot become what it is to be.
+    #[error("array {array} cannot grow like that: {why}")]
+    CannotGrow {
+        /// The array.
+        array: String,
+        /// Why not.
+        why: CannotGrow,
+    },
+    /// It would hold less.
+    #[error("array {0} would become smaller, and MoxNAS cannot see that what is on it would fit")]
+    WouldShrink(String),
+    /// A mirror gets rid of slots, not of members that work.
+    #[error("array {array} has {working} members that work, more than it is to have")]
+    MembersLeft {
+        /// The array.
+        array: String,
+        /// How many work.
+        working: u32,
+    },
+    /// New slots need members.
+    #[error("array {array} needs {need} more members for that, and {has} were named or are spares")]
+    TooFewSpares {
+        /// The array.
+        array: String,
+        /// How many it needs.
+        need: usize,
+        /// How many there are.
+        has: usize,
+    },
+    /// More devices than it has a place for.
+    #[error("array {array} takes {need} devices for that, more were named")]
+    TooManyDevices {
+        /// The array.
+        array: String,
+        /// How many it takes.
+        need: usize,
+    },
+    /// It would not wait.
+    #[error("{device} would not wait in array {array}: it would fill slot {slot} at once")]
+    WouldFill {
+        /// The device.
+        device: DeviceId,
+        /// The array.
+        array: String,
+        /// The empty slot.
+        slot: u32,
+    },
+    /// It cannot be taken back, only be added as a new one.
+    #[error("{device} cannot be taken back into array {array}: {why}")]
+    NotTakenBack {
+        /// The device.
+        device: DeviceId,
+        /// The array.
+        array: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A bound that md does not take.
+    #[error("array {array} cannot be limited like that: {why}")]
+    BadSpeed {
+        /// The array.
+        array: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Its line in mdadm.conf is somebody else's, or there is none.
+    #[error("array {0} has no line of MoxNAS in mdadm.conf")]
+    NotInOurConf(String),
     /// No device to put in place.
     #[error("array {0} has no spare")]
     NoSpare(String),
@@ -251,6 +326,17 @@ impl Refusal {
             Refusal::Busy { .. } => "array_busy",
             Refusal::Degraded { .. } => "array_degraded",
             Refusal::NoScrub(_) => "no_scrub_running",
+            Refusal::ArrayReadOnly(_) => "array_read_only",
+            Refusal::Paused(_) => "array_paused",
+            Refusal::CannotGrow { .. } => "cannot_grow",
+            Refusal::WouldShrink(_) => "would_shrink",
+            Refusal::MembersLeft { .. } => "members_left",
+            Refusal::TooFewSpares { .. } => "too_few_spares",
+            Refusal::TooManyDevices { .. } => "too_many_devices",
+            Refusal::WouldFill { .. } => "would_fill_slot",
+            Refusal::NotTakenBack { .. } => "not_taken_back",
+            Refusal::BadSpeed { .. } => "bad_speed_limit",
+            Refusal::NotInOurConf(_) => "not_in_our_conf",
             Refusal::NoSpare(_) => "no_spare",
             Refusal::ArrayInUse { .. } => "array_in_use",
             Refusal::NothingToAssemble(_) => "nothing_to_assemble",
@@ -337,11 +423,40 @@ impl Refusal {
             }
             Refusal::Busy { .. } => "wait until it is done".to_owned(),
             Refusal::Degraded { array, .. } => format!("`moxnas array add {array} DEVICE` first"),
+            Refusal::ArrayReadOnly(array) => {
+                format!("`moxnas array set {array} --read-only false` lets it be written")
+            }
+            Refusal::Paused(array) => {
+                format!("`moxnas array set {array} --paused false` lets it go on")
+            }
+            Refusal::WouldShrink(_) => {
+                "make a smaller array of other disks and copy what is on this one".to_owned()
+            }
+            Refusal::MembersLeft { array, .. } => {
+                format!("`moxnas array fail {array} DEVICE` and remove it first")
+            }
+            Refusal::TooFewSpares { .. } => "name devices with --add".to_owned(),
+            Refusal::TooManyDevices { array, .. } => {
+                format!("`moxnas array add {array} DEVICE --spare` gives it spares")
+            }
+            Refusal::WouldFill { array, device, .. } => {
+                format!("`moxnas array add {array} {device}` lets it")
+            }
+            Refusal::NotTakenBack { array, device, .. } => {
+                format!("`moxnas array add {array} {device}` adds it as a new member")
+            }
+            Refusal::NotInOurConf(array) => {
+                format!(
+                    "take the line of {array} out of mdadm.conf, then add a device or begin a scrub: MoxNAS writes its own"
+                )
+            }
             Refusal::NoSpare(_) => "name a device with --with".to_owned(),
             Refusal::NotNamed(_) => {
                 "write-mostly devices are members too: name it there".to_owned()
             }
             Refusal::SparesUseless(_)
+            | Refusal::CannotGrow { .. }
+            | Refusal::BadSpeed { .. }
             | Refusal::OptionUnfit { .. }
             | Refusal::ReadOnly(_)
             | Refusal::StandsOnArray { .. }

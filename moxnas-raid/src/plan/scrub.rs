@@ -2,11 +2,11 @@
 
 use moxnas_core::plan::Plan;
 
-use super::{ArrayRef, Refusal, Scrub, Step, array_evidence};
+use super::{ArrayRef, Refusal, Scrub, Step, array_evidence, settings::check_writable};
 use crate::{
     geometry,
     health::{Health, health},
-    model::{Array, SyncAction},
+    model::{Array, SyncAction, SyncState},
 };
 
 pub(super) fn plan_scrub(array: &Array, scrub: Scrub) -> Result<Plan<Step>, Refusal> {
@@ -19,6 +19,10 @@ pub(super) fn plan_scrub(array: &Array, scrub: Scrub) -> Result<Plan<Step>, Refu
             array: name(),
             level: array.level.clone(),
         });
+    }
+    check_writable(array)?;
+    if array.sync == SyncState::Frozen {
+        return Err(Refusal::Paused(name()));
     }
     let running = array.sync.action();
     match (scrub, running) {

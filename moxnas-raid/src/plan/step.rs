@@ -2,10 +2,18 @@
 
 use std::fmt;
 
-use moxnas_core::{disk::DeviceId, names::ArrayName};
+use moxnas_core::{
+    disk::DeviceId,
+    names::{ArrayName, SpareGroup},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{model::Array, shape::Shape};
+use super::SpeedWish;
+use crate::{
+    growth::Grow,
+    model::Array,
+    shape::{Consistency, Shape},
+};
 
 /// An array that exists. A backend refuses when the kernel name belongs to another one by now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +110,63 @@ pub enum Step {
         /// The device.
         device: DeviceId,
     },
+    /// Give an array a member back that it had: md fills what changed meanwhile.
+    ReAdd {
+        /// The array.
+        array: ArrayRef,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Make more of an array, or move its data to another shape.
+    Grow {
+        /// The array.
+        array: ArrayRef,
+        /// What is to be different.
+        grow: Grow,
+        /// How many members it has then, if another level needs more.
+        slots: Option<u32>,
+        /// The devices that an array without redundancy is given as it grows.
+        add: Vec<DeviceId>,
+    },
+    /// Let nothing be written any more, or again.
+    SetReadOnly {
+        /// The array.
+        array: ArrayRef,
+        /// Which.
+        read_only: bool,
+    },
+    /// Hold up all that runs in the background, or let it go on.
+    SetPaused {
+        /// The array.
+        array: ArrayRef,
+        /// Which.
+        paused: bool,
+    },
+    /// Give an array a bitmap, or take it or the partial parity log away.
+    SetConsistency {
+        /// The array.
+        array: ArrayRef,
+        /// What it has.
+        was: Consistency,
+        /// [`Consistency::Bitmap`] or [`Consistency::Resync`].
+        consistency: Consistency,
+    },
+    /// Bound what runs in the background.
+    SetSpeed {
+        /// The array.
+        array: ArrayRef,
+        /// The lower bound; `None`: as it is.
+        min: Option<SpeedWish>,
+        /// The upper bound; `None`: as it is.
+        max: Option<SpeedWish>,
+    },
+    /// Let an array share spares with others.
+    SetSpareGroup {
+        /// The array.
+        array: ArrayRef,
+        /// The group; `None`: none.
+        group: Option<SpareGroup>,
+    },
     /// Mark a member as faulty.
     Fail {
         /// The array.
@@ -176,7 +241,14 @@ impl Step {
             Step::WipeSignatures { device } | Step::ZeroSuperblock { device } => vec![device],
             Step::Add { device, .. } => vec![device],
             Step::Create(new) => new.devices().collect(),
-            Step::Fail { .. }
+            Step::Grow { add, .. } => add.iter().collect(),
+            Step::ReAdd { .. }
+            | Step::SetReadOnly { .. }
+            | Step::SetPaused { .. }
+            | Step::SetConsistency { .. }
+            | Step::SetSpeed { .. }
+            | Step::SetSpareGroup { .. }
+            | Step::Fail { .. }
             | Step::Remove { .. }
             | Step::Replace { .. }
             | Step::Scrub { .. }
@@ -195,10 +267,16 @@ impl Step {
             Step::WipeSignatures { device }
             | Step::ZeroSuperblock { device }
             | Step::Add { device, .. }
+            | Step::ReAdd { device, .. }
             | Step::Fail { device, .. }
             | Step::Remove { device, .. } => vec![device],
             Step::Replace { device, with, .. } => vec![device, with],
-            Step::Create(_) => self.destroys(),
+            Step::Create(_) | Step::Grow { .. } => self.destroys(),
+            Step::SetReadOnly { .. }
+            | Step::SetPaused { .. }
+            | Step::SetConsistency { .. }
+            | Step::SetSpeed { .. }
+            | Step::SetSpareGroup { .. } => Vec::new(),
             Step::Assemble { members, .. } => members.iter().collect(),
             Step::Scrub { .. }
             | Step::Stop { .. }
@@ -211,7 +289,7 @@ impl Step {
     /// Whether another step can undo it without loss.
     #[must_use]
     pub fn is_reversible(&self) -> bool {
-        self.destroys().is_empty() && !matches!(self, Step::Fail { .. })
+        self.destroys().is_empty() && !matches!(self, Step::Fail { .. } | Step::Grow { .. })
     }
 }
 
@@ -222,6 +300,40 @@ impl fmt::Display for Step {
             Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
             Step::Create(new) => write!(f, "create {new}"),
             Step::Add { array, device } => write!(f, "add {device} to {}", array.name),
+            Step::ReAdd { array, device } => write!(f, "take {device} back into {}", array.name),
+            Step::Grow { array, grow, .. } => write!(f, "grow {} {grow}", array.name),
+            Step::SetReadOnly { array, read_only } => match read_only {
+                true => write!(f, "make {} read-only", array.name),
+                false => write!(f, "let {} be written", array.name),
+            },
+            Step::SetPaused { array, paused } => match paused {
+                true => write!(f, "hold up what runs on {} in the background", array.name),
+                false => write!(f, "let what runs on {} in the background go on", array.name),
+            },
+            Step::SetConsistency {
+                array, consistency, ..
+            } => {
+                write!(
+                    f,
+                    "have {} healed by {} after an unclean stop",
+                    array.name,
+                    consistency.word()
+                )
+            }
+            Step::SetSpeed { array, min, max } => {
+                write!(f, "limit what runs on {} in the background", array.name)?;
+                let mut limit = |word: &str, wish: &Option<SpeedWish>| match wish {
+                    None => Ok(()),
+                    Some(SpeedWish::Own(it)) => write!(f, ", {word} {it}/s"),
+                    Some(SpeedWish::OfAll) => write!(f, ", {word} as for all arrays"),
+                };
+                limit("at least", min)?;
+                limit("at most", max)
+            }
+            Step::SetSpareGroup { array, group } => match group {
+                Some(group) => write!(f, "put {} into the spare group {group}", array.name),
+                None => write!(f, "take {} out of its spare group", array.name),
+            },
             Step::Fail { array, device } => write!(f, "mark {device} as faulty in {}", array.name),
             Step::Remove { array, device } => write!(f, "remove {device} from {}", array.name),
             Step::Replace {

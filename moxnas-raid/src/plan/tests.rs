@@ -320,6 +320,7 @@ fn a_failed_member_is_replaced_by_the_spare_and_removed() {
         &Change::Add {
             array: on("tank"),
             device: id(&raid, "D"),
+            as_spare: true,
         },
     );
     assert_eq!(tank(&raid).spares().count(), 1);

@@ -14,6 +14,7 @@ use moxnas_core::{
 use crate::{
     backend::BackendError,
     geometry,
+    growth::Grow,
     plan::{ArrayRef, NewArray, Step},
     shape::Consistency,
 };
@@ -39,6 +40,37 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
             .arg(path(device)?),
         Step::Create(new) => create(mdadm(), new)?,
         Step::Add { array, device } => manage(array).arg("--add").arg(path(device)?),
+        Step::ReAdd { array, device } => manage(array).arg("--re-add").arg(path(device)?),
+        Step::Grow {
+            array,
+            grow,
+            slots,
+            add,
+        } => growing(mdadm(), array, grow, *slots, add)?,
+        Step::SetReadOnly { array, read_only } => {
+            let word = if *read_only {
+                "--readonly"
+            } else {
+                "--readwrite"
+            };
+            mdadm().arg(word).arg(node(array))
+        }
+        Step::SetPaused { array, paused } => {
+            let word = if *paused { "frozen" } else { "idle" };
+            mdadm().arg(format!("--action={word}")).arg(node(array))
+        }
+        Step::SetConsistency {
+            array,
+            was,
+            consistency,
+        } => {
+            let cmd = mdadm().arg("--grow").arg(node(array));
+            match (was, consistency) {
+                (_, Consistency::Bitmap) => cmd.arg("--bitmap=internal"),
+                (Consistency::Bitmap, _) => cmd.arg("--bitmap=none"),
+                _ => cmd.arg("--consistency-policy=resync"),
+            }
+        }
         Step::Fail { array, device } => manage(array).arg("--fail").arg(listed(device)?),
         Step::Remove { array, device } => manage(array).arg("--remove").arg(listed(device)?),
         Step::Replace {
@@ -63,8 +95,40 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
             .arg(format!("--uuid={uuid}"))
             .args(paths(members.iter())?),
         Step::ZeroSuperblock { device } => mdadm().arg("--zero-superblock").arg(path(device)?),
-        Step::Record { .. } | Step::Forget { .. } => return Ok(Vec::new()),
+        // Files of the kernel and of mdadm.
+        Step::SetSpeed { .. }
+        | Step::SetSpareGroup { .. }
+        | Step::Record { .. }
+        | Step::Forget { .. } => return Ok(Vec::new()),
     }])
+}
+
+/// Nothing is left to mdadm to choose that the plan has shown.
+fn growing(
+    mdadm: Cmd,
+    array: &ArrayRef,
+    grow: &Grow,
+    slots: Option<u32>,
+    add: &[DeviceId],
+) -> Result<Cmd, BackendError> {
+    let mut cmd = mdadm.arg("--grow").arg(node(array));
+    cmd = match grow {
+        Grow::Members { slots } => cmd.arg(format!("--raid-devices={slots}")),
+        Grow::Size => cmd.arg("--size=max"),
+        Grow::Level { level } => {
+            cmd = cmd.arg(format!("--level={level}"));
+            match slots {
+                Some(slots) => cmd.arg(format!("--raid-devices={slots}")),
+                None => cmd,
+            }
+        }
+        Grow::Layout { layout } => cmd.arg(format!("--layout={layout}")),
+        Grow::Chunk { chunk } => cmd.arg(format!("--chunk={}", chunk.kib())),
+    };
+    match add {
+        [] => Ok(cmd),
+        add => Ok(cmd.arg("--add").args(paths(add.iter())?)),
+    }
 }
 
 /// Options that hold for the devices after them come last.
@@ -119,7 +183,7 @@ fn create(mdadm: Cmd, new: &NewArray) -> Result<Cmd, BackendError> {
 /// The commands that tell whether the devices a step gives away hold anything. They write nothing.
 pub fn probes(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     let devices: Vec<&DeviceId> = match step {
-        Step::Create(_) | Step::Add { .. } => step.destroys(),
+        Step::Create(_) | Step::Add { .. } | Step::Grow { .. } => step.destroys(),
         _ => Vec::new(),
     };
     let probe = |device: &DeviceId| {
@@ -149,6 +213,13 @@ pub fn catch_up(step: &Step) -> Result<Vec<Cmd>, BackendError> {
 pub fn array_of(step: &Step) -> Option<&ArrayRef> {
     match step {
         Step::Add { array, .. }
+        | Step::ReAdd { array, .. }
+        | Step::Grow { array, .. }
+        | Step::SetReadOnly { array, .. }
+        | Step::SetPaused { array, .. }
+        | Step::SetConsistency { array, .. }
+        | Step::SetSpeed { array, .. }
+        | Step::SetSpareGroup { array, .. }
         | Step::Fail { array, .. }
         | Step::Remove { array, .. }
         | Step::Replace { array, .. }

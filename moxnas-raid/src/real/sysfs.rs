@@ -11,7 +11,10 @@ use moxnas_core::{
 use super::names;
 use crate::{
     mdstat,
-    model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState},
+    model::{
+        Array, ArrayState, Level, Member, MemberFlag, Reshape, Role, SpeedLimit, SpeedLimits,
+        SyncAction, SyncState,
+    },
 };
 
 /// All arrays, in the order of their kernel names, and what could not be read of them. An array
@@ -103,6 +106,34 @@ impl Folder<'_> {
         }
     }
 
+    /// The number in brackets, which an array that is reshaped had before: `4 (3)`.
+    fn old_number(&self, file: &str) -> Result<Option<u64>, SysfsError> {
+        let Some(text) = self.text(file)? else {
+            return Ok(None);
+        };
+        let Some((_, old)) = text.split_once('(') else {
+            return Ok(None);
+        };
+        match old.trim_end_matches(')').parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(not_understood(file, &text, "two numbers")),
+        }
+    }
+
+    /// `1000 (system)`, or `(local)`: KiB of each member and second.
+    fn speed_limit(&self, file: &str) -> Result<Option<SpeedLimit>, SysfsError> {
+        let Some(text) = self.text(file)? else {
+            return Ok(None);
+        };
+        let Some(kib) = self.number(file)? else {
+            return Ok(None);
+        };
+        Ok(Some(SpeedLimit {
+            per_second: Bytes::from_kib(kib),
+            is_own: text.ends_with("(local)"),
+        }))
+    }
+
     /// RAID 0 says -1 while the kernel has not chosen one of its two layouts.
     fn layout(&self) -> Result<u32, SysfsError> {
         let text = self.text("layout")?.unwrap_or_default();
@@ -157,6 +188,7 @@ fn read_array(
         level,
         metadata,
         sync: read_sync(folder, &state)?,
+        resync_due: state.is_started() && wants_resync(folder)?,
         slots: u32::try_from(slots)
             .map_err(|_| not_understood("raid_disks", &slots.to_string(), "a number of slots"))?,
         degraded: folder
@@ -172,8 +204,11 @@ fn read_array(
             .number("sync_min")?
             .filter(|it| *it > 0)
             .map(Bytes::from_sectors),
+        reshape: None,
+        speed_limits: read_speed_limits(folder)?,
         state,
     };
+    array.reshape = read_reshape(folder, &array)?;
     array.sort_members();
     Ok(Some(array))
 }
@@ -197,14 +232,17 @@ fn metadata(text: &str) -> String {
     }
 }
 
+fn wants_resync(folder: &Folder<'_>) -> Result<bool, SysfsError> {
+    let resync_start = folder.text("resync_start")?.unwrap_or_default();
+    Ok(!matches!(resync_start.as_str(), "" | "none"))
+}
+
 fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, SysfsError> {
     // Levels without redundancy have no such file, and stopped arrays nothing in it.
     let word = folder.text("sync_action")?.unwrap_or_default();
     let is_waiting = matches!(state, ArrayState::ReadOnly | ArrayState::ReadAuto);
-    let resync_start = folder.text("resync_start")?.unwrap_or_default();
-    let wants_resync = !matches!(resync_start.as_str(), "" | "none");
     match word.as_str() {
-        "" | "idle" if is_waiting && wants_resync => {
+        "" | "idle" if is_waiting && wants_resync(folder)? => {
             return Ok(SyncState::Pending {
                 action: SyncAction::Resync,
             });
@@ -238,6 +276,33 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
         of,
         speed,
     })
+}
+
+/// What an array was before the reshape that is not at its end.
+fn read_reshape(folder: &Folder<'_>, array: &Array) -> Result<Option<Reshape>, SysfsError> {
+    let position = folder.text("reshape_position")?.unwrap_or_default();
+    if matches!(position.as_str(), "" | "none") {
+        return Ok(None);
+    }
+    let small = |file| -> Result<Option<u32>, SysfsError> {
+        let number = folder.old_number(file)?.map(u32::try_from);
+        number.transpose().map_err(|_| {
+            let text = "(a number)".to_owned();
+            not_understood(file, &text, "two small numbers")
+        })
+    };
+    let chunk = folder.old_number("chunk_size")?.map(Bytes);
+    Ok(Some(Reshape {
+        slots: small("raid_disks")?.unwrap_or(array.slots),
+        layout: small("layout")?.unwrap_or(array.layout),
+        chunk: chunk.or(array.chunk),
+    }))
+}
+
+fn read_speed_limits(folder: &Folder<'_>) -> Result<Option<SpeedLimits>, SysfsError> {
+    let min = folder.speed_limit("sync_speed_min")?;
+    let max = folder.speed_limit("sync_speed_max")?;
+    Ok(min.zip(max).map(|(min, max)| SpeedLimits { min, max }))
 }
 
 /// How far everything is by `/proc/mdstat`. `sync_completed` says only what members were told, which
@@ -293,6 +358,10 @@ fn read_members(folder: &Folder<'_>, devices: &BlockDevices) -> Result<Vec<Membe
             })?,
             flags: flags(&words),
             errors,
+            usable: folder
+                .number(&format!("{entry}/size"))?
+                .filter(|it| *it > 0)
+                .map(Bytes::from_kib),
         });
     }
     Ok(members)

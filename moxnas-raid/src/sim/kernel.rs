@@ -128,7 +128,7 @@ impl Kernel {
                 continue;
             };
             if live.started && !is_used {
-                live.rest();
+                live.rest(state);
             }
             let leaving: Vec<LiveMember> = live
                 .members
@@ -162,8 +162,12 @@ impl Kernel {
 
     /// What is mounted or swapped to is written to.
     pub(super) fn notice_writes(&mut self, state: &SimState) {
-        for live in self.arrays.values_mut().filter(|it| it.read_auto) {
-            if is_mounted(live, state) {
+        for live in self.arrays.values_mut() {
+            let writes = state.writes.get(&live.id().to_string()).copied();
+            let is_written = writes.unwrap_or(0) > live.writes_seen;
+            live.writes_seen = writes.unwrap_or(0);
+            live.is_written |= is_written && !live.missing().is_empty();
+            if live.read_auto && (is_written || is_mounted(live, state)) {
                 live.wake(state);
             }
         }

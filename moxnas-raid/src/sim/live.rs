@@ -8,7 +8,7 @@ use super::{SuperRole, Superblock, busy, member_signature};
 use crate::{
     backend::BackendError,
     geometry,
-    model::{Level, Role, SyncAction},
+    model::{Level, Reshape, Role, SyncAction},
 };
 
 /// An assembled array.
@@ -23,6 +23,16 @@ pub(super) struct Live {
     /// Nothing is written, not even by md itself, until somebody writes to it: how Debian has md
     /// start every array (`start_ro=1` in /etc/modprobe.d/mdadm.conf).
     pub(super) read_auto: bool,
+    /// Nothing is written until somebody says that it may.
+    pub(super) read_only: bool,
+    /// What runs in the background is held up.
+    pub(super) paused: bool,
+    /// Bounds of its own for what runs in the background: lower, upper.
+    pub(super) speed_limits: (Option<Bytes>, Option<Bytes>),
+    /// Something was written since a member is missing.
+    pub(super) is_written: bool,
+    /// How often somebody has written to it, as far as was seen.
+    pub(super) writes_seen: u64,
     pub(super) members: Vec<LiveMember>,
     pub(super) sync: Option<Sync>,
     pub(super) mismatch: Bytes,
@@ -90,6 +100,11 @@ impl Live {
             start_at: None,
             broken: false,
             read_auto: false,
+            read_only: false,
+            paused: false,
+            speed_limits: (None, None),
+            is_written: false,
+            writes_seen: 0,
             members,
             sync: None,
             mismatch: Bytes(0),
@@ -105,8 +120,17 @@ impl Live {
         let it = &self.superblock;
         match it.level {
             Level::Raid0 | Level::Linear => it.sizes.iter().copied().sum(),
-            _ => geometry::array_size(&it.level, it.layout, it.chunk, it.slots, it.component)
-                .unwrap_or_default(),
+            _ => {
+                // What is new comes when all data is moved.
+                let reshape = it.reshape.unwrap_or(Reshape {
+                    slots: it.slots,
+                    layout: it.layout,
+                    chunk: it.chunk,
+                });
+                let (layout, chunk, slots) = (reshape.layout, reshape.chunk, reshape.slots);
+                geometry::array_size(&it.level, layout, chunk, slots, it.component)
+                    .unwrap_or_default()
+            }
         }
     }
 
@@ -173,6 +197,14 @@ impl Live {
             let noted_every = (of.0 / 16).min(10 * self.speed(state)).max(1);
             self.scrub_from = Bytes(done.0 - done.0 % noted_every);
         }
+        if let Some(Sync {
+            action: SyncAction::Reshape,
+            done,
+            ..
+        }) = self.sync
+        {
+            self.superblock.reshape_at = done;
+        }
         self.sync = None;
     }
 
@@ -203,7 +235,35 @@ impl Live {
 
     /// Nothing is written until somebody does: what runs is put off. udev's rule has mdadm do that
     /// to an array that nobody uses when a member leaves (`IncrementalRemove` in Incremental.c).
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, state: &SimState) {
+        self.note_resync();
+        self.interrupt(state);
+        self.read_auto = true;
+    }
+
+    /// Hold up what runs, or let it go on where it was.
+    pub(super) fn pause(&mut self, paused: bool, state: &SimState) {
+        if paused {
+            self.note_resync();
+            self.interrupt(state);
+        }
+        self.paused = paused;
+        self.read_auto = false;
+        self.consider_sync(state);
+    }
+
+    /// Let nothing be written, or again.
+    pub(super) fn set_read_only(&mut self, read_only: bool, state: &SimState) {
+        if read_only {
+            self.note_resync();
+            self.interrupt(state);
+        }
+        self.read_only = read_only;
+        self.read_auto = false;
+        self.consider_sync(state);
+    }
+
+    fn note_resync(&mut self) {
         if let Some(Sync {
             action: SyncAction::Resync,
             done,
@@ -212,8 +272,6 @@ impl Live {
         {
             self.superblock.resync_from = Some(done);
         }
-        self.sync = None;
-        self.read_auto = true;
     }
 
     pub(super) fn start_replacement(
@@ -253,7 +311,15 @@ impl Live {
     /// Begin what is due: resync after an unclean stop, recovery of an empty slot.
     pub(super) fn consider_sync(&mut self, state: &SimState) {
         self.promote_replacements();
-        if !self.started || self.sync.is_some() || self.broken || self.read_auto {
+        let holds_still = self.read_auto || self.read_only || self.paused;
+        if !self.started || self.sync.is_some() || self.broken || holds_still {
+            return;
+        }
+        if self.superblock.reshape.is_some() {
+            self.sync = Some(Sync {
+                done: self.superblock.reshape_at,
+                ..Sync::new(SyncAction::Reshape, self.to_move())
+            });
             return;
         }
         if let Some(from) = self.superblock.resync_from {
@@ -313,17 +379,10 @@ impl Live {
         true
     }
 
-    /// Stop in good order: resync goes on where it was.
+    /// Stop in good order: resync and reshape go on where they were.
     pub(super) fn stop(&mut self, state: &mut SimState) {
-        if let Some(Sync {
-            action: SyncAction::Resync,
-            done,
-            ..
-        }) = self.sync
-        {
-            self.superblock.resync_from = Some(done);
-        }
-        self.sync = None;
+        self.note_resync();
+        self.interrupt(state);
         if self.started {
             self.write_superblocks(state);
         }
@@ -338,6 +397,10 @@ impl Live {
             .iter()
             .filter_map(LiveMember::complete_slot)
             .collect();
+        if self.missing().is_empty() {
+            self.superblock.events_cleared = self.superblock.events;
+            self.is_written = false;
+        }
         for member in &self.members {
             let role = match member.role {
                 Role::Active { slot } => SuperRole::Active(slot),

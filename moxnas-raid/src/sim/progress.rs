@@ -22,10 +22,12 @@ impl Live {
                 .disk_named(&it.kernel_name)
                 .is_some_and(|it| it.spec.rotational)
         };
-        match self.members.iter().any(spins) {
+        let speed = match self.members.iter().any(spins) {
             true => SPEED_HDD,
             false => SPEED_MAX,
-        }
+        };
+        let (_, max) = self.speed_limits;
+        speed.min(max.map_or(SPEED_MAX, |it| it.0))
     }
 
     /// The member that will be thrown out before the end of what runs.
@@ -103,17 +105,20 @@ impl Live {
                     })
                     .collect();
                 for member in &mut self.members {
-                    member.role = match member.role {
-                        Role::Active { slot } if replaced.contains(&slot) => Role::Faulty,
-                        Role::Recovering { slot } | Role::Replacement { slot } => {
-                            Role::Active { slot }
-                        }
-                        other => other,
-                    };
+                    if let Role::Active { slot } = member.role
+                        && replaced.contains(&slot)
+                    {
+                        member.role = Role::Faulty;
+                    }
                     member.want_replacement = false;
                 }
+                self.complete_filled();
             }
-            SyncAction::Reshape => (),
+            SyncAction::Reshape => {
+                self.superblock.reshape = None;
+                self.superblock.reshape_at = Bytes(0);
+                self.complete_filled();
+            }
             SyncAction::Check => self.scrub_from = Bytes(0),
             SyncAction::Repair => {
                 self.scrub_from = Bytes(0);
@@ -122,6 +127,16 @@ impl Live {
         }
         self.consider_sync(state);
         self.write_superblocks(state);
+    }
+}
+
+impl Live {
+    fn complete_filled(&mut self) {
+        for member in &mut self.members {
+            if let Role::Recovering { slot } | Role::Replacement { slot } = member.role {
+                member.role = Role::Active { slot };
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use moxnas_core::{sim::SimState, units::Bytes};
+use moxnas_core::{disk::BlockDevices, sim::SimState, units::Bytes};
 
 use super::{
     counts_missing,
@@ -10,12 +10,20 @@ use super::{
 };
 use crate::{
     geometry,
-    model::{Array, ArrayState, Level, Member, MemberFlag, Role, SyncAction, SyncState},
+    model::{
+        Array, ArrayState, Level, Member, MemberFlag, Role, SpeedLimit, SpeedLimits, SyncAction,
+        SyncState,
+    },
 };
 
 impl Live {
     /// What somebody who looks sees.
-    pub(super) fn show(&self, kernel_name: &str, state: &SimState) -> Array {
+    pub(super) fn show(
+        &self,
+        kernel_name: &str,
+        devices: &BlockDevices,
+        state: &SimState,
+    ) -> Array {
         let it = &self.superblock;
         let missing = u32::try_from(self.missing().len()).unwrap_or(u32::MAX);
         let mut array = Array {
@@ -26,6 +34,7 @@ impl Live {
             metadata: it.metadata.word().to_owned(),
             state: self.array_state(),
             sync: self.sync_state(state),
+            resync_due: self.started && it.resync_from.is_some(),
             slots: it.slots,
             degraded: (self.started && counts_missing(&it.level)).then_some(missing),
             size: if self.started { self.size() } else { Bytes(0) },
@@ -36,13 +45,24 @@ impl Live {
             },
             chunk: it.chunk,
             layout: it.layout,
-            members: self.members.iter().map(|it| it.show(state)).collect(),
+            members: self
+                .members
+                .iter()
+                .map(|member| Member {
+                    usable: devices
+                        .get(&member.kernel_name)
+                        .map(|it| self.superblock.usable(it.size)),
+                    ..member.show(state)
+                })
+                .collect(),
             consistency: match self.started {
                 true => it.consistency.word().to_owned(),
                 false => "unknown".to_owned(),
             },
             mismatch: (self.started && counts_missing(&it.level)).then_some(self.mismatch),
             scrub_stopped_at: Some(self.scrub_from).filter(|it| it.0 > 0 && self.started),
+            reshape: it.reshape.filter(|_| self.started),
+            speed_limits: (self.started && counts_missing(&it.level)).then(|| self.limits()),
         };
         if !self.started {
             forget_shape(&mut array);
@@ -52,21 +72,39 @@ impl Live {
     }
 
     fn array_state(&self) -> ArrayState {
-        match (self.started, self.broken, self.read_auto) {
+        match (self.started, self.broken, self.read_only, self.read_auto) {
             (false, ..) => ArrayState::Inactive,
-            (true, true, _) => ArrayState::Broken,
-            (true, false, true) => ArrayState::ReadAuto,
-            (true, false, false) => ArrayState::Clean,
+            (true, true, ..) => ArrayState::Broken,
+            (true, false, true, _) => ArrayState::ReadOnly,
+            (true, false, false, true) => ArrayState::ReadAuto,
+            (true, false, false, false) => ArrayState::Clean,
+        }
+    }
+
+    fn limits(&self) -> SpeedLimits {
+        let limit = |own: Option<Bytes>, of_all| SpeedLimit {
+            per_second: own.unwrap_or(Bytes::from_kib(of_all)),
+            is_own: own.is_some(),
+        };
+        let (min, max) = self.speed_limits;
+        SpeedLimits {
+            min: limit(min, 1000),
+            max: limit(max, 200_000),
         }
     }
 
     fn sync_state(&self, state: &SimState) -> SyncState {
+        let waits = self.read_auto || self.read_only;
         let Some(sync) = self.sync else {
-            let action = SyncAction::Resync;
-            let waits = self.read_auto && self.superblock.resync_from.is_some();
-            return match waits {
-                true => SyncState::Pending { action },
-                false => SyncState::Idle,
+            return match self.superblock.resync_from {
+                _ if self.paused => SyncState::Frozen,
+                Some(_) if waits => SyncState::Pending {
+                    action: SyncAction::Resync,
+                },
+                _ if waits && self.superblock.reshape.is_some() => SyncState::Pending {
+                    action: SyncAction::Reshape,
+                },
+                _ => SyncState::Idle,
             };
         };
         SyncState::Running {
@@ -93,6 +131,7 @@ impl LiveMember {
             role: self.role,
             flags,
             errors: 0,
+            usable: None,
         }
     }
 }

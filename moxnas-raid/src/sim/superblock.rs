@@ -6,8 +6,10 @@ use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::Level,
-    shape::{Consistency, Metadata},
+    geometry,
+    growth::Form,
+    model::{Level, Reshape},
+    shape::{Consistency, Metadata, Shape},
 };
 
 /// What libblkid calls a device with an md superblock.
@@ -40,6 +42,13 @@ pub(super) struct Superblock {
     pub(super) dirty: bool,
     /// From where copies and parity have to be made to agree; `None`: they do.
     pub(super) resync_from: Option<Bytes>,
+    /// What was there before the reshape that is not at its end.
+    pub(super) reshape: Option<Reshape>,
+    /// How far it came.
+    pub(super) reshape_at: Bytes,
+    /// The count of changes at which no member missed anything: a member that has it, or more, finds
+    /// in the bitmap what it misses.
+    pub(super) events_cleared: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +63,32 @@ pub(super) enum SuperRole {
 }
 
 impl Superblock {
+    /// The numbers that a change of the array is about.
+    pub(super) fn form(&self, usable: Bytes) -> Form {
+        Form {
+            level: self.level.clone(),
+            slots: self.slots,
+            layout: self.layout,
+            chunk: self.chunk,
+            component: match geometry::is_redundant(&self.level) {
+                true => self.component,
+                false => usable,
+            },
+        }
+    }
+
+    /// What a device of this size can give.
+    pub(super) fn usable(&self, device: Bytes) -> Bytes {
+        let shape = Shape {
+            level: self.level.clone(),
+            layout: None,
+            chunk: self.chunk,
+            metadata: self.metadata,
+            consistency: self.consistency,
+        };
+        geometry::component_size(device, &shape)
+    }
+
     /// The name as the superblock has it, with the machine before it.
     pub(super) fn full_name(&self) -> String {
         if self.name.contains(':') {

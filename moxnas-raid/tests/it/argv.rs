@@ -13,9 +13,9 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_raid::{
-    BackendError, Consistency, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
+    BackendError, Consistency, Grow, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
     conf::CONF_PATH,
-    plan::{ArrayRef, NewArray, Scrub},
+    plan::{ArrayRef, NewArray, Scrub, SpeedWish},
     real::argv::{TOOLS, argv, array_of, probes},
 };
 use proptest::prelude::*;
@@ -74,6 +74,27 @@ fn with_journal(journal: DeviceId) -> Step {
         new.journal = Some(journal);
     }
     step
+}
+
+fn grow(grow: Grow, slots: Option<u32>, add: &[&str]) -> Step {
+    Step::Grow {
+        array: tank(),
+        grow,
+        slots,
+        add: add.iter().map(|it| id(it)).collect(),
+    }
+}
+
+fn to_level(level: Level) -> Grow {
+    Grow::Level { level }
+}
+
+fn consistency(was: Consistency, consistency: Consistency) -> Step {
+    Step::SetConsistency {
+        array: tank(),
+        was,
+        consistency,
+    }
 }
 
 /// Every variant of a step, with devices of every kind. The match makes sure that none is missing.
@@ -214,6 +235,61 @@ fn steps() -> Vec<Step> {
         Step::Forget {
             uuid: UUID.to_owned(),
         },
+        Step::ReAdd {
+            array: array(),
+            device: disk(),
+        },
+        Step::SetReadOnly {
+            array: array(),
+            read_only: true,
+        },
+        Step::SetReadOnly {
+            array: array(),
+            read_only: false,
+        },
+        Step::SetPaused {
+            array: array(),
+            paused: true,
+        },
+        Step::SetPaused {
+            array: array(),
+            paused: false,
+        },
+        consistency(Consistency::Resync, Consistency::Bitmap),
+        consistency(Consistency::Bitmap, Consistency::Resync),
+        consistency(Consistency::Ppl, Consistency::Resync),
+        Step::SetSpeed {
+            array: array(),
+            min: Some(SpeedWish::OfAll),
+            max: Some(SpeedWish::Own(Bytes::from_kib(50_000))),
+        },
+        Step::SetSpareGroup {
+            array: array(),
+            group: Some("attic".parse().unwrap()),
+        },
+        Step::SetSpareGroup {
+            array: array(),
+            group: None,
+        },
+        grow(Grow::Members { slots: 5 }, None, &[]),
+        grow(Grow::Size, None, &[]),
+        grow(to_level(Level::Raid5), None, &[]),
+        grow(to_level(Level::Raid6), Some(4), &[]),
+        grow(to_level(Level::Raid10), Some(4), &["wwn-0x5", "wwn-0x6"]),
+        grow(
+            Grow::Layout {
+                layout: Layout::RightSymmetric,
+            },
+            None,
+            &[],
+        ),
+        grow(
+            Grow::Chunk {
+                chunk: Bytes(65536),
+            },
+            None,
+            &[],
+        ),
     ];
     let variant = |step: &Step| match step {
         Step::WipeSignatures { .. } => 0,
@@ -229,9 +305,16 @@ fn steps() -> Vec<Step> {
         Step::ZeroSuperblock { .. } => 10,
         Step::Record { .. } => 11,
         Step::Forget { .. } => 12,
+        Step::ReAdd { .. } => 13,
+        Step::Grow { .. } => 14,
+        Step::SetReadOnly { .. } => 15,
+        Step::SetPaused { .. } => 16,
+        Step::SetConsistency { .. } => 17,
+        Step::SetSpeed { .. } => 18,
+        Step::SetSpareGroup { .. } => 19,
     };
     let all: BTreeSet<i32> = steps.iter().map(variant).collect();
-    assert_eq!(all.len(), 13);
+    assert_eq!(all.len(), 20);
     steps
 }
 
@@ -242,7 +325,11 @@ fn every_command() {
         table += &format!("{step}\n");
         let cmds = argv(&step).unwrap();
         if cmds.is_empty() {
-            table += "    (writes mdadm.conf)\n";
+            let file = match &step {
+                Step::SetSpeed { .. } => "sync_speed_min and sync_speed_max",
+                _ => "mdadm.conf",
+            };
+            table += &format!("    (writes {file})\n");
         }
         for cmd in cmds {
             assert!(TOOLS.contains(&cmd.tool));

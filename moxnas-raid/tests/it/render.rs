@@ -8,7 +8,9 @@ use moxnas_core::{
     disk::{BlockDevice, BlockKind, Bus, DeviceId, Disk, Signature},
     units::Bytes,
 };
-use moxnas_raid::{Array, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState, conf};
+use moxnas_raid::{
+    Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState, conf,
+};
 
 /// Write the machine below a folder.
 pub(crate) fn render(seen: &Inventory, root: &Path) {
@@ -33,10 +35,13 @@ pub(crate) fn render(seen: &Inventory, root: &Path) {
     write(root, "proc/swaps", &swaps(seen));
     let mut text = "# mdadm.conf\nHOMEHOST <system>\n".to_owned();
     for (uuid, device) in &seen.conf.others {
-        text += &format!("{}\n", conf::array_line(uuid, device));
+        let group = seen.conf.spare_groups.get(uuid).map(String::as_str);
+        text += &format!("{}\n", conf::array_line(uuid, device, group));
     }
     for (uuid, device) in &seen.conf.ours {
         text = conf::with_array(&text, uuid, device);
+        let group = seen.conf.spare_groups.get(uuid).map(String::as_str);
+        text = conf::with_spare_group(&text, uuid, group);
     }
     write(root, conf::CONF_PATH, &text);
 }
@@ -194,8 +199,26 @@ fn md_folder(array: &Array, root: &Path) {
     attr("metadata_version", &array.metadata);
     attr("consistency_policy", &array.consistency);
     attr("component_size", &array.component_size.kib().to_string());
-    attr("chunk_size", &array.chunk.unwrap_or(Bytes(0)).0.to_string());
-    attr("layout", &array.layout.to_string());
+    // The number that was, if another one is to be.
+    let both = |now: u64, was: Option<u64>| match was.filter(|it| *it != now) {
+        Some(was) => format!("{now} ({was})"),
+        None => now.to_string(),
+    };
+    let was = array.reshape;
+    let chunk = |it: Option<Bytes>| it.unwrap_or(Bytes(0)).0;
+    let old_chunk = was.map(|it| chunk(it.chunk));
+    attr("chunk_size", &both(chunk(array.chunk), old_chunk));
+    let old_layout = was.map(|it| it.layout.into());
+    attr("layout", &both(array.layout.into(), old_layout));
+    let position = if was.is_some() { "0" } else { "none" };
+    attr("reshape_position", position);
+    if let Some(limits) = array.speed_limits {
+        for (file, limit) in [("min", limits.min), ("max", limits.max)] {
+            let whose = if limit.is_own { "local" } else { "system" };
+            let text = format!("{} ({whose})", limit.per_second.kib());
+            attr(&format!("sync_speed_{file}"), &text);
+        }
+    }
     attr("uuid", "00000000-0000-0000-0000-000000000000");
     attr(
         "level",
@@ -209,17 +232,14 @@ fn md_folder(array: &Array, root: &Path) {
     attr(
         "raid_disks",
         if is_started {
-            array.slots.to_string()
+            both(array.slots.into(), was.map(|it| it.slots.into()))
         } else {
             String::new()
         }
         .as_str(),
     );
-    let waits = matches!(array.sync, SyncState::Pending { .. });
-    attr(
-        "resync_start",
-        if is_started && !waits { "none" } else { "0" },
-    );
+    let agrees = is_started && !array.resync_due;
+    attr("resync_start", if agrees { "none" } else { "0" });
     if let Some(degraded) = array.degraded {
         attr("degraded", &degraded.to_string());
         sync(array, attr);
@@ -238,6 +258,9 @@ fn md_folder(array: &Array, root: &Path) {
         };
         attr(&format!("{at}/slot"), &slot);
         attr(&format!("{at}/errors"), &member.errors.to_string());
+        if let Some(usable) = member.usable {
+            attr(&format!("{at}/size"), &usable.kib().to_string());
+        }
         if !matches!(member.device, DeviceId::Gone(_)) {
             let at = root.join(format!("sys/block/{}/md/{at}/block", array.kernel_name));
             symlink(format!("../../../{}", member.kernel_name), &at).unwrap();
@@ -278,8 +301,16 @@ fn sync(array: &Array, attr: impl Fn(&str, &str)) {
     let none = || "none".to_owned();
     match &array.sync {
         // What waits for the first write shows in `resync_start` only.
-        SyncState::Idle | SyncState::Pending { .. } => {
-            attr("sync_action", "idle");
+        SyncState::Idle | SyncState::Pending { .. } | SyncState::Frozen => {
+            let is_reshaped = array.reshape.is_some();
+            attr(
+                "sync_action",
+                match array.sync {
+                    SyncState::Frozen => "frozen",
+                    SyncState::Pending { .. } if is_reshaped => "reshape",
+                    _ => "idle",
+                },
+            );
             attr("sync_completed", "none");
             attr("sync_speed", "none");
         }
@@ -335,14 +366,16 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
     let mut text = "Personalities : [raid0] [raid1] [raid10] [raid6] [raid5] [raid4] \n".to_owned();
     for array in &seen.arrays {
         let is_started = array.state.is_started();
-        let state = match (is_started, array.state == moxnas_raid::ArrayState::Broken) {
+        let state = match (is_started, array.state == ArrayState::Broken) {
             (false, _) => "inactive",
             (true, true) => "broken",
             (true, false) => "active",
         };
         write!(text, "{} : {state}", array.kernel_name).unwrap();
-        if array.state == moxnas_raid::ArrayState::ReadAuto {
-            text += " (auto-read-only)";
+        match array.state {
+            ArrayState::ReadAuto => text += " (auto-read-only)",
+            ArrayState::ReadOnly => text += " (read-only)",
+            _ => (),
         }
         if is_started {
             write!(text, " {}", array.level).unwrap();
@@ -377,8 +410,8 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
         {
             text += &progress(*action, done.unwrap(), of.unwrap(), speed.unwrap());
         }
-        if let SyncState::Pending { .. } = &array.sync {
-            text += "      \tresync=PENDING\n";
+        if let SyncState::Pending { action } = &array.sync {
+            text += &format!("      \t{action}=PENDING\n");
         }
         if array.consistency == "bitmap" {
             text += "      bitmap: 1/1 pages [4KB], 65536KB chunk\n";

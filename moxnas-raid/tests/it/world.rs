@@ -9,10 +9,10 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_raid::{
-    Change, Consistency, CreateArray, Inventory, Layout, Level, Metadata, RaidBackend, SimRaid,
-    Step, execute,
+    Array, ArraySettings, Change, Consistency, CreateArray, Grow, Inventory, Layout, Level,
+    Metadata, RaidBackend, SimRaid, Step, execute,
     geometry::{has_chunks, is_redundant, members_min},
-    plan::{Scrub, plan},
+    plan::{GroupWish, Scrub, SpeedWish, plan},
 };
 use proptest::prelude::*;
 
@@ -273,11 +273,25 @@ impl World {
             .map(|it| it.device.clone())
             .collect();
         let member = pick(&members, wish.other).unwrap_or(&device).clone();
-        match wish.what % 12 {
+        match wish.what % 16 {
             0..3 => self.create(wish, &seen),
             3 => Change::Add {
                 array: name,
                 device,
+                as_spare: wish.count.is_multiple_of(3),
+            },
+            12 => Change::ReAdd {
+                array: name,
+                device: if wish.count.is_multiple_of(2) {
+                    member
+                } else {
+                    device
+                },
+            },
+            13 | 14 => grow(wish, array, &seen),
+            15 => Change::Set {
+                array: name,
+                settings: settings(wish),
             },
             4 => Change::Fail {
                 array: name,
@@ -377,6 +391,65 @@ impl World {
             chunk: chunk.filter(|_| !is_wise || has_chunks(&level)),
             ..CreateArray::new(name, level, members)
         })
+    }
+}
+
+/// Most of them cannot be: then it is refused.
+fn grow(wish: &Wish, array: Option<&Array>, seen: &Inventory) -> Change {
+    let slots = array.map_or(3, |it| it.slots);
+    let grow = match wish.level % 8 {
+        0..3 => Grow::Members {
+            slots: slots + 1 + u32::from(wish.count.is_multiple_of(3)),
+        },
+        3 => Grow::Size,
+        4 => Grow::Members {
+            slots: slots.saturating_sub(1),
+        },
+        5 => Grow::Layout {
+            layout: [Layout::RightSymmetric, Layout::LeftSymmetric][wish.count % 2],
+        },
+        6 => Grow::Chunk {
+            chunk: Bytes([64 << 10, 128 << 10][wish.count % 2]),
+        },
+        _ => Grow::Level {
+            level: LEVELS[wish.chunk % LEVELS.len()].clone(),
+        },
+    };
+    let free = seen.devices.by_name.values().filter(|it| {
+        seen.devices.uses(&it.name).is_empty() && seen.devices.holders(&it.name).next().is_none()
+    });
+    let add = free.skip(wish.device % 3).take(wish.other % 4);
+    Change::Grow {
+        array: array.map_or("nobody".to_owned(), |it| it.name.clone()),
+        grow,
+        add: add.map(|it| it.id.clone()).collect(),
+    }
+}
+
+fn settings(wish: &Wish) -> ArraySettings {
+    let consistency = [
+        None,
+        Some(Consistency::Bitmap),
+        Some(Consistency::Resync),
+        Some(Consistency::Ppl),
+    ];
+    let speed = [
+        None,
+        Some(SpeedWish::OfAll),
+        Some(SpeedWish::Own(Bytes::from_kib(50_000))),
+    ];
+    let group = [
+        None,
+        Some(GroupWish::Leave),
+        Some(GroupWish::Join("attic".parse().unwrap())),
+    ];
+    ArraySettings {
+        read_only: [None, Some(true), Some(false)][wish.count % 3],
+        paused: [None, Some(true), Some(false), None][wish.level % 4],
+        consistency: consistency[wish.chunk % 4],
+        speed_min: speed[wish.device % 3],
+        speed_max: speed[wish.other % 3],
+        spare_group: group[wish.shuffle % 3].clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use moxnas_core::{
     plan,
 };
 use moxnas_raid::{
-    Array, Change, CreateArray, Inventory, Level, SyncAction, SyncState, health,
+    Array, ArraySettings, Change, CreateArray, Grow, Inventory, Level, SyncAction, SyncState, health,
     plan as plan_change,
 };
 
@@ -69,6 +69,40 @@ impl<'w> Journal<'w> {
         self.wish(&Change::Add {
             array: tank(),
             device,
+            as_spare: false,
+        })
+    }
+
+    pub fn add_spare(&mut self, serial: &str) -> Result<()> {
+        let device = self.id(serial)?;
+        self.wish(&Change::Add {
+            array: tank(),
+            device,
+            as_spare: true,
+        })
+    }
+
+    pub fn re_add(&mut self, serial: &str) -> Result<()> {
+        let device = self.id(serial)?;
+        self.wish(&Change::ReAdd {
+            array: tank(),
+            device,
+        })
+    }
+
+    pub fn grow(&mut self, grow: Grow, add: &[&str]) -> Result<()> {
+        let add = add.iter().map(|it| self.id(it)).collect::<Result<_>>()?;
+        self.wish(&Change::Grow {
+            array: tank(),
+            grow,
+            add,
+        })
+    }
+
+    pub fn set(&mut self, settings: ArraySettings) -> Result<()> {
+        self.wish(&Change::Set {
+            array: tank(),
+            settings,
         })
     }
 

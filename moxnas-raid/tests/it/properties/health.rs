@@ -74,6 +74,7 @@ fn array(
         role: *role,
         flags: BTreeSet::new(),
         errors: 0,
+        usable: None,
     };
     Array {
         uuid: None,
@@ -93,6 +94,9 @@ fn array(
         consistency: String::new(),
         mismatch: None,
         scrub_stopped_at: None,
+        reshape: None,
+        speed_limits: None,
+        resync_due: false,
     }
 }
 

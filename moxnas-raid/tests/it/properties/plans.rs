@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use moxnas_core::disk::{BlockKind, DeviceId};
 use moxnas_raid::{
-    Array, Change, Health, Inventory, Role, Step, execute, health,
+    Array, ArrayState, Change, Grow, Health, Inventory, Role, Step, SyncState, execute, health,
     plan::{plan, predict},
 };
 use proptest::prelude::*;
@@ -20,7 +20,8 @@ pub(super) fn spoken_of(seen: &Inventory, change: &Change) -> BTreeSet<DeviceId>
             named.extend(want.devices().cloned());
             None
         }
-        Change::Add { array, device }
+        Change::Add { array, device, .. }
+        | Change::ReAdd { array, device }
         | Change::Fail { array, device }
         | Change::Remove { array, device } => {
             named.insert(device.clone());
@@ -35,7 +36,12 @@ pub(super) fn spoken_of(seen: &Inventory, change: &Change) -> BTreeSet<DeviceId>
             named.extend(with.clone());
             Some(array)
         }
-        Change::Scrub { array, .. }
+        Change::Grow { array, add, .. } => {
+            named.extend(add.iter().cloned());
+            Some(array)
+        }
+        Change::Set { array, .. }
+        | Change::Scrub { array, .. }
         | Change::Stop { array }
         | Change::Assemble { array }
         | Change::Delete { array } => Some(array),
@@ -121,8 +127,48 @@ pub(super) fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> R
             let uuid = array.uuid.as_deref().unwrap_or_default();
             check(seen.conf.names(uuid), "mdadm.conf does not name it")
         }
-        Change::Add { array, device } => {
-            check(find(array)?.member(device).is_some(), "it is no member")
+        Change::Add {
+            array,
+            device,
+            as_spare,
+        } => {
+            let array = find(array)?;
+            let member = array.member(device);
+            check(member.is_some(), "it is no member")?;
+            let waits = array.spares().next().is_some();
+            check(!as_spare || waits, "no spare waits")
+        }
+        Change::ReAdd { array, device } => {
+            let works = find(array)?.member(device).is_some_and(|it| it.works());
+            check(works, "it does not work")
+        }
+        Change::Grow { array, grow, .. } => {
+            let array = find(array)?;
+            check(array.reshape.is_none(), "it is still reshaped")?;
+            match grow {
+                Grow::Members { slots } => check(array.slots == *slots, "it has other slots"),
+                Grow::Level { level } => check(array.level == *level, "it has another level"),
+                Grow::Layout { layout } => {
+                    check(array.layout == layout.number(), "it has another layout")
+                }
+                Grow::Chunk { chunk } => check(array.chunk == Some(*chunk), "another chunk"),
+                Grow::Size => {
+                    let was = before.find(&array.name).map(|it| it.size);
+                    check(was < Some(array.size), "it is not larger")
+                }
+            }
+        }
+        Change::Set { array, settings } => {
+            let array = find(array)?;
+            let is_paused = array.sync == SyncState::Frozen;
+            let is_read_only = array.state == ArrayState::ReadOnly;
+            let fits = |wish: Option<bool>, is: bool| wish.is_none_or(|it| it == is);
+            check(fits(settings.paused, is_paused), "paused is not as wished")?;
+            let read_only = fits(settings.read_only, is_read_only);
+            check(read_only, "read-only is not as wished")?;
+            let heals = settings.consistency;
+            let heals = heals.is_none_or(|it| it.word() == array.consistency);
+            check(heals, "the consistency policy is not as wished")
         }
         Change::Fail { array, device } => {
             let works = find(array)?.member(device).is_some_and(|it| it.works());
@@ -213,7 +259,8 @@ proptest! {
                 // Whether an array has enough members to start is known to its members only, and md
                 // throws no member out of an array that has failed.
                 let may_fail = |it: &Step| match it {
-                    Step::Start { .. } | Step::Assemble { .. } => true,
+                    // So it is with what a member missed that comes back.
+                    Step::Start { .. } | Step::Assemble { .. } | Step::ReAdd { .. } => true,
                     Step::Fail { array, .. } => {
                         let array = seen.by_uuid(&array.uuid).unwrap();
                         matches!(health(array).0, Health::Failed { .. })
@@ -247,12 +294,13 @@ proptest! {
             let found = world.observe();
             let wished = wished(&seen, &found, &change);
             prop_assert!(wished.is_ok(), "{wished:?}: {change:?}\n{:?}\n{:?}", seen.arrays, found.arrays);
-            // What an array that is not started will be is known to its members only.
-            if matches!(change, Change::Assemble { .. }) {
+            // What an array that is not started will be is known to its members only, and so is the
+            // slot that one of them comes back to.
+            if matches!(change, Change::Assemble { .. } | Change::ReAdd { .. }) {
                 continue;
             }
             let shapes = |seen: &Inventory| seen.arrays.iter().map(shape).collect::<BTreeSet<_>>();
-            prop_assert_eq!(shapes(&predicted), shapes(&found), "{:?}\n{:?}", change, plan.steps);
+            prop_assert_eq!(shapes(&predicted), shapes(&found), "{:?}\n{:?}\n{:#?}", change, plan.steps, seen.arrays);
         }
     }
 

@@ -6,7 +6,7 @@ use moxnas_core::{
     disk::{DeviceId, Use},
     units::Bytes,
 };
-use moxnas_raid::{Level, Refusal, SyncAction, plan::plan};
+use moxnas_raid::{Level, Refusal, SyncAction, growth::CannotGrow, plan::plan};
 use proptest::prelude::*;
 
 use crate::world::{World, any_disks, any_events, any_wish};
@@ -111,6 +111,41 @@ fn all() -> Vec<Refusal> {
             why: "the level has no such layout",
         },
         Refusal::NotNamed(device()),
+        Refusal::ArrayReadOnly(array()),
+        Refusal::Paused(array()),
+        Refusal::CannotGrow {
+            array: array(),
+            why: CannotGrow::NotOffered("md cannot move far copies"),
+        },
+        Refusal::WouldShrink(array()),
+        Refusal::MembersLeft {
+            array: array(),
+            working: 3,
+        },
+        Refusal::TooFewSpares {
+            array: array(),
+            need: 2,
+            has: 1,
+        },
+        Refusal::TooManyDevices {
+            array: array(),
+            need: 1,
+        },
+        Refusal::WouldFill {
+            device: device(),
+            array: array(),
+            slot: 1,
+        },
+        Refusal::NotTakenBack {
+            device: device(),
+            array: array(),
+            why: "no member is missing",
+        },
+        Refusal::BadSpeed {
+            array: array(),
+            why: "the lower limit is above the upper one",
+        },
+        Refusal::NotInOurConf(array()),
     ];
     // A variant that is not in the list does not compile here, or is missed below.
     let number = |it: &Refusal| match it {
@@ -147,8 +182,19 @@ fn all() -> Vec<Refusal> {
         Refusal::StandsOnArray { .. } => 30,
         Refusal::OptionUnfit { .. } => 31,
         Refusal::NotNamed(_) => 32,
+        Refusal::ArrayReadOnly(_) => 33,
+        Refusal::Paused(_) => 34,
+        Refusal::CannotGrow { .. } => 35,
+        Refusal::WouldShrink(_) => 36,
+        Refusal::MembersLeft { .. } => 37,
+        Refusal::TooFewSpares { .. } => 38,
+        Refusal::TooManyDevices { .. } => 39,
+        Refusal::WouldFill { .. } => 40,
+        Refusal::NotTakenBack { .. } => 41,
+        Refusal::BadSpeed { .. } => 42,
+        Refusal::NotInOurConf(_) => 43,
     };
-    assert!((0..33).eq(all.iter().map(number)));
+    assert!((0..44).eq(all.iter().map(number)));
     all
 }
 

@@ -9,8 +9,9 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_raid::{
-    Change, CreateArray, Level, RaidBackend, SimRaid, execute,
-    plan::{Scrub, plan},
+    ArraySettings, ArrayState, Change, Consistency, CreateArray, Grow, Level, RaidBackend, SimRaid,
+    execute,
+    plan::{GroupWish, Scrub, plan},
 };
 
 use super::plans::spoken_of;
@@ -145,6 +146,7 @@ fn cases() -> Vec<Case> {
             change: |raid| Change::Add {
                 array: tank(),
                 device: id(raid, "F"),
+                as_spare: false,
             },
             before: |_| (),
             is_reached: |raid| lists(raid, "F"),
@@ -221,6 +223,78 @@ fn cases() -> Vec<Case> {
             is_reached: is_running,
         },
         Case {
+            name: "take a member back",
+            change: |raid| Change::ReAdd {
+                array: tank(),
+                device: id(raid, "A"),
+            },
+            before: |raid| {
+                let device = id(raid, "D");
+                let spare = Change::Remove {
+                    array: tank(),
+                    device,
+                };
+                try_it(raid, &spare).unwrap();
+                let device = id(raid, "A");
+                let fail = Change::Fail {
+                    array: tank(),
+                    device,
+                };
+                try_it(raid, &fail).unwrap();
+            },
+            is_reached: |raid| works(raid, "A"),
+        },
+        Case {
+            name: "grow by a spare and a new device",
+            change: |raid| Change::Grow {
+                array: tank(),
+                grow: Grow::Members { slots: 5 },
+                add: ids(raid, &["F"]),
+            },
+            before: |_| (),
+            is_reached: |raid| {
+                let seen = raid.observe().unwrap();
+                let tank = seen.find("tank").unwrap();
+                tank.slots == 5 && tank.missing_slots().is_empty() && tank.reshape.is_none()
+            },
+        },
+        Case {
+            name: "grow to another level",
+            change: |_| Change::Grow {
+                array: tank(),
+                grow: Grow::Level {
+                    level: Level::Raid6,
+                },
+                add: Vec::new(),
+            },
+            before: |_| (),
+            is_reached: |raid| {
+                let seen = raid.observe().unwrap();
+                let tank = seen.find("tank").unwrap();
+                tank.level == Level::Raid6 && tank.missing_slots().is_empty()
+            },
+        },
+        Case {
+            name: "set several things",
+            change: |_| Change::Set {
+                array: tank(),
+                settings: ArraySettings {
+                    read_only: Some(true),
+                    consistency: Some(Consistency::Resync),
+                    spare_group: Some(GroupWish::Join("attic".parse().unwrap())),
+                    ..ArraySettings::default()
+                },
+            },
+            before: |_| (),
+            is_reached: |raid| {
+                let seen = raid.observe().unwrap();
+                let tank = seen.find("tank").unwrap();
+                tank.state == ArrayState::ReadOnly
+                    && tank.consistency == "resync"
+                    && !seen.conf.spare_groups.is_empty()
+            },
+        },
+        Case {
             name: "stop",
             change: |_| Change::Stop { array: tank() },
             before: |_| (),
@@ -264,13 +338,16 @@ fn cases() -> Vec<Case> {
         Change::Remove { .. } => 3,
         Change::Replace { .. } => 4,
         Change::Scrub { .. } => 5,
-        Change::Stop { .. } => 6,
-        Change::Assemble { .. } => 7,
-        Change::Delete { .. } => 8,
+        Change::ReAdd { .. } => 6,
+        Change::Grow { .. } => 7,
+        Change::Set { .. } => 8,
+        Change::Stop { .. } => 9,
+        Change::Assemble { .. } => 10,
+        Change::Delete { .. } => 11,
     };
     let mut seen: Vec<i32> = cases.iter().map(number).collect();
     seen.dedup();
-    assert!((0..9).eq(seen));
+    assert!((0..12).eq(seen));
     cases
 }
 

@@ -73,8 +73,14 @@ fn try_again(world: &World, change: &Change, before: &Inventory) -> Result<(), S
         Err(_) => return Ok(()),
     };
     if let Err(stopped) = execute(&world.raid, &again.steps) {
-        // Whether an array has enough members to start is known to its members only.
-        let only_it_knows = |it: &Step| matches!(it, Step::Start { .. } | Step::Assemble { .. });
+        // Whether an array has enough members to start, and what one missed that comes back, is known
+        // to its members only.
+        let only_it_knows = |it: &Step| {
+            matches!(
+                it,
+                Step::Start { .. } | Step::Assemble { .. } | Step::ReAdd { .. }
+            )
+        };
         return match again.steps.iter().any(only_it_knows) {
             true => Ok(()),
             false => Err(format!("{stopped:?}")),

@@ -354,16 +354,24 @@ fn any_conf() -> impl Strategy<Value = Conf> {
             0..6,
         )
     };
-    (arrays(), arrays()).prop_map(|(mut ours, others)| {
+    let groups = prop::collection::vec(prop::option::of("[a-z0-9_-]{1,8}"), 12);
+    (arrays(), arrays(), groups).prop_map(|(mut ours, others, groups)| {
         ours.retain(|uuid, _| !others.contains_key(uuid));
         // A name means one array, in our block.
         let by_name: BTreeMap<String, String> =
             ours.into_iter().map(|(uuid, name)| (name, uuid)).collect();
-        let ours = by_name
+        let ours: BTreeMap<String, String> = by_name
             .into_iter()
             .map(|(name, uuid)| (uuid, name))
             .collect();
-        Conf { ours, others }
+        let all = ours.keys().chain(others.keys()).cloned();
+        let grouped = all.zip(groups).filter_map(|(uuid, it)| Some((uuid, it?)));
+        let spare_groups = grouped.collect();
+        Conf {
+            ours,
+            others,
+            spare_groups,
+        }
     })
 }
 
@@ -382,11 +390,13 @@ proptest! {
     #[test]
     fn mdadm_conf_is_read_as_it_was_written(wanted in any_conf(), comment in "[a-z #]{0,20}", at in 0_usize..6) {
         let mut text = format!("HOMEHOST <system>\n# {comment}\n");
-        let others: Vec<String> = wanted.others.iter().map(|(uuid, name)| conf::array_line(uuid, name)).collect();
+        let group = |uuid: &str| wanted.spare_groups.get(uuid).map(String::as_str);
+        let others: Vec<String> = wanted.others.iter().map(|(uuid, name)| conf::array_line(uuid, name, group(uuid))).collect();
         let (before, after) = others.split_at(at.min(others.len()));
         text.extend(before.iter().flat_map(|it| [it.as_str(), "\n"]));
         for (uuid, name) in &wanted.ours {
             text = conf::with_array(&text, uuid, name);
+            text = conf::with_spare_group(&text, uuid, group(uuid));
         }
         text.extend(after.iter().flat_map(|it| [it.as_str(), "\n"]));
         prop_assert_eq!(Conf::parse(&text), wanted.clone(), "{}", text);
