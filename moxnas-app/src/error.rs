@@ -316,6 +316,8 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::BadChunk { .. }
         | Refusal::OptionUnfit { .. }
         | Refusal::NotNamed(_)
+        | Refusal::BadSpeed { .. }
+        | Refusal::TooManyDevices { .. }
         | Refusal::NoSuchDevice(_) => Kind::Invalid,
         Refusal::NoSuchArray(_) | Refusal::NoSuchMember { .. } | Refusal::NothingToAssemble(_) => {
             Kind::NotFound
@@ -341,6 +343,16 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::Degraded { .. }
         | Refusal::NoScrub(_)
         | Refusal::NoSpare(_)
+        | Refusal::NoSpareHasToMove
+        | Refusal::ArrayReadOnly(_)
+        | Refusal::Paused(_)
+        | Refusal::CannotGrow { .. }
+        | Refusal::WouldShrink(_)
+        | Refusal::MembersLeft { .. }
+        | Refusal::TooFewSpares { .. }
+        | Refusal::WouldFill { .. }
+        | Refusal::NotTakenBack { .. }
+        | Refusal::NotInOurConf(_)
         | Refusal::ArrayInUse { .. } => Kind::Conflict,
     }
 }

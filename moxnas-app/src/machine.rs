@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moxnas_core::{
     clock::{Clock, SystemClock},
+    names::SpareGroup,
     root::Root,
     sim::SimMachine,
 };
@@ -125,7 +126,8 @@ impl AppStep {
 
 /// What a step changes in mdadm.conf. A new array has no UUID before it is made.
 fn conf_change(step: &raid::Step, seen: &Seen) -> Option<FileReport> {
-    let line = |uuid: &str, device: &str| conf::array_line(uuid, device);
+    let group = |uuid: &str| seen.raid.conf.spare_groups.get(uuid).map(String::as_str);
+    let line = |uuid: &str, device: &str| conf::array_line(uuid, device, group(uuid));
     let diff = match step {
         raid::Step::Record { name } => {
             let uuid = seen.raid.find(name.as_str()).and_then(|it| it.uuid.clone());
@@ -134,6 +136,12 @@ fn conf_change(step: &raid::Step, seen: &Seen) -> Option<FileReport> {
         }
         raid::Step::Forget { uuid } => {
             format!("-{}", line(uuid, seen.raid.conf.ours.get(uuid)?))
+        }
+        raid::Step::SetSpareGroup { array, group } => {
+            let device = seen.raid.conf.ours.get(&array.uuid)?;
+            let group = group.as_ref().map(SpareGroup::as_str);
+            let new = conf::array_line(&array.uuid, device, group);
+            format!("-{}\n+{new}", line(&array.uuid, device))
         }
         _ => return None,
     };

@@ -9,7 +9,9 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use moxnas_api::wire::{
-    arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
+    arrays::{
+        AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
+    },
     simulation::FaultKind,
 };
 
@@ -250,6 +252,24 @@ pub(crate) enum ArrayVerb {
         #[command(flatten)]
         body: AddMember,
     },
+    /// Take a member back that was away: a bitmap makes it a matter of seconds
+    ReAdd(MemberName),
+    /// Grow it: more members, more of each member, another level, layout or chunk
+    Grow {
+        #[command(flatten)]
+        array: ArrayName,
+        #[command(flatten)]
+        body: GrowArray,
+    },
+    /// Set what can be set while it runs: read-only, paused, speed limits, and the like
+    Set {
+        #[command(flatten)]
+        array: ArrayName,
+        #[command(flatten)]
+        body: SetArray,
+    },
+    /// Move a spare within its group to an array that needs it, which the service does by itself
+    MoveSpare,
     /// Mark a member as faulty
     Fail(MemberName),
     /// Remove a faulty member or a spare

@@ -33,7 +33,7 @@ pub(crate) use members::{needed_size, without};
 pub use predict::predict;
 pub(crate) use predict::refilled;
 pub use refusal::Refusal;
-pub use settings::{ArraySettings, GroupWish, SpeedWish};
+pub use settings::{ArraySettings, GroupWish, SpeedWish, unset};
 pub use step::{ArrayRef, NewArray, Scrub, Step};
 
 use crate::{
@@ -116,6 +116,8 @@ pub enum Change {
         /// What is to be different.
         settings: ArraySettings,
     },
+    /// Let a spare go where it is needed, from one array of a spare group to another.
+    MoveSpare,
     /// Stop an array; its members keep everything.
     Stop {
         /// The array.
@@ -227,6 +229,7 @@ pub fn plan(seen: &Inventory, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Set { array, settings } => {
             settings::plan_settings(seen, changeable(seen, array)?, settings)
         }
+        Change::MoveSpare => failover(seen).ok_or(Refusal::NoSpareHasToMove),
         Change::Stop { array } => lifecycle::plan_stop(seen, changeable(seen, array)?),
         Change::Assemble { array } => lifecycle::plan_assemble(seen, array),
         Change::Delete { array } if seen.find(array).is_none() => {

@@ -44,6 +44,12 @@ impl World for Wrong {
     fn mount(&mut self, device: &str) -> Result<()> {
         self.world.mount(device)
     }
+    fn write(&mut self, array: &str) -> Result<()> {
+        self.world.write(array)
+    }
+    fn partition(&mut self, serial: &str) -> Result<()> {
+        self.world.partition(serial)
+    }
     fn swap_on(&mut self, serial: &str) -> Result<()> {
         self.world.swap_on(serial)
     }

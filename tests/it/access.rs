@@ -37,6 +37,8 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
         "member_add" => json!({ "device": blank(1) }),
+        "array_grow" => json!({ "members": 3 }),
+        "array_set" => json!({ "read_only": true }),
         "member_replace" => json!({ "with": blank(1) }),
         "plan_create" => {
             json!({ "operation": "array_scrub", "path": { "array": "none" }, "body": { "action": "check" } })
@@ -70,7 +72,9 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "health_live"
         | "health_ready"
         | "member_fail"
+        | "member_re_add"
         | "member_remove"
+        | "spare_move"
         | "raid_status"
         | "audit_export"
         | "audit_list"
@@ -207,11 +211,13 @@ async fn a_plan_takes_what_the_operation_takes() {
             "array_assemble" => json!({ "array": "none" }),
             "array_scrub" => json!({ "action": "check" }),
             "member_add" => json!({ "device": blank(1) }),
+            "array_grow" => json!({ "members": 3 }),
+            "array_set" => json!({}),
             "member_replace" => json!({}),
             _ => Value::Null,
         };
         let path = match operation {
-            "array_create" | "array_assemble" => json!({}),
+            "array_create" | "array_assemble" | "spare_move" => json!({}),
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }

@@ -10,9 +10,11 @@
 
 #![expect(missing_docs, reason = "names say it, and only tests read them")]
 
+mod growth;
 mod journal;
 mod lab_world;
 pub mod raid;
+mod running;
 mod shapes;
 mod sim_world;
 
@@ -48,6 +50,10 @@ pub trait World {
     fn restart(&mut self, how: Shutdown, without: &[&str]) -> Result<()>;
     /// Makes a filesystem on an array or a disk and mounts it.
     fn mount(&mut self, device: &str) -> Result<()>;
+    /// Writes some data to the filesystem that is mounted from an array.
+    fn write(&mut self, array: &str) -> Result<()>;
+    /// Makes two partitions of 24 MiB on a disk.
+    fn partition(&mut self, serial: &str) -> Result<()>;
     /// Makes a swap area on a disk and swaps to it.
     fn swap_on(&mut self, serial: &str) -> Result<()>;
     /// Makes a filesystem on a disk, which stays unused.
@@ -67,6 +73,9 @@ fn scrub_in(seen: &Inventory) -> Option<(Bytes, Bytes)> {
     })
 }
 
+/// The size of each of the two partitions that a scenario makes on a disk.
+pub const PARTITION: Bytes = Bytes(24 * MIB);
+
 /// How a machine goes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
@@ -74,14 +83,15 @@ pub enum Shutdown {
     PowerCut,
 }
 
-/// Disks of every scenario: serial, size. The last one is bigger than the others.
-pub const DISKS: [(&str, u64); 6] = [
+/// Disks of every scenario: serial, size. The last two are bigger than the others.
+pub const DISKS: [(&str, u64); 7] = [
     ("LABA", 64 * MIB),
     ("LABB", 64 * MIB),
     ("LABC", 64 * MIB),
     ("LABD", 64 * MIB),
     ("LABE", 64 * MIB),
     ("LABF", 80 * MIB),
+    ("LABG", 80 * MIB),
 ];
 
 /// A scenario by name.

@@ -67,7 +67,7 @@ impl Lab {
 }
 
 /// Image and template of a suite, made where they are not there.
-fn template(suite: Suite) -> Result<Template> {
+pub(crate) fn template(suite: Suite) -> Result<Template> {
     let image = build::build(suite)?;
     let began = Instant::now();
     let template = Template::ensure(&image)?;

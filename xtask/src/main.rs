@@ -10,6 +10,7 @@ mod api_check;
 mod bench;
 mod binaries;
 mod ci;
+mod conformance;
 mod gen_files;
 mod http;
 mod lab;
@@ -39,6 +40,8 @@ enum Chore {
     Bench(bench::Bench),
     /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
     Soak(soak::Soak),
+    /// Hold the simulation against real md, scenario by scenario.
+    Conformance(conformance::Conformance),
     /// Run a command beside a PostgreSQL server that lives as long as the command.
     Postgres(postgres::Postgres),
     /// Virtual machines with real disks and arrays, for tests that may destroy them.
@@ -54,6 +57,7 @@ fn main() -> Result<ExitCode> {
         Chore::ApiCheck(check) => check.run(),
         Chore::Bench(bench) => bench.run(),
         Chore::Soak(soak) => soak.run(),
+        Chore::Conformance(conformance) => conformance.run(),
         Chore::Postgres(postgres) => postgres.run(),
         Chore::Lab(lab) => lab.run(),
     }

@@ -1,8 +1,8 @@
 //! md arrays.
 
 use moxnas_app::ops::arrays::{
-    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGet, ArrayList, ArrayStop, MemberAdd, MemberFail,
-    MemberRemove, MemberReplace, RaidStatus,
+    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGet, ArrayList, ArrayStop, MemberFail,
+    MemberReAdd, MemberRemove, MemberReplace, RaidStatus, SpareMove,
 };
 use moxnas_app::{Change, Seen};
 use poem::web::Data;
@@ -44,7 +44,7 @@ pub(crate) enum Created {
 /// Nothing to say.
 #[derive(ApiResponse)]
 pub(crate) enum Done {
-    /// It is gone
+    /// It is done
     #[oai(status = 204)]
     Done,
 }
@@ -253,11 +253,97 @@ impl Arrays {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Answer<Json<wire::Array>> {
-        let wish = MemberAdd {
+        change(&app, caller, body.0.of(array.0), confirm, if_match).await
+    }
+
+    /// Take a member back
+    ///
+    /// One that was away or was thrown out, with what it holds: where the array has a bitmap only
+    /// what changed meanwhile is filled.
+    #[oai(
+        path = "/:array/members/:device/re-add",
+        method = "post",
+        operation_id = "member_re_add"
+    )]
+    async fn re_add(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        /// The member, by id, serial number or kernel name
+        device: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        let wish = MemberReAdd {
             array: array.0,
-            device: body.0.device,
+            device: device.0,
         };
         change(&app, caller, wish, confirm, if_match).await
+    }
+
+    /// Grow an array
+    ///
+    /// More members, more of each member, another level, layout or chunk. Where data has to be moved
+    /// md does it in the background, for hours, and goes on after a restart.
+    #[oai(path = "/:array/grow", method = "post", operation_id = "array_grow")]
+    async fn grow(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        body: Input<wire::GrowArray>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        change(&app, caller, body.0.of(array.0)?, confirm, if_match).await
+    }
+
+    /// Set what can be set while an array runs
+    #[oai(path = "/:array", method = "patch", operation_id = "array_set")]
+    async fn set(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name, UUID or kernel name
+        array: Path<String>,
+        body: Input<wire::SetArray>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+        /// The `ETag` that was read
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Answer<Json<wire::Array>> {
+        change(&app, caller, body.0.of(array.0)?, confirm, if_match).await
+    }
+
+    /// Move a spare within its group
+    ///
+    /// The service does it by itself when an array of a spare group has an empty slot and no spare,
+    /// and another one has; here it is done at once.
+    #[oai(path = "/move-spare", method = "post", operation_id = "spare_move")]
+    async fn move_spare(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Done> {
+        let terms = terms(confirm.0, None)?;
+        app.change(&caller.actor, SpareMove, terms).await?;
+        Ok(Done::Done)
     }
 
     /// Remove a faulty member or a spare

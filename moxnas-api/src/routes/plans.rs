@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use moxnas_app::{
     Actor, App, Change, Operation,
     ops::arrays::{
-        ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
-        MemberRemove, MemberReplace, PlanCreate,
+        ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop,
+        MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
 };
 use poem::web::Data;
@@ -20,7 +20,9 @@ use crate::{
     input::{Input, parse},
     problem::{Answer, Problem},
     wire::{
-        arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
+        arrays::{
+            AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
+        },
         plans as wire,
     },
 };
@@ -115,12 +117,27 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
         }
         MemberAdd::NAME => {
             let array = it.path("array")?;
-            let change = MemberAdd {
-                array,
-                device: it.body::<AddMember>()?.device,
+            let change = it.body::<AddMember>()?.of(array);
+            done(app, actor, it, change).await
+        }
+        MemberReAdd::NAME => {
+            let change = MemberReAdd {
+                array: it.path("array")?,
+                device: it.path("device")?,
             };
             done(app, actor, it, change).await
         }
+        ArrayGrow::NAME => {
+            let array = it.path("array")?;
+            let change = it.body::<GrowArray>()?.of(array)?;
+            done(app, actor, it, change).await
+        }
+        ArraySet::NAME => {
+            let array = it.path("array")?;
+            let change = it.body::<SetArray>()?.of(array)?;
+            done(app, actor, it, change).await
+        }
+        SpareMove::NAME => done(app, actor, it, SpareMove).await,
         MemberFail::NAME => {
             let change = MemberFail {
                 array: it.path("array")?,
@@ -159,16 +176,20 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 9] = [
+pub const PLANNED: [&str; 13] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
+    ArrayGrow::NAME,
     ArrayScrub::NAME,
+    ArraySet::NAME,
     ArrayStop::NAME,
     MemberAdd::NAME,
     MemberFail::NAME,
+    MemberReAdd::NAME,
     MemberRemove::NAME,
     MemberReplace::NAME,
+    SpareMove::NAME,
 ];
 
 async fn done<C: Change>(

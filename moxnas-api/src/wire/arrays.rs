@@ -1,11 +1,12 @@
 //! md arrays.
 
 mod create;
+mod grow;
 
 use clap::Args;
 use moxnas_app::{
     Seen,
-    ops::arrays::{ArrayScrub, ArrayView},
+    ops::arrays::{ArrayScrub, ArrayView, MemberAdd},
 };
 use moxnas_core::disk::{DeviceId, Use};
 use moxnas_raid::{self as raid, Health, Reason, Role, SyncState, health, plan::Scrub};
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 use super::timestamp;
 
 pub use create::{Consistency, CreateArray, Layout, Level, Metadata};
+pub use grow::{GrowArray, SetArray};
 
 /// Give an array one more device
 #[derive(Clone, Debug, PartialEq, Object, Args)]
@@ -22,6 +24,22 @@ pub use create::{Consistency, CreateArray, Layout, Level, Metadata};
 pub struct AddMember {
     /// The device, by id, serial number or path; all data on it is lost
     pub device: String,
+    /// It is to wait as a spare: refused where it would fill an empty slot at once
+    #[arg(long)]
+    #[oai(default)]
+    pub spare: bool,
+}
+
+impl AddMember {
+    /// The operation for an array.
+    #[must_use]
+    pub fn of(self, array: String) -> MemberAdd {
+        MemberAdd {
+            array,
+            device: self.device,
+            as_spare: self.spare,
+        }
+    }
 }
 
 /// Put another device in the place of a member
@@ -110,6 +128,14 @@ pub struct Array {
     pub consistency: String,
     /// What the last check found different; what it means depends on the level
     pub mismatch_bytes: Option<u64>,
+    /// What it was before the reshape that runs or waits; left out: there is none
+    pub reshape: Option<Reshape>,
+    /// Copies or parity are not known to agree, whether or not that is being mended now
+    pub resync_due: bool,
+    /// How fast what runs in the background may be; left out for levels that have nothing to run
+    pub speed_limits: Option<SpeedLimits>,
+    /// The arrays of this group share their spares; left out: it is in none
+    pub spare_group: Option<String>,
     /// Whether mdadm.conf names it, so that it comes back under its name
     pub in_mdadm_conf: bool,
     /// What is on it
@@ -118,6 +144,31 @@ pub struct Array {
     pub used_by: Vec<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
+}
+
+/// The shape from which an array is being reshaped
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Reshape {
+    /// How many members it had
+    pub slots: u32,
+    /// The kernel's number of its old layout
+    pub layout: u32,
+    /// Bytes per chunk that it had
+    pub chunk_bytes: Option<u64>,
+}
+
+/// Between which bounds md lets what runs in the background go
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct SpeedLimits {
+    /// Bytes per second of each member that it takes although somebody else uses the disks
+    pub min_bytes_per_s: u64,
+    /// Whether that was said for this array; otherwise it is the bound of all arrays
+    pub min_is_own: bool,
+    /// Bytes per second of each member that it does not go beyond
+    pub max_bytes_per_s: u64,
+    /// Whether that was said for this array; otherwise it is the bound of all arrays
+    pub max_is_own: bool,
 }
 
 /// The verdict on an array
@@ -275,6 +326,8 @@ pub struct Member {
     pub flags: Vec<String>,
     /// Read errors that were corrected since the array was started
     pub errors: u64,
+    /// What it could give to the array, which may use less
+    pub usable_bytes: Option<u64>,
 }
 
 impl Array {
@@ -303,6 +356,22 @@ impl Array {
                 .collect(),
             consistency: array.consistency.clone(),
             mismatch_bytes: array.mismatch.map(|it| it.0),
+            reshape: array.reshape.map(|it| Reshape {
+                slots: it.slots,
+                layout: it.layout,
+                chunk_bytes: it.chunk.map(|it| it.0),
+            }),
+            resync_due: array.resync_due,
+            speed_limits: array.speed_limits.map(|it| SpeedLimits {
+                min_bytes_per_s: it.min.per_second.0,
+                min_is_own: it.min.is_own,
+                max_bytes_per_s: it.max.per_second.0,
+                max_is_own: it.max.is_own,
+            }),
+            spare_group: array
+                .uuid
+                .as_ref()
+                .and_then(|it| seen.raid.conf.spare_groups.get(it).cloned()),
             in_mdadm_conf: array
                 .uuid
                 .as_ref()
@@ -337,6 +406,7 @@ impl Member {
             role,
             flags,
             errors,
+            usable,
         } = member;
         let disk = match device {
             DeviceId::Gone(_) => None,
@@ -360,6 +430,7 @@ impl Member {
             slot: member.slot(),
             flags: flags.iter().map(word).collect(),
             errors: *errors,
+            usable_bytes: usable.map(|it| it.0),
         }
     }
 }

@@ -5,7 +5,9 @@ mod changes;
 use std::sync::Arc;
 
 use moxnas_core::{names::ArrayName, units::Bytes};
-use moxnas_raid::{Array, Consistency, Layout, Level, Metadata, Refusal, plan::Scrub};
+use moxnas_raid::{
+    Array, ArraySettings, Consistency, Grow, Layout, Level, Metadata, Refusal, plan::Scrub,
+};
 
 use crate::{
     actor::{Actor, Role},
@@ -134,7 +136,42 @@ pub struct MemberAdd {
     pub array: String,
     /// The device, as people name it.
     pub device: String,
+    /// It is to wait, and not to fill an empty slot.
+    pub as_spare: bool,
 }
+
+/// Take a member back that was away.
+#[derive(Clone, Debug)]
+pub struct MemberReAdd {
+    /// The array's name.
+    pub array: String,
+    /// The device, as people name it.
+    pub device: String,
+}
+
+/// More members, more of each member, another level, layout or chunk.
+#[derive(Clone, Debug)]
+pub struct ArrayGrow {
+    /// Its name.
+    pub array: String,
+    /// What is to be different.
+    pub grow: Grow,
+    /// The devices that it is given for that, as people name them.
+    pub add: Vec<String>,
+}
+
+/// What can be set while it runs.
+#[derive(Clone, Debug)]
+pub struct ArraySet {
+    /// Its name.
+    pub array: String,
+    /// What is to be different.
+    pub settings: ArraySettings,
+}
+
+/// Let a spare go where it is needed, from one array of a spare group to another.
+#[derive(Clone, Copy, Debug)]
+pub struct SpareMove;
 
 /// Throw a member out.
 #[derive(Clone, Debug)]
@@ -193,6 +230,16 @@ operation!(
     array
 );
 operation!(MemberAdd, "member_add", Some(Role::Admin), ArrayView, array);
+operation!(
+    MemberReAdd,
+    "member_re_add",
+    Some(Role::Admin),
+    ArrayView,
+    array
+);
+operation!(ArrayGrow, "array_grow", Some(Role::Admin), ArrayView, array);
+operation!(ArraySet, "array_set", Some(Role::Admin), ArrayView, array);
+operation!(SpareMove, "spare_move", Some(Role::Admin), ArraysView);
 operation!(
     MemberFail,
     "member_fail",

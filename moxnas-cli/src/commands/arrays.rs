@@ -81,6 +81,21 @@ pub(super) async fn array(
                 body.to_json(),
             )
         }
+        ArrayVerb::ReAdd(it) => member("member_re_add", Method::POST, &it, "/re-add", None),
+        ArrayVerb::Grow { array, body } => {
+            let at = path(&array.array, "/grow");
+            let named = [("array", array.array.as_str())];
+            wish("array_grow", Method::POST, at, &named, body.to_json())
+        }
+        ArrayVerb::Set { array, body } => {
+            let at = path(&array.array, "");
+            let named = [("array", array.array.as_str())];
+            wish("array_set", Method::PATCH, at, &named, body.to_json())
+        }
+        ArrayVerb::MoveSpare => {
+            let at = format!("{ARRAYS}/move-spare");
+            wish("spare_move", Method::POST, at, &[], None)
+        }
         ArrayVerb::Fail(it) => member("member_fail", Method::POST, &it, "/fail", None),
         ArrayVerb::Remove(it) => member("member_remove", Method::DELETE, &it, "", None),
         ArrayVerb::Replace { member: it, body } => member(

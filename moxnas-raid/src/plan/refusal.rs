@@ -272,6 +272,9 @@ pub enum Refusal {
         /// Why not.
         why: &'static str,
     },
+    /// No array of a spare group is short of a member that another one has a spare for.
+    #[error("no array of a spare group needs a spare that another one could give")]
+    NoSpareHasToMove,
     /// Its line in mdadm.conf is somebody else's, or there is none.
     #[error("array {0} has no line of MoxNAS in mdadm.conf")]
     NotInOurConf(String),
@@ -336,6 +339,7 @@ impl Refusal {
             Refusal::WouldFill { .. } => "would_fill_slot",
             Refusal::NotTakenBack { .. } => "not_taken_back",
             Refusal::BadSpeed { .. } => "bad_speed_limit",
+            Refusal::NoSpareHasToMove => "no_spare_has_to_move",
             Refusal::NotInOurConf(_) => "not_in_our_conf",
             Refusal::NoSpare(_) => "no_spare",
             Refusal::ArrayInUse { .. } => "array_in_use",
@@ -457,6 +461,7 @@ impl Refusal {
             Refusal::SparesUseless(_)
             | Refusal::CannotGrow { .. }
             | Refusal::BadSpeed { .. }
+            | Refusal::NoSpareHasToMove
             | Refusal::OptionUnfit { .. }
             | Refusal::ReadOnly(_)
             | Refusal::StandsOnArray { .. }

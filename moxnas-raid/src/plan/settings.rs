@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ArrayRef, Refusal, Step, array_evidence};
 use crate::{
     geometry,
-    model::{Array, ArrayState, Inventory, SyncAction, SyncState},
+    model::{Array, ArrayState, Inventory, SpeedLimit, SpeedLimits, SyncAction, SyncState},
     shape::Consistency,
 };
 
@@ -95,6 +95,48 @@ pub(super) fn plan_settings(
         spare_group(seen, array, group, &mut plan)?;
     }
     Ok(plan)
+}
+
+/// What of the settings is not as wished; `None`: nothing.
+#[must_use]
+pub fn unset(seen: &Inventory, array: &Array, want: &ArraySettings) -> Option<&'static str> {
+    let is_read_only = array.state == ArrayState::ReadOnly;
+    let is_paused = array.sync == SyncState::Frozen;
+    let group = seen
+        .conf
+        .spare_groups
+        .get(array.uuid.as_deref().unwrap_or_default());
+    let limit = |wish: Option<SpeedWish>, of: fn(&SpeedLimits) -> SpeedLimit| {
+        let now = array.speed_limits.as_ref().map(of);
+        match wish {
+            None => true,
+            Some(SpeedWish::OfAll) => now.is_some_and(|it| !it.is_own),
+            Some(SpeedWish::Own(it)) => now.is_some_and(|now| now.is_own && now.per_second == it),
+        }
+    };
+    let all = [
+        (
+            want.read_only.is_none_or(|it| it == is_read_only),
+            "read-only",
+        ),
+        (want.paused.is_none_or(|it| it == is_paused), "paused"),
+        (
+            want.consistency
+                .is_none_or(|it| it.word() == array.consistency),
+            "the consistency policy",
+        ),
+        (limit(want.speed_min, |it| it.min), "the lower speed limit"),
+        (limit(want.speed_max, |it| it.max), "the upper speed limit"),
+        (
+            want.spare_group.as_ref().is_none_or(|it| match it {
+                GroupWish::Leave => group.is_none(),
+                GroupWish::Join(it) => group.is_some_and(|group| group == it.as_str()),
+            }),
+            "the spare group",
+        ),
+    ];
+    let unset = all.iter().find(|(is_so, _)| !is_so);
+    unset.map(|(_, what)| *what)
 }
 
 fn settings_evidence(array: &Array) -> String {
@@ -238,7 +280,7 @@ fn speed(array: &Array, want: &ArraySettings, plan: &mut Plan<Step>) -> Result<(
         }
     }
     // A bound of all arrays is whatever it is then; two of this array can be compared.
-    let own = |wish: Option<SpeedWish>, now: crate::model::SpeedLimit| match wish {
+    let own = |wish: Option<SpeedWish>, now: SpeedLimit| match wish {
         Some(SpeedWish::Own(it)) => Some(it),
         Some(SpeedWish::OfAll) => None,
         None => now.is_own.then_some(now.per_second),

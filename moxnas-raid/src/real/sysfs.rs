@@ -247,6 +247,11 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
                 action: SyncAction::Resync,
             });
         }
+        "" | "idle" if is_waiting && is_reshaped(folder)? => {
+            return Ok(SyncState::Pending {
+                action: SyncAction::Reshape,
+            });
+        }
         "" | "idle" => return Ok(SyncState::Idle),
         "frozen" => return Ok(SyncState::Frozen),
         _ => (),
@@ -278,10 +283,14 @@ fn read_sync(folder: &Folder<'_>, state: &ArrayState) -> Result<SyncState, Sysfs
     })
 }
 
+fn is_reshaped(folder: &Folder<'_>) -> Result<bool, SysfsError> {
+    let position = folder.text("reshape_position")?.unwrap_or_default();
+    Ok(!matches!(position.as_str(), "" | "none"))
+}
+
 /// What an array was before the reshape that is not at its end.
 fn read_reshape(folder: &Folder<'_>, array: &Array) -> Result<Option<Reshape>, SysfsError> {
-    let position = folder.text("reshape_position")?.unwrap_or_default();
-    if matches!(position.as_str(), "" | "none") {
+    if !is_reshaped(folder)? {
         return Ok(None);
     }
     let small = |file| -> Result<Option<u32>, SysfsError> {

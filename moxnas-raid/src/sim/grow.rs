@@ -87,9 +87,9 @@ impl Live {
                 *slot = moved.get(slot).copied().unwrap_or(*slot);
             }
         }
-        let new = add
-            .into_iter()
-            .map(|(name, id)| LiveMember::new(name, id, Role::Spare));
+        // The kernel takes what was added last first.
+        let new = add.into_iter().rev();
+        let new = new.map(|(name, id)| LiveMember::new(name, id, Role::Spare));
         self.members.extend(new);
         let it = &mut self.superblock;
         (it.level, it.slots) = (to.now.level.clone(), to.now.slots);

@@ -1,7 +1,7 @@
 //! What the kernel would know of arrays: which there are, and what happens to them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Kernel {
     pub(super) cursor: usize,
     /// Up to when progress was made.
     at: SystemTime,
+    /// How often an array began to do something in the background.
+    turns: u64,
     /// By kernel name.
     pub(super) arrays: BTreeMap<String, Live>,
 }
@@ -29,6 +31,7 @@ impl Kernel {
         Kernel {
             cursor: 0,
             at,
+            turns: 0,
             arrays: BTreeMap::new(),
         }
     }
@@ -87,8 +90,45 @@ impl Kernel {
         self.arrays.insert(self.free_name(), live);
     }
 
+    /// Of arrays on the same disks one works at a time, the one that began first (`md_do_sync`).
+    pub(super) fn take_turns(&mut self) {
+        for live in self.arrays.values_mut() {
+            let begins = live.sync.is_some() && live.turn.is_none();
+            match live.sync {
+                None => live.turn = None,
+                Some(_) if begins => {
+                    self.turns += 1;
+                    live.turn = Some(self.turns);
+                }
+                Some(_) => (),
+            }
+        }
+        let mut order: Vec<(u64, String)> = self
+            .arrays
+            .iter()
+            .filter_map(|(name, it)| Some((it.turn?, name.clone())))
+            .collect();
+        order.sort_unstable();
+        let mut busy: BTreeSet<String> = BTreeSet::new();
+        for (_, name) in order {
+            let Some(live) = self.arrays.get_mut(&name) else {
+                continue;
+            };
+            let disks: BTreeSet<String> = live
+                .members
+                .iter()
+                .map(|it| disk_of(&it.kernel_name).to_owned())
+                .collect();
+            live.delayed = !disks.is_disjoint(&busy);
+            if !live.delayed {
+                busy.extend(disks);
+            }
+        }
+    }
+
     /// Let time pass for everything that runs.
     pub(super) fn run_until(&mut self, now: SystemTime, state: &mut SimState) {
+        self.take_turns();
         let mut left = now.duration_since(self.at).unwrap_or(Duration::ZERO);
         while !left.is_zero() {
             // From one thing that happens to the next, so that what comes after it is right too.
@@ -105,6 +145,7 @@ impl Kernel {
             for array in self.arrays.values_mut() {
                 array.run_for(step, self.at, state);
             }
+            self.take_turns();
         }
         self.at = self.at.max(now);
     }
@@ -144,11 +185,13 @@ impl Kernel {
                     Role::Spare => live
                         .members
                         .retain(|it| it.kernel_name != member.kernel_name),
-                    // `mdadm --incremental --fail` marks it as faulty and removes it at once.
+                    // `mdadm --incremental --fail` marks it as faulty and removes it at once, which
+                    // md refuses while it moves data.
                     _ if live.survives_without(&member.device) => {
+                        let is_moved = live.superblock.reshape.is_some();
                         live.fail_member(&member.device, state);
                         live.members
-                            .retain(|it| it.kernel_name != member.kernel_name);
+                            .retain(|it| is_moved || it.kernel_name != member.kernel_name);
                     }
                     _ => live.lose(&member.kernel_name),
                 }
@@ -179,6 +222,17 @@ impl Kernel {
             live.stop(state);
         }
         self.arrays.clear();
+    }
+}
+
+/// The disk that a device is, or is a part of.
+fn disk_of(name: &str) -> &str {
+    let base = name.trim_end_matches(|it: char| it.is_ascii_digit());
+    match base.strip_suffix('p') {
+        Some(disk) if disk.ends_with(|it: char| it.is_ascii_digit()) => disk,
+        // The digits of an NVMe disk belong to its name.
+        _ if name.starts_with("nvme") || name.starts_with("md") => name,
+        _ => base,
     }
 }
 

@@ -27,6 +27,10 @@ pub(super) struct Live {
     pub(super) read_only: bool,
     /// What runs in the background is held up.
     pub(super) paused: bool,
+    /// Since when it does what it does in the background, in the order in which arrays began.
+    pub(super) turn: Option<u64>,
+    /// What it does waits for another array on the same disks.
+    pub(super) delayed: bool,
     /// Bounds of its own for what runs in the background: lower, upper.
     pub(super) speed_limits: (Option<Bytes>, Option<Bytes>),
     /// Something was written since a member is missing.
@@ -102,6 +106,8 @@ impl Live {
             read_auto: false,
             read_only: false,
             paused: false,
+            turn: None,
+            delayed: false,
             speed_limits: (None, None),
             is_written: false,
             writes_seen: 0,

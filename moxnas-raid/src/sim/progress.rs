@@ -54,7 +54,8 @@ impl Live {
     pub(super) fn next_change(&self, now: SystemTime, state: &SimState) -> Option<Duration> {
         let start = self.start_at.filter(|_| !self.started);
         let start = start.map(|it| it.duration_since(now).unwrap_or(Duration::ZERO));
-        let end = self.sync.as_ref().map(|sync| {
+        let running = self.sync.as_ref().filter(|_| !self.delayed);
+        let end = running.map(|sync| {
             let left = self.goal(sync, state).0.saturating_sub(sync.done.0);
             Duration::from_nanos(nanoseconds(left, self.speed(state)))
         });
@@ -67,7 +68,9 @@ impl Live {
             self.start(state);
             return;
         }
-        let Some(mut sync) = self.sync else { return };
+        let Some(mut sync) = self.sync.filter(|_| !self.delayed) else {
+            return;
+        };
         let goal = self.goal(&sync, state);
         let speed = u128::from(self.speed(state));
         let done = u64::try_from(time.as_nanos() * speed / 1_000_000_000).unwrap_or(u64::MAX);

@@ -107,6 +107,11 @@ impl Live {
                 _ => SyncState::Idle,
             };
         };
+        if self.delayed {
+            return SyncState::Delayed {
+                action: sync.action,
+            };
+        }
         SyncState::Running {
             action: sync.action,
             done: Some(sync.done),

@@ -302,15 +302,8 @@ fn sync(array: &Array, attr: impl Fn(&str, &str)) {
     match &array.sync {
         // What waits for the first write shows in `resync_start` only.
         SyncState::Idle | SyncState::Pending { .. } | SyncState::Frozen => {
-            let is_reshaped = array.reshape.is_some();
-            attr(
-                "sync_action",
-                match array.sync {
-                    SyncState::Frozen => "frozen",
-                    SyncState::Pending { .. } if is_reshaped => "reshape",
-                    _ => "idle",
-                },
-            );
+            let is_frozen = array.sync == SyncState::Frozen;
+            attr("sync_action", if is_frozen { "frozen" } else { "idle" });
             attr("sync_completed", "none");
             attr("sync_speed", "none");
         }
@@ -332,7 +325,11 @@ fn sync(array: &Array, attr: impl Fn(&str, &str)) {
                 &speed.map_or(none(), |it| it.kib().to_string()),
             );
         }
-        other => panic!("the simulation has no {other:?}"),
+        SyncState::Delayed { action } => {
+            attr("sync_action", action.word());
+            attr("sync_completed", "delayed");
+            attr("sync_speed", "none");
+        }
     }
 }
 
@@ -410,8 +407,13 @@ pub(crate) fn mdstat(seen: &Inventory) -> String {
         {
             text += &progress(*action, done.unwrap(), of.unwrap(), speed.unwrap());
         }
-        if let SyncState::Pending { action } = &array.sync {
-            text += &format!("      \t{action}=PENDING\n");
+        let waits = match array.sync {
+            SyncState::Pending { action } => Some((action, "PENDING")),
+            SyncState::Delayed { action } => Some((action, "DELAYED")),
+            _ => None,
+        };
+        if let Some((action, word)) = waits {
+            text += &format!("      \t{}={word}\n", sync_word(action));
         }
         if array.consistency == "bitmap" {
             text += "      bitmap: 1/1 pages [4KB], 65536KB chunk\n";
@@ -439,13 +441,17 @@ fn shape(array: &Array) -> String {
     text + "]"
 }
 
-fn progress(action: SyncAction, done: Bytes, of: Bytes, speed: Bytes) -> String {
-    let word = match action {
+fn sync_word(action: SyncAction) -> &'static str {
+    match action {
         SyncAction::Resync | SyncAction::Repair => "resync",
         SyncAction::Recover => "recovery",
         SyncAction::Check => "check",
         SyncAction::Reshape => "reshape",
-    };
+    }
+}
+
+fn progress(action: SyncAction, done: Bytes, of: Bytes, speed: Bytes) -> String {
+    let word = sync_word(action);
     let tenths = done.0 * 1000 / of.0.max(1);
     format!(
         "      [>....................]  {word} = {}.{}% ({}/{}) finish=1.3min speed={}K/sec\n",

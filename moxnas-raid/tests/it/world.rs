@@ -325,6 +325,7 @@ impl World {
                     array: pick(&labels, wish.device).cloned().unwrap_or(name),
                 }
             }
+            _ if wish.count.is_multiple_of(4) => Change::MoveSpare,
             _ => Change::Delete { array: name },
         }
     }

@@ -50,7 +50,12 @@ impl Life {
             5..=6 => {
                 let array = self.array();
                 let device = self.spare();
-                self.change(MemberAdd { array, device });
+                let as_spare = self.random.one_in(4);
+                self.change(MemberAdd {
+                    array,
+                    device,
+                    as_spare,
+                });
             }
             7..=8 => {
                 let array = self.array();

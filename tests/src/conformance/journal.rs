@@ -1,6 +1,6 @@
 //! What a scenario saw, in words that are the same on every machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use moxnas_core::{
@@ -8,8 +8,8 @@ use moxnas_core::{
     plan,
 };
 use moxnas_raid::{
-    Array, ArraySettings, Change, CreateArray, Grow, Inventory, Level, SyncAction, SyncState, health,
-    plan as plan_change,
+    Array, ArraySettings, Change, CreateArray, Grow, Inventory, Level, SpeedLimit, Step,
+    SyncAction, SyncState, health, plan as plan_change, plan::failover,
 };
 
 use super::{Shutdown, World};
@@ -44,6 +44,25 @@ impl<'w> Journal<'w> {
         let wish = CreateArray {
             spares: ids(spares)?,
             ..CreateArray::new("tank".parse()?, level, ids(members)?)
+        };
+        self.wish(&Change::Create(wish))
+    }
+
+    /// Creates another array beside `tank`.
+    pub fn create_beside(
+        &mut self,
+        name: &str,
+        level: Level,
+        members: &[&str],
+        spares: &[&str],
+    ) -> Result<()> {
+        let seen = self.world.observe()?;
+        let ids = |serials: &[&str]| -> Result<Vec<DeviceId>> {
+            serials.iter().map(|it| id(&seen, it)).collect()
+        };
+        let wish = CreateArray {
+            spares: ids(spares)?,
+            ..CreateArray::new(name.parse()?, level, ids(members)?)
         };
         self.wish(&Change::Create(wish))
     }
@@ -100,10 +119,25 @@ impl<'w> Journal<'w> {
     }
 
     pub fn set(&mut self, settings: ArraySettings) -> Result<()> {
+        self.set_on("tank", settings)
+    }
+
+    pub fn set_on(&mut self, array: &str, settings: ArraySettings) -> Result<()> {
         self.wish(&Change::Set {
-            array: tank(),
+            array: array.to_owned(),
             settings,
         })
+    }
+
+    /// Lets a spare of a group go where it is needed.
+    pub fn failover(&mut self) -> Result<()> {
+        let seen = self.world.observe()?;
+        self.learn(&seen);
+        let Some(plan) = failover(&seen) else {
+            self.lines.push("no spare has to move".to_owned());
+            return Ok(());
+        };
+        self.carry_out(&seen, &plan.steps)
     }
 
     pub fn fail(&mut self, serial: &str) -> Result<()> {
@@ -231,6 +265,16 @@ impl<'w> Journal<'w> {
         self.look(&format!("{device} is mounted"))
     }
 
+    pub fn write(&mut self, array: &str) -> Result<()> {
+        self.world.write(array)?;
+        self.look(&format!("{array} is written to"))
+    }
+
+    pub fn partition(&mut self, serial: &str) -> Result<()> {
+        self.world.partition(serial)?;
+        self.look(&format!("{serial} is partitioned"))
+    }
+
     pub fn swap_on(&mut self, serial: &str) -> Result<()> {
         self.world.swap_on(serial)?;
         self.look(&format!("{serial} is swapped to"))
@@ -253,12 +297,19 @@ impl<'w> Journal<'w> {
                 return Ok(());
             }
         };
-        for step in &plan.steps {
-            let text = self.translate(&seen, &step.to_string());
+        self.carry_out(&seen, &plan.steps)
+    }
+
+    fn carry_out(&mut self, seen: &Inventory, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            let text = self.translate(seen, &step.to_string());
             self.lines.push(format!("do: {text}"));
         }
-        if let Err(stopped) = plan::execute(&plan.steps, |step| self.world.apply(step)) {
-            let step = self.translate(&seen, &stopped.step.to_string());
+        if steps.is_empty() {
+            self.lines.push("nothing has to be done".to_owned());
+        }
+        if let Err(stopped) = plan::execute(steps, |step| self.world.apply(step)) {
+            let step = self.translate(seen, &stopped.step.to_string());
             // What the machine says differs from one version of mdadm to the next.
             return Err(stopped.cause).with_context(|| format!("the machine refuses to {step}"));
         }
@@ -270,7 +321,10 @@ impl<'w> Journal<'w> {
         let seen = self.world.observe()?;
         self.learn(&seen);
         self.lines.push(format!("{moment}:"));
-        for array in &seen.arrays {
+        // Kernel names are chance.
+        let mut arrays: Vec<&Array> = seen.arrays.iter().collect();
+        arrays.sort_by(|a, b| a.name.cmp(&b.name));
+        for array in arrays {
             let lines = [
                 self.array(&seen, array),
                 self.shape(array),
@@ -328,8 +382,19 @@ impl<'w> Journal<'w> {
         let bytes = |it: Option<moxnas_core::units::Bytes>| {
             it.map_or("none".to_owned(), |it| it.0.to_string())
         };
+        let was = array.reshape.map_or(String::new(), |it| {
+            let (slots, chunk) = (it.slots, bytes(it.chunk));
+            format!(", was of {slots}, chunk {chunk}, layout {}", it.layout)
+        });
+        let own = |it: SpeedLimit| it.is_own.then_some(it.per_second);
+        let limits = array
+            .speed_limits
+            .filter(|it| it.min.is_own || it.max.is_own);
+        let limits = limits.map_or(String::new(), |it| {
+            format!(", limits {} to {}", bytes(own(it.min)), bytes(own(it.max)))
+        });
         format!(
-            "{} of {}, size {}, of each member {}, chunk {}, layout {}, {}, mismatch {}",
+            "{} of {}, size {}, of each member {}, chunk {}, layout {}, {}, mismatch {}{was}{limits}",
             array.level,
             array.slots,
             array.size.0,
@@ -360,12 +425,13 @@ impl<'w> Journal<'w> {
     }
 
     fn superblocks(&self, seen: &Inventory) -> String {
-        let marked = seen.devices.disks().filter(|it| {
+        let marked = seen.devices.by_name.values().filter(|it| {
             it.signatures
                 .iter()
                 .any(|it| it.kind == "linux_raid_member")
         });
-        let mut serials: Vec<&str> = marked.filter_map(|it| it.serial()).collect();
+        let marked = marked.filter_map(|it| self.serials.get(&it.name));
+        let mut serials: Vec<&str> = marked.map(String::as_str).collect();
         serials.sort_unstable();
         if serials.is_empty() {
             return "no disk".to_owned();
@@ -378,6 +444,9 @@ impl<'w> Journal<'w> {
             if let Some(serial) = disk.serial() {
                 self.serials.insert(disk.name.clone(), serial.to_owned());
             }
+        }
+        for (name, _, place) in partitions(seen) {
+            self.serials.insert(name, place);
         }
     }
 
@@ -393,6 +462,7 @@ impl<'w> Journal<'w> {
                 words.push((device.id.to_string(), serial.to_owned()));
             }
         }
+        words.extend(partitions(seen).map(|(_, id, place)| (id, place)));
         for array in &seen.arrays {
             words.push((array.kernel_name.clone(), array.name.clone()));
             words.extend(array.uuid.clone().map(|it| (it, array.name.clone())));
@@ -412,18 +482,42 @@ fn tank() -> String {
     "tank".to_owned()
 }
 
-fn id(seen: &Inventory, serial: &str) -> Result<DeviceId> {
-    Ok(seen.devices.resolve(serial)?.id.clone())
+/// A disk by its serial number, or a partition as `LABA/1`.
+fn id(seen: &Inventory, place: &str) -> Result<DeviceId> {
+    if let Some((_, id, _)) = partitions(seen).find(|it| it.2 == place) {
+        return Ok(seen.devices.resolve(&id)?.id.clone());
+    }
+    Ok(seen.devices.resolve(place)?.id.clone())
+}
+
+/// Kernel name, id and place of every partition.
+fn partitions(seen: &Inventory) -> impl Iterator<Item = (String, String, String)> {
+    seen.devices.by_name.values().filter_map(|it| {
+        let BlockKind::Partition { number } = it.kind else {
+            return None;
+        };
+        let disk = seen.devices.get(it.slaves.first()?)?;
+        let place = format!("{}/{number}", disk.serial()?);
+        Some((it.name.clone(), it.id.to_string(), place))
+    })
 }
 
 fn recorded(seen: &Inventory) -> String {
     let ours = seen.conf.ours.values();
-    let names: Vec<&str> = ours.filter_map(|it| it.strip_prefix("/dev/md/")).collect();
-    if names.is_empty() {
+    let mut names: Vec<&str> = ours.filter_map(|it| it.strip_prefix("/dev/md/")).collect();
+    // By UUID they came, which is chance.
+    names.sort_unstable();
+    let groups: BTreeSet<&String> = seen.conf.spare_groups.values().collect();
+    let mut text = if names.is_empty() {
         "nothing".to_owned()
     } else {
         names.join(" ")
+    };
+    for group in groups {
+        let in_it = seen.conf.spare_groups.values().filter(|it| *it == group);
+        text.push_str(&format!(", {} in the spare group {group}", in_it.count()));
     }
+    text
 }
 
 fn replace_word(text: &str, word: &str, with: &str) -> String {

@@ -9,8 +9,8 @@ use anyhow::{Result, ensure};
 use moxnas_core::units::Bytes;
 use moxnas_raid::{ArrayState, Inventory, MemberFlag, Step, SyncState};
 
-use super::{DISKS, Shutdown, World, scrub_in};
-use crate::lab::{Disk, Lab, Machine, wire::Request};
+use super::{DISKS, PARTITION, Shutdown, World, scrub_in};
+use crate::lab::{Disk, Lab, MIB, Machine, wire::Request};
 
 /// Between two looks that must show the same.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -151,6 +151,22 @@ impl World for LabWorld {
         self.machine.sh(&format!(
             "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 {node}
              mkdir -p /srv/{device}; mount {node} /srv/{device}; sync; udevadm settle"
+        ))?;
+        Ok(())
+    }
+
+    fn write(&mut self, array: &str) -> Result<()> {
+        self.machine.sh(&format!(
+            "dd if=/dev/urandom of=/srv/{array}/data bs=1M count=4 conv=fsync status=none; sync"
+        ))?;
+        Ok(())
+    }
+
+    fn partition(&mut self, serial: &str) -> Result<()> {
+        let node = self.node(serial)?;
+        let mib = PARTITION.0 / MIB;
+        self.machine.sh(&format!(
+            "printf 'label: gpt\n,{mib}M\n,{mib}M\n' | sfdisk -q {node}; udevadm settle"
         ))?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use moxnas_raid::{Level, plan::Scrub};
 
-use super::{Journal, Scenario, Shutdown, shapes::*};
+use super::{Journal, Scenario, Shutdown, growth::*, running::*, shapes::*};
 
 /// Calls a macro with the names of all scenarios: those of the short run on a second kernel first.
 #[macro_export]
@@ -63,6 +63,43 @@ macro_rules! for_each_scenario {
                 a_mirror_that_is_read_from_one_member
                 nothing_is_made_to_agree_that_is_said_to
                 options_that_do_not_fit_are_refused
+                a_member_comes_back_with_a_bitmap
+                a_member_that_missed_writes_comes_back
+                a_member_comes_back_without_a_bitmap
+                a_pulled_member_is_taken_back
+                a_slot_that_was_taken_takes_no_member_back
+                a_spare_has_to_wait
+                a_mirror_grows_and_shrinks
+                raid4_grows_by_a_member
+                raid5_grows_by_a_member
+                raid5_grows_by_two_members
+                raid6_grows_by_a_member
+                raid10_grows_by_a_member
+                raid5_becomes_raid6
+                a_mirror_becomes_raid5
+                raid0_becomes_raid5
+                raid0_becomes_raid10
+                raid5_gets_other_chunks
+                raid6_gets_another_layout
+                a_mirror_gets_larger_members
+                a_reshape_goes_on_after_a_reboot
+                a_reshape_goes_on_after_a_power_cut
+                a_disk_leaves_while_it_is_reshaped
+                growth_that_cannot_be_is_refused
+                an_array_is_read_only_for_a_while
+                a_read_only_array_is_stopped_and_comes_back
+                a_recovery_is_paused
+                a_pause_holds_a_spare_up
+                a_resync_is_paused_and_ends_with_a_reboot
+                a_bitmap_is_taken_off_and_put_back
+                a_partial_parity_log_becomes_a_bitmap
+                an_array_has_limits_of_its_own
+                a_spare_goes_to_another_array_of_its_group
+                two_arrays_on_the_same_disks_wait
+                a_member_is_replaced_under_load
+                both_disks_leave_a_mounted_mirror
+                a_pair_leaves_a_mounted_raid10
+                three_disks_leave_a_mounted_raid6
             }
         }
     };

@@ -10,7 +10,7 @@ use moxnas_core::{
 };
 use moxnas_raid::{Inventory, RaidBackend as _, SimRaid, Step};
 
-use super::{DISKS, Shutdown, World, scrub_in};
+use super::{DISKS, PARTITION, Shutdown, World, scrub_in};
 
 /// Time stands still but for what scenarios let pass, so that what runs is in progress.
 pub struct SimWorld {
@@ -119,6 +119,20 @@ impl World for SimWorld {
         let at = format!("/srv/{device}");
         self.machine().state().mounts.push((id, at));
         Ok(())
+    }
+
+    fn write(&mut self, array: &str) -> Result<()> {
+        let id = self.id_of(array)?.to_string();
+        *self.machine().state().writes.entry(id).or_default() += 1;
+        Ok(())
+    }
+
+    fn partition(&mut self, serial: &str) -> Result<()> {
+        let mut state = self.machine().state();
+        let disk = state.disks.get_mut(serial).context("no such disk")?;
+        disk.spec.partitions = vec![PARTITION; 2];
+        drop(state);
+        self.put(serial, "gpt")
     }
 
     fn swap_on(&mut self, serial: &str) -> Result<()> {

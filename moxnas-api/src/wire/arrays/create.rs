@@ -206,7 +206,7 @@ impl From<Level> for raid::Level {
 
 /// What stands in the place of an array's name in a path of this interface: an array of this name
 /// could not be asked for.
-const RESERVED: [&str; 1] = ["assemble"];
+const RESERVED: [&str; 3] = ["assemble", "expected", "move-spare"];
 
 impl TryFrom<CreateArray> for ArrayCreate {
     type Error = BadName;

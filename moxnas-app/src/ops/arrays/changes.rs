@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_raid::{
-    self as raid, Array, CreateArray, Refusal, Role as MemberRole, SyncAction, plan::Scrub,
+    self as raid, Array, CreateArray, Grow, Refusal, Role as MemberRole, SyncAction, plan::Scrub,
 };
 
 use super::{
-    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, ArrayView, MemberAdd,
-    MemberFail, MemberRemove, MemberReplace, find,
+    ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop, ArrayView,
+    ArraysView, MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, SpareMove, find,
 };
 use crate::{
     error::Error,
@@ -221,6 +221,7 @@ impl ArrayChange for MemberAdd {
         Ok(raid::Change::Add {
             array: self.array.clone(),
             device,
+            as_spare: self.as_spare,
         })
     }
 
@@ -231,6 +232,103 @@ impl ArrayChange for MemberAdd {
             Some(_) => Ok(view(after, array)),
             None => not_shown(format!("{device} is not a member of {}", self.array)),
         }
+    }
+}
+
+impl ArrayChange for MemberReAdd {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let device = seen.member(find(seen, &self.array)?, &self.device)?;
+        Ok(raid::Change::ReAdd {
+            array: self.array.clone(),
+            device,
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let device = after.device(&self.device)?;
+        match array.member(&device).map(|it| it.role) {
+            Some(MemberRole::Active { .. } | MemberRole::Recovering { .. }) => {
+                Ok(view(after, array))
+            }
+            Some(role) => not_shown(format!("{device} is {role}")),
+            None => not_shown(format!("{device} is not a member of {}", self.array)),
+        }
+    }
+}
+
+impl ArrayChange for ArrayGrow {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        let add = self.add.iter().map(|it| Ok(seen.device(it)?));
+        Ok(raid::Change::Grow {
+            array: self.array.clone(),
+            grow: self.grow.clone(),
+            add: add.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// That md has begun, or is done already: it moves data for hours.
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        let is_so = match &self.grow {
+            Grow::Members { slots } => array.slots == *slots,
+            Grow::Level { level } => array.level == *level,
+            Grow::Layout { layout } => array.layout == layout.number(),
+            Grow::Chunk { chunk } => array.chunk == Some(*chunk),
+            Grow::Size => raid::growth::smallest(array).is_none_or(|it| {
+                let form = raid::growth::Form::of(array);
+                raid::growth::grown(&form, &Grow::Size, it).is_err()
+            }),
+        };
+        match is_so {
+            true => Ok(view(after, array)),
+            false => not_shown(format!("{} did not grow {}", self.array, self.grow)),
+        }
+    }
+}
+
+impl ArrayChange for ArraySet {
+    fn array(&self) -> Option<&str> {
+        Some(&self.array)
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Set {
+            array: self.array.clone(),
+            settings: self.settings.clone(),
+        })
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
+        let array = find(after, &self.array)?;
+        match raid::plan::unset(&after.raid, array, &self.settings) {
+            None => Ok(view(after, array)),
+            Some(what) => not_shown(format!("{what} of {} is not as wished", self.array)),
+        }
+    }
+}
+
+impl ArrayChange for SpareMove {
+    fn array(&self) -> Option<&str> {
+        None
+    }
+
+    fn wish(&self, _: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::MoveSpare)
+    }
+
+    fn check(&self, after: &Seen) -> Result<ArraysView, Error> {
+        Ok(ArraysView {
+            seen: Arc::new(after.clone()),
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use moxnas_core::disk::{BlockKind, DeviceId};
 use moxnas_raid::{
-    Array, ArrayState, Change, Grow, Health, Inventory, Role, Step, SyncState, execute, health,
-    plan::{plan, predict},
+    Array, Change, Grow, Health, Inventory, Role, Step, execute, health,
+    plan::{plan, predict, unset},
 };
 use proptest::prelude::*;
 
@@ -39,6 +39,12 @@ pub(super) fn spoken_of(seen: &Inventory, change: &Change) -> BTreeSet<DeviceId>
         Change::Grow { array, add, .. } => {
             named.extend(add.iter().cloned());
             Some(array)
+        }
+        Change::MoveSpare => {
+            // The spares, and the arrays that take them.
+            let members = seen.arrays.iter().flat_map(|it| &it.members);
+            named.extend(members.map(|it| it.device.clone()));
+            None
         }
         Change::Set { array, .. }
         | Change::Scrub { array, .. }
@@ -160,15 +166,8 @@ pub(super) fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> R
         }
         Change::Set { array, settings } => {
             let array = find(array)?;
-            let is_paused = array.sync == SyncState::Frozen;
-            let is_read_only = array.state == ArrayState::ReadOnly;
-            let fits = |wish: Option<bool>, is: bool| wish.is_none_or(|it| it == is);
-            check(fits(settings.paused, is_paused), "paused is not as wished")?;
-            let read_only = fits(settings.read_only, is_read_only);
-            check(read_only, "read-only is not as wished")?;
-            let heals = settings.consistency;
-            let heals = heals.is_none_or(|it| it.word() == array.consistency);
-            check(heals, "the consistency policy is not as wished")
+            let unset = unset(seen, array, settings);
+            unset.map_or(Ok(()), |it| Err(format!("{it} is not as wished")))
         }
         Change::Fail { array, device } => {
             let works = find(array)?.member(device).is_some_and(|it| it.works());
@@ -190,7 +189,7 @@ pub(super) fn wished(before: &Inventory, seen: &Inventory, change: &Change) -> R
             let there = with.as_ref().is_none_or(|it| array.member(it).is_some());
             check(there, "the new one is not there")
         }
-        Change::Scrub { .. } => Ok(()),
+        Change::Scrub { .. } | Change::MoveSpare => Ok(()),
         Change::Stop { array } => check(seen.find(array).is_none(), "it is still there"),
         Change::Assemble { array } => check(find(array)?.state.is_started(), "it does not run"),
         Change::Delete { array } => {

@@ -146,6 +146,7 @@ fn all() -> Vec<Refusal> {
             why: "the lower limit is above the upper one",
         },
         Refusal::NotInOurConf(array()),
+        Refusal::NoSpareHasToMove,
     ];
     // A variant that is not in the list does not compile here, or is missed below.
     let number = |it: &Refusal| match it {
@@ -193,8 +194,9 @@ fn all() -> Vec<Refusal> {
         Refusal::NotTakenBack { .. } => 41,
         Refusal::BadSpeed { .. } => 42,
         Refusal::NotInOurConf(_) => 43,
+        Refusal::NoSpareHasToMove => 44,
     };
-    assert!((0..44).eq(all.iter().map(number)));
+    assert!((0..45).eq(all.iter().map(number)));
     all
 }
 

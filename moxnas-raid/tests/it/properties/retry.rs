@@ -295,6 +295,37 @@ fn cases() -> Vec<Case> {
             },
         },
         Case {
+            name: "move a spare within its group",
+            change: |_| Change::MoveSpare,
+            before: |raid| {
+                let want = CreateArray::new(
+                    "data".parse().unwrap(),
+                    Level::Raid1,
+                    ids(raid, &["E", "G"]),
+                );
+                try_it(raid, &Change::Create(want)).unwrap();
+                settle(raid);
+                for array in ["tank", "data"] {
+                    let settings = ArraySettings {
+                        spare_group: Some(GroupWish::Join("attic".parse().unwrap())),
+                        ..ArraySettings::default()
+                    };
+                    let array = array.to_owned();
+                    try_it(raid, &Change::Set { array, settings }).unwrap();
+                }
+                let fail = Change::Fail {
+                    array: "data".to_owned(),
+                    device: id(raid, "G"),
+                };
+                try_it(raid, &fail).unwrap();
+            },
+            is_reached: |raid| {
+                let seen = raid.observe().unwrap();
+                let data = seen.find("data").unwrap();
+                data.missing_slots().is_empty() && !lists(raid, "D")
+            },
+        },
+        Case {
             name: "stop",
             change: |_| Change::Stop { array: tank() },
             before: |_| (),
@@ -341,13 +372,14 @@ fn cases() -> Vec<Case> {
         Change::ReAdd { .. } => 6,
         Change::Grow { .. } => 7,
         Change::Set { .. } => 8,
-        Change::Stop { .. } => 9,
-        Change::Assemble { .. } => 10,
-        Change::Delete { .. } => 11,
+        Change::MoveSpare => 9,
+        Change::Stop { .. } => 10,
+        Change::Assemble { .. } => 11,
+        Change::Delete { .. } => 12,
     };
     let mut seen: Vec<i32> = cases.iter().map(number).collect();
     seen.dedup();
-    assert!((0..12).eq(seen));
+    assert!((0..13).eq(seen));
     cases
 }
 
