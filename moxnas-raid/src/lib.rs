@@ -31,6 +31,7 @@ pub mod backend;
 pub mod conf;
 pub mod consequences;
 pub mod detail;
+pub mod expected;
 pub mod geometry;
 pub mod health;
 pub mod mdstat;
@@ -43,6 +44,7 @@ pub mod sim;
 
 pub use backend::{BackendError, RaidBackend, Stopped, execute};
 pub use consequences::{Leaving, if_it_leaves};
+pub use expected::{Difference, ExpectedArray};
 pub use health::{Health, Reason, health};
 pub use model::{
     Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SyncAction, SyncState,
