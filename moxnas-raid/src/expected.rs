@@ -10,7 +10,7 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moxnas_core::disk::{BlockDevice, DeviceId, Signature, Use};
 use serde::{Deserialize, Serialize};
@@ -164,12 +164,32 @@ fn mounts(array: &Array, seen: &Inventory) -> BTreeSet<String> {
     mounted.collect()
 }
 
-/// The device that is remembered by an id: udev may prefer another of its names by now.
-fn find<'a>(seen: &'a Inventory, id: &DeviceId) -> Option<&'a BlockDevice> {
-    let all = || seen.devices.by_name.values();
-    let text = id.to_string();
-    let alias = |it: &&BlockDevice| it.aliases.contains(&text);
-    all().find(|it| it.id == *id).or_else(|| all().find(alias))
+/// The devices by all their stable names: udev may prefer another of them by now.
+struct Named<'a> {
+    by_id: BTreeMap<&'a DeviceId, &'a BlockDevice>,
+    by_alias: BTreeMap<&'a str, &'a BlockDevice>,
+}
+
+impl<'a> Named<'a> {
+    fn of(seen: &'a Inventory) -> Named<'a> {
+        let all = || seen.devices.by_name.values();
+        let aliases = all().flat_map(|it| it.aliases.iter().map(move |alias| (&**alias, it)));
+        Named {
+            by_id: all().map(|it| (&it.id, it)).collect(),
+            by_alias: aliases.collect(),
+        }
+    }
+
+    /// The device that is remembered by an id.
+    fn find(&self, id: &DeviceId) -> Option<&'a BlockDevice> {
+        let by_id = self.by_id.get(id).copied();
+        by_id.or_else(|| self.by_alias.get(&*id.to_string()).copied())
+    }
+
+    /// The id that a device has now, or had.
+    fn current(&self, id: &DeviceId) -> DeviceId {
+        self.find(id).map_or_else(|| id.clone(), |it| it.id.clone())
+    }
 }
 
 /// Whether the device says that it is a member of the array.

@@ -1,8 +1,10 @@
 //! The one comparison: what should be there, and what is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use moxnas_core::disk::DeviceId;
 
-use super::{Difference, ExpectedArray, Place, What, Whereabouts, carries, find, mounts, places};
+use super::{Difference, ExpectedArray, Named, Place, What, Whereabouts, carries, mounts, places};
 use crate::{
     health::{Health, health},
     model::{Array, Inventory, Role},
@@ -11,11 +13,12 @@ use crate::{
 /// What is not as it should be: of each expected array in turn, then arrays that nobody expects.
 #[must_use]
 pub fn compare(expected: &[ExpectedArray], seen: &Inventory) -> Vec<Difference> {
+    let named = Named::of(seen);
     let mut found = Vec::new();
     for it in expected {
         let (name, what) = match seen.by_uuid(&it.uuid) {
-            Some(array) => (&array.name, of_array(it, array, seen)),
-            None => (&it.name, vec![missing(it, seen)]),
+            Some(array) => (&array.name, of_array(it, array, seen, &named)),
+            None => (&it.name, vec![missing(it, &named)]),
         };
         found.extend(what.into_iter().map(|what| Difference {
             uuid: Some(it.uuid.clone()),
@@ -39,10 +42,10 @@ pub fn compare(expected: &[ExpectedArray], seen: &Inventory) -> Vec<Difference> 
     found
 }
 
-fn missing(expected: &ExpectedArray, seen: &Inventory) -> What {
+fn missing(expected: &ExpectedArray, named: &Named<'_>) -> What {
     let (mut present, mut without, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     for id in expected.devices() {
-        match find(seen, id) {
+        match named.find(id) {
             Some(device) if carries(device, &expected.uuid) => &mut present,
             Some(_) => &mut without,
             None => &mut absent,
@@ -57,7 +60,12 @@ fn missing(expected: &ExpectedArray, seen: &Inventory) -> What {
     }
 }
 
-fn of_array(expected: &ExpectedArray, array: &Array, seen: &Inventory) -> Vec<What> {
+fn of_array(
+    expected: &ExpectedArray,
+    array: &Array,
+    seen: &Inventory,
+    named: &Named<'_>,
+) -> Vec<What> {
     let mut found = Vec::new();
     if array.name != expected.name {
         found.push(What::Renamed {
@@ -76,7 +84,7 @@ fn of_array(expected: &ExpectedArray, array: &Array, seen: &Inventory) -> Vec<Wh
     if expected.degraded_at_boot && !is_whole(array) {
         found.push(What::DegradedAtBoot);
     }
-    of_members(expected, array, seen, &mut found);
+    of_members(expected, array, named, &mut found);
     let mounted = mounts(array, seen);
     let away = expected.mounts.difference(&mounted);
     found.extend(away.map(|at| What::MountMissing { at: at.clone() }));
@@ -91,19 +99,16 @@ pub(super) fn is_whole(array: &Array) -> bool {
     matches!(health(array).0, Health::Optimal { .. })
 }
 
-fn of_members(expected: &ExpectedArray, array: &Array, seen: &Inventory, found: &mut Vec<What>) {
-    let places = places(array);
-    let is = |device: &DeviceId, id: &DeviceId| {
-        device == id || find(seen, id).is_some_and(|it| it.id == *device)
-    };
-    let is_in = |id: &DeviceId| places.iter().any(|(device, _)| is(device, id));
+fn of_members(expected: &ExpectedArray, array: &Array, named: &Named<'_>, found: &mut Vec<What>) {
+    let places: BTreeMap<DeviceId, Place> = places(array).into_iter().collect();
+    let is_in = |id: &DeviceId| places.contains_key(&named.current(id));
     let mut missing: Vec<&DeviceId> = expected.members.iter().chain(&expected.journal).collect();
     missing.retain(|it| !is_in(it));
     let mut spares: Vec<&DeviceId> = expected.spares.iter().collect();
     spares.retain(|it| !is_in(it));
 
     if array.state.is_started() {
-        let wait = places.iter().filter(|(_, place)| *place == Place::Spare);
+        let wait = places.values().filter(|it| **it == Place::Spare);
         let (should, present) = (expected.spares.len(), wait.count());
         if present < should {
             found.push(What::FewerSpares {
@@ -116,12 +121,13 @@ fn of_members(expected: &ExpectedArray, array: &Array, seen: &Inventory, found: 
     missing.extend(spares);
 
     // What took the place of a missing member: a device nobody expects, or a spare.
-    let is_new = |device: &DeviceId| !expected.devices().any(|id| is(device, id));
+    let known: BTreeSet<DeviceId> = expected.devices().map(|it| named.current(it)).collect();
+    let waiting: BTreeSet<DeviceId> = expected.spares.iter().map(|it| named.current(it)).collect();
     let (mut new, mut took_over) = (Vec::new(), Vec::new());
     for (device, place) in &places {
-        if is_new(device) {
+        if !known.contains(device) {
             new.push(device.clone());
-        } else if *place == Place::Slot && expected.spares.iter().any(|id| is(device, id)) {
+        } else if *place == Place::Slot && waiting.contains(device) {
             took_over.push(device.clone());
         }
     }
@@ -130,7 +136,7 @@ fn of_members(expected: &ExpectedArray, array: &Array, seen: &Inventory, found: 
     for id in missing {
         found.push(What::MemberMissing {
             device: id.clone(),
-            whereabouts: whereabouts(id, array, seen),
+            whereabouts: whereabouts(id, array, named),
             replaced_by: others.next(),
         });
     }
@@ -138,8 +144,8 @@ fn of_members(expected: &ExpectedArray, array: &Array, seen: &Inventory, found: 
     found.extend(left.map(|device| What::MemberUnexpected { device }));
 }
 
-fn whereabouts(id: &DeviceId, array: &Array, seen: &Inventory) -> Whereabouts {
-    match find(seen, id) {
+fn whereabouts(id: &DeviceId, array: &Array, named: &Named<'_>) -> Whereabouts {
+    match named.find(id) {
         None => Whereabouts::Absent,
         Some(device) => match array.member(&device.id) {
             Some(member) if member.role == Role::Faulty => Whereabouts::Faulty,

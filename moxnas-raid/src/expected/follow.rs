@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use moxnas_core::disk::DeviceId;
 
-use super::{ExpectedArray, carries, find, places};
+use super::{ExpectedArray, Named, carries, places};
 use crate::model::{Array, Inventory};
 
 /// What is expected after a change, from what was seen before and after it.
@@ -18,6 +18,7 @@ pub fn follow(
     before: &Inventory,
     after: &Inventory,
 ) -> Vec<ExpectedArray> {
+    let (named_before, named_after) = (Named::of(before), Named::of(after));
     let mut follows = Vec::new();
     for it in expected {
         match (before.by_uuid(&it.uuid), after.by_uuid(&it.uuid)) {
@@ -27,7 +28,10 @@ pub fn follow(
                 name: array.name.clone(),
                 ..it.clone()
             }),
-            (Some(was), Some(is)) => follows.push(changed(it, (was, before), (is, after))),
+            (Some(was), Some(is)) => {
+                let current = |id: &DeviceId| named_after.current(&named_before.current(id));
+                follows.push(changed(&by_other_names(it, current), was, is));
+            }
         }
     }
     let is_expected = |uuid: &str| expected.iter().any(|it| it.uuid == uuid);
@@ -49,16 +53,12 @@ fn is_deleted(uuid: &str, before: &Inventory, after: &Inventory) -> bool {
     was_ours || (is_there(before) && !is_there(after))
 }
 
-fn changed(
-    expected: &ExpectedArray,
-    (was, before): (&Array, &Inventory),
-    (is, after): (&Array, &Inventory),
-) -> ExpectedArray {
+fn changed(expected: &ExpectedArray, was: &Array, is: &Array) -> ExpectedArray {
     let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) = (
         places(was).into_iter().collect(),
         places(is).into_iter().collect(),
     );
-    let mut follows = by_current_names(expected, before, after);
+    let mut follows = expected.clone();
     if was.name != is.name {
         follows.name.clone_from(&is.name);
     }
@@ -84,20 +84,11 @@ fn changed(
     follows
 }
 
-/// The same, with the names that its devices have now.
-fn by_current_names(
-    expected: &ExpectedArray,
-    before: &Inventory,
-    after: &Inventory,
-) -> ExpectedArray {
-    let current = |id: &DeviceId| {
-        let found = find(after, id).or_else(|| find(before, id));
-        found.map_or_else(|| id.clone(), |it| it.id.clone())
-    };
+fn by_other_names(expected: &ExpectedArray, name: impl Fn(&DeviceId) -> DeviceId) -> ExpectedArray {
     ExpectedArray {
-        members: expected.members.iter().map(current).collect(),
-        spares: expected.spares.iter().map(current).collect(),
-        journal: expected.journal.as_ref().map(current),
+        members: expected.members.iter().map(&name).collect(),
+        spares: expected.spares.iter().map(&name).collect(),
+        journal: expected.journal.as_ref().map(name),
         ..expected.clone()
     }
 }
