@@ -260,6 +260,13 @@ impl Http {
 pub(super) struct Events(BufReader<TcpStream>);
 
 impl Events {
+    /// The next line; empty at the end.
+    pub(super) fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        Ok(line)
+    }
+
     /// Returns what was heard, as soon as a line has this in it.
     pub(super) fn until(mut self, part: &str) -> Result<String> {
         let mut heard = String::new();
