@@ -49,7 +49,11 @@ pub fn keep_looking(app: &Arc<App>) {
                 if let Err(err) = app.look().await {
                     tracing::warn!("{}", chain(&err));
                 }
-                watch.elapsed()
+                let took = watch.elapsed();
+                if let Err(err) = app.expect_since_boot().await {
+                    tracing::warn!("{}", chain(&err));
+                }
+                took
             };
             tokio::time::sleep((took * REST).min(REST_AT_MOST)).await;
         }
