@@ -1,5 +1,7 @@
 //! How long it takes until clients hear what happened to the machine.
 
+#![expect(clippy::print_stdout, reason = "prints what it measures")]
+
 use std::{
     sync::mpsc::{Receiver, channel},
     thread,
