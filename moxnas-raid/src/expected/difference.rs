@@ -258,14 +258,12 @@ impl fmt::Display for Difference {
             }
             What::Foreign { home: Some(home) } => write!(
                 f,
-                "array {name} says that it belongs to the machine {home}, and nobody has accepted it"
+                "array {name} carries the name of the machine {home}, and nobody has accepted it"
             ),
-            What::Foreign { home: None } => {
-                write!(
-                    f,
-                    "array {name} was not made here, and nobody has accepted it"
-                )
-            }
+            What::Foreign { home: None } => write!(
+                f,
+                "nobody has accepted array {name}: MoxNAS did not make it, or not to its end"
+            ),
             What::Renamed { expected } => write!(f, "array {expected} is called {name} now"),
             What::Reshaped {
                 expected_level,
