@@ -129,7 +129,8 @@ impl App {
         let looking = Arc::clone(&self.looking).acquire_owned().await;
         let looking = looking.expect("nobody closes it");
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(&self.pace, &self.machine, number, Some(looking)).await?;
+        let expected = self.expected();
+        let mut new = look(&self.pace, &self.machine, number, expected, Some(looking)).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
@@ -260,6 +261,7 @@ async fn look(
     pace: &Pace,
     machine: &Machine,
     look: u64,
+    expected: Option<Arc<Expected>>,
     looking: Option<OwnedSemaphorePermit>,
 ) -> Result<Seen, Error> {
     let machine = machine.clone();
@@ -268,15 +270,17 @@ async fn look(
         let _looking = looking;
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
-        Ok(Seen {
+        let mut seen = Seen {
             raid,
             as_of,
             boot: machine.host.boot_id(),
             look,
             serial: look,
-            expected: None,
+            expected,
             differences: Vec::new(),
-        })
+        };
+        seen.differences = seen.compare();
+        Ok(seen)
     })
     .await?
 }

@@ -159,6 +159,9 @@ impl App {
             serial: number,
             ..Seen::clone(&seen)
         };
+        // While MoxNAS changed the machine it was held against nothing.
+        new.expected = self.expected();
+        new.differences = new.compare();
         self.judge(&seen, &mut new);
         self.events
             .publish_differences(&seen.differences, &new.differences, new.as_of);
@@ -168,12 +171,18 @@ impl App {
 
     /// Say what of a new look is not as expected.
     pub(super) fn judge(&self, old: &Seen, new: &mut Seen) {
-        new.expected = self.expected();
-        new.differences = if self.changing.load(Ordering::Acquire) > 0 {
-            old.differences.clone()
-        } else {
-            new.compare()
+        let expected = self.expected();
+        let is_held_against_it = match (&new.expected, &expected) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
         };
+        if self.changing.load(Ordering::Acquire) > 0 {
+            new.differences.clone_from(&old.differences);
+            new.expected.clone_from(&old.expected);
+        } else if !is_held_against_it {
+            new.expected = expected;
+            new.differences = new.compare();
+        }
         let same = old.raid == new.raid
             && old.expected == new.expected
             && old.differences == new.differences;

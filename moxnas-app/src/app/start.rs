@@ -105,7 +105,7 @@ impl App {
         }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
-        let mut first = look(&settings.pace, &machine, 1, None).await?;
+        let mut first = look(&settings.pace, &machine, 1, None, None).await?;
         let mut expected = store.expected().await.map_err(Error::from)?;
         if expected.is_none() && right.is_ok() {
             expected = Some(App::expect_at_first(&store, &first, now).await?);

@@ -155,6 +155,9 @@ impl MachineWatch {
     /// Watch what there is now and nothing else. Says whether something is watched newly.
     fn open_and_close(&mut self) -> bool {
         let mut is_more = false;
+        if self.root.is_system() && is_in_user_namespace(&self.root) {
+            self.say("devices that come and leave: not told in a user namespace".to_owned());
+        }
         if self.uevents.is_none() && self.root.is_system() {
             match UeventSocket::open() {
                 Ok(socket) => {
@@ -236,6 +239,16 @@ impl MachineWatch {
     }
 }
 
+/// Whether the kernel maps the users of this process, as it does in containers without rights, and
+/// tells them nothing of devices; see user_namespaces(7) and `uevent_net_broadcast` in
+/// lib/kobject_uevent.c.
+fn is_in_user_namespace(root: &Root) -> bool {
+    let Ok(Some(map)) = root.read("/proc/self/uid_map") else {
+        return false;
+    };
+    !map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -311,6 +324,21 @@ mod tests {
         for expected in [&["arrays: /sys/block is not there"][..], &[]] {
             assert!(!watch.changed_within(AT_ONCE).unwrap());
             assert_eq!(watch.take_unwatched(), expected);
+        }
+    }
+
+    #[test]
+    fn a_container_without_rights_is_told_apart() {
+        let machine = tempfile::tempdir().unwrap();
+        let root = Root::fixture(machine.path());
+        assert!(!is_in_user_namespace(&root));
+        fs::create_dir_all(root.path("/proc/self")).unwrap();
+        for (map, is_one) in [
+            ("         0          0 4294967295\n", false),
+            ("         0     100000      65536\n", true),
+        ] {
+            fs::write(root.path("/proc/self/uid_map"), map).unwrap();
+            assert_eq!(is_in_user_namespace(&root), is_one, "{map}");
         }
     }
 
