@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod events;
+pub mod expected;
 pub mod jobs;
 pub mod plans;
 pub mod schedules;

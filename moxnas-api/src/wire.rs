@@ -10,6 +10,7 @@ pub mod auth;
 pub mod consequences;
 pub mod disks;
 pub mod events;
+pub mod expected;
 pub mod jobs;
 pub mod plans;
 pub mod schedules;

@@ -1,6 +1,7 @@
 //! The one way in.
 
 mod change;
+mod expect;
 mod record;
 mod start;
 
@@ -23,7 +24,7 @@ use moxnas_core::{
 use moxnas_raid as raid;
 use moxnas_telemetry::Sample;
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 pub use self::start::StartError;
 use crate::{
@@ -33,6 +34,7 @@ use crate::{
     error::{Error, ReadOnly},
     event_count::EventCount,
     events::Events,
+    expected::Expected,
     in_use::{InUse, InUseError},
     jobs::{Job, Jobs, Origin},
     machine::{AppStep, Machine},
@@ -70,6 +72,12 @@ pub struct App {
     seen: RwLock<Arc<Seen>>,
     looks: AtomicU64,
     looked: Arc<EventCount>,
+    looking: Arc<Semaphore>,
+    /// What should be there; `None` where nobody has agreed to anything and this process may not.
+    expected: RwLock<Option<Arc<Expected>>>,
+    expecting: Mutex<()>,
+    /// How many changes of the machine are being made.
+    changing: AtomicU64,
     pub(crate) login_lists: LastRead<UserList, Part<Login>>,
     figures: std::sync::Mutex<Option<Sample>>,
     right: Result<Option<MachineLock>, Right>,
@@ -118,17 +126,20 @@ impl App {
 
     /// Look at the machine now, and tell listeners what is new.
     pub async fn look(&self) -> Result<Arc<Seen>, Error> {
+        let looking = Arc::clone(&self.looking).acquire_owned().await;
+        let looking = looking.expect("nobody closes it");
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut new = look(&self.pace, &self.machine, number).await?;
+        let expected = self.expected();
+        let mut new = look(&self.pace, &self.machine, number, expected, Some(looking)).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
             return Ok(Arc::clone(&seen));
         }
+        self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
-        if seen.raid == new.raid {
-            new.serial = seen.serial;
-        }
+        self.events
+            .publish_differences(&seen.differences, &new.differences, new.as_of);
         *seen = Arc::new(new);
         self.looked.add();
         Ok(Arc::clone(&seen))
@@ -172,8 +183,7 @@ impl App {
             app.record::<Q>(&actor, Phase::Intent, object.clone(), |_| ())
                 .await?;
             let result = query.run(&app, &actor).await;
-            app.record_outcome::<Q, _>(&actor, object, None, &result)
-                .await?;
+            app.record_outcome::<Q, _>(&actor, object, &result).await?;
             result
         })
         .await
@@ -247,17 +257,30 @@ fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
     })
 }
 
-async fn look(pace: &Pace, machine: &Machine, look: u64) -> Result<Seen, Error> {
+async fn look(
+    pace: &Pace,
+    machine: &Machine,
+    look: u64,
+    expected: Option<Arc<Expected>>,
+    looking: Option<OwnedSemaphorePermit>,
+) -> Result<Seen, Error> {
     let machine = machine.clone();
     at_pace(pace, move || {
+        // A caller may go away; the look goes on, and counts as long as it does.
+        let _looking = looking;
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
-        Ok(Seen {
+        let mut seen = Seen {
             raid,
             as_of,
+            boot: machine.host.boot_id(),
             look,
             serial: look,
-        })
+            expected,
+            differences: Vec::new(),
+        };
+        seen.differences = seen.compare();
+        Ok(seen)
     })
     .await?
 }
@@ -285,6 +308,10 @@ async fn to_the_end<T: Send + 'static>(
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(Error::Bug)?
 }
+
+/// How many looks there are at a time. A machine that hangs would otherwise take thread after thread
+/// from those who ask for a look, until there is none for anybody.
+const LOOKS_AT_ONCE: usize = 4;
 
 /// How long a look may be old before the loop looks again without having been woken.
 pub const LOOK_EVERY: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use moxnas_core::disk::BlockDevice;
-use moxnas_raid::{Array, Inventory, health};
+use moxnas_raid::{Array, Difference, Inventory, health};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -26,7 +26,8 @@ pub struct Event {
     pub kind: &'static str,
     /// Which: the name of an array, the id of a disk or of a job.
     pub object: String,
-    /// What: `appeared`, `left`, `health`, `sync`, `members`; of a job its state.
+    /// What: `appeared`, `left`, `health`, `sync`, `members`, and `differs` or `agrees` with what is
+    /// expected; of a job its state.
     pub change: &'static str,
     /// In words.
     pub message: String,
@@ -60,6 +61,17 @@ impl Events {
     pub fn publish(&self, before: &Inventory, after: &Inventory, at: SystemTime) {
         for (kind, object, change, message) in changes(before, after) {
             self.tell(kind, object, change, message, at);
+        }
+    }
+
+    /// Tell everybody what is not as expected any more, and what is again.
+    pub fn publish_differences(&self, before: &[Difference], after: &[Difference], at: SystemTime) {
+        for it in after.iter().filter(|it| !before.contains(it)) {
+            self.tell("array", it.array.clone(), "differs", it.to_string(), at);
+        }
+        for it in before.iter().filter(|it| !after.contains(it)) {
+            let message = format!("no longer: {it}");
+            self.tell("array", it.array.clone(), "agrees", message, at);
         }
     }
 

@@ -25,6 +25,7 @@ pub mod calendar;
 pub mod error;
 mod event_count;
 pub mod events;
+pub mod expected;
 mod hex;
 pub mod in_use;
 pub mod jobs;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use moxnas_core::{chain::chain, root::Root, watch::Watch};
+use moxnas_core::{chain::chain, clock::Stopwatch, root::Root, watch::MachineWatch};
 use tokio::sync::Notify;
 
 use crate::{
@@ -18,17 +18,22 @@ use crate::{
 const LOOK_AT_SIMULATION_EVERY: Duration = Duration::from_secs(1);
 /// After a first change more of them follow; they are looked at together.
 const GATHER: Duration = Duration::from_millis(50);
+/// So many times longer than a look took there is none: whatever happens to the machine, to look at
+/// it takes a fifth of a processor at most.
+const REST: u32 = 4;
+/// Where a look takes long, what happens is to be heard within a second all the same.
+const REST_AT_MOST: Duration = Duration::from_millis(500);
 
 /// Keep the snapshot fresh until the app is dropped.
 ///
-/// The kernel wakes the loop when an array changes; without being woken it looks every
-/// [`LOOK_EVERY`].
+/// The kernel wakes the loop when an array, a disk or a mount changes; without being woken it looks
+/// every [`LOOK_EVERY`].
 pub fn keep_looking(app: &Arc<App>) {
     let woken = Arc::new(Notify::new());
     let every = match &app.simulation {
         Some(_) => LOOK_AT_SIMULATION_EVERY,
         None => {
-            watch_mdstat(Arc::downgrade(app), Arc::clone(&woken));
+            watch_machine(Arc::downgrade(app), Arc::clone(&woken));
             LOOK_EVERY
         }
     };
@@ -38,10 +43,19 @@ pub fn keep_looking(app: &Arc<App>) {
             // Elapsed or woken: either way it is time to look.
             let _ = tokio::time::timeout(every, woken.notified()).await;
             tokio::time::sleep(GATHER).await;
-            let Some(app) = app.upgrade() else { return };
-            if let Err(err) = app.look().await {
-                tracing::warn!("{}", chain(&err));
-            }
+            let took = {
+                let Some(app) = app.upgrade() else { return };
+                let watch = Stopwatch::start();
+                if let Err(err) = app.look().await {
+                    tracing::warn!("{}", chain(&err));
+                }
+                let took = watch.elapsed();
+                if let Err(err) = app.expect_since_boot().await {
+                    tracing::warn!("{}", chain(&err));
+                }
+                took
+            };
+            tokio::time::sleep((took * REST).min(REST_AT_MOST)).await;
         }
     });
 }
@@ -152,26 +166,23 @@ async fn marked(app: &Weak<App>) -> Option<i64> {
     Some(app.upgrade()?.audit.marked().await)
 }
 
-/// `/proc/mdstat` is watched on a thread: `poll` with `POLLPRI` is nothing that epoll in the
-/// runtime could do for a file.
-fn watch_mdstat(app: Weak<App>, woken: Arc<Notify>) {
+/// The machine is watched on a thread: `poll` with `POLLPRI` is nothing that epoll in the runtime
+/// could do for a file.
+fn watch_machine(app: Weak<App>, woken: Arc<Notify>) {
     std::thread::spawn(move || {
+        let mut watch = MachineWatch::new(Root::system());
         while app.strong_count() > 0 {
-            // The file is not there before md is loaded.
-            let Ok(mut watch) = Watch::open(&Root::system(), "/proc/mdstat") else {
-                std::thread::park_timeout(LOOK_EVERY);
-                continue;
-            };
-            while app.strong_count() > 0 {
-                match watch.changed_within(LOOK_EVERY) {
-                    Ok(true) => woken.notify_one(),
-                    Ok(false) => (),
-                    Err(err) => {
-                        tracing::warn!("/proc/mdstat cannot be watched: {err}");
-                        std::thread::park_timeout(LOOK_EVERY);
-                        break;
-                    }
+            match watch.changed_within(LOOK_EVERY) {
+                Ok(true) => woken.notify_one(),
+                Ok(false) => (),
+                Err(err) => {
+                    tracing::warn!("the machine cannot be watched: {err}");
+                    std::thread::park_timeout(LOOK_EVERY);
                 }
+            }
+            for what in watch.take_unwatched() {
+                let seconds = LOOK_EVERY.as_secs();
+                tracing::warn!("looked at every {seconds} s only, it cannot be watched: {what}");
             }
         }
     });

@@ -20,6 +20,7 @@ pub mod arrays;
 pub mod audit;
 pub mod auth;
 pub mod disks;
+pub mod expected;
 pub mod jobs;
 pub mod schedules;
 pub mod sessions;
@@ -87,6 +88,8 @@ pub fn all() -> Vec<OperationInfo> {
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),
         info::<disks::DiskConsequences>(),
+        info::<expected::ExpectedList>(),
+        info::<expected::ExpectedAccept>(),
         info::<jobs::JobList>(),
         info::<jobs::JobGet>(),
         info::<jobs::JobLog>(),

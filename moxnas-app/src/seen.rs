@@ -1,11 +1,13 @@
 //! What was last seen of the machine. Every answer to a GET comes from here, so that no hung disk
 //! can delay it.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use moxnas_core::disk::{DeviceId, ResolveError};
-use moxnas_raid::{Array, Inventory, Member};
+use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
 use sha2::{Digest, Sha256};
+
+use crate::expected::Expected;
 
 /// A look at the machine.
 #[derive(Clone, Debug)]
@@ -14,13 +16,27 @@ pub struct Seen {
     pub raid: Inventory,
     /// When, by the machine's clock.
     pub as_of: SystemTime,
+    /// Since which start of the machine, see [`boot_id`](crate::machine::Host::boot_id).
+    pub boot: Option<String>,
     /// Which look it was: a look that began earlier and is done later is not the newer one.
     pub look: u64,
     /// Grows with every look that found something new. The same serial means the same facts.
     pub serial: u64,
+    /// What should be there. `None`: nobody has ever agreed to anything.
+    pub expected: Option<Arc<Expected>>,
+    /// What is not as it should be.
+    pub differences: Vec<Difference>,
 }
 
 impl Seen {
+    /// What is not as it should be.
+    pub(crate) fn compare(&self) -> Vec<Difference> {
+        match &self.expected {
+            Some(expected) => compare(&expected.plain(), &self.raid),
+            None => Vec::new(),
+        }
+    }
+
     /// The id of the device that a person means.
     pub fn device(&self, text: &str) -> Result<DeviceId, ResolveError> {
         self.raid.devices.resolve(text).map(|it| it.id.clone())

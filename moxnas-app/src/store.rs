@@ -13,6 +13,7 @@ pub mod catalogue;
 mod check;
 mod dump;
 mod engine;
+mod expected;
 mod jobs;
 mod logins;
 mod marks;

@@ -281,6 +281,10 @@ pub(crate) enum ArrayVerb {
         #[command(flatten)]
         body: ReplaceMember,
     },
+    /// List the arrays that should be there, and what is not as it should be
+    Expected,
+    /// Agree to what is there: from now on it is expected
+    Accept(Accept),
     /// Begin or end a check or a repair
     Scrub {
         #[command(flatten)]
@@ -296,6 +300,16 @@ pub(crate) enum ArrayVerb {
 pub(crate) struct ArrayName {
     /// Name, UUID or kernel name of the array
     pub(crate) array: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// Name or UUID of the array; one that is not there is then expected no more
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) array: Option<String>,
+    /// All that is there, and nothing else
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

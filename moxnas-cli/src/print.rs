@@ -6,6 +6,7 @@ mod arrays;
 mod audit;
 mod consequences;
 mod disks;
+mod expected;
 mod jobs;
 mod outline;
 mod plan;
@@ -22,6 +23,7 @@ use moxnas_api::wire::{
     audit::{AuditPage, AuditVerdict},
     consequences::DiskConsequences,
     disks::{Disk, DiskPage},
+    expected::ExpectedPage,
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
     schedules::{Schedule, SchedulePage, Timeline},
@@ -84,6 +86,10 @@ impl Printer {
 
     pub(crate) fn array(&self, array: &Array) {
         self.line(&arrays::sheet(array));
+    }
+
+    pub(crate) fn expected(&self, page: &ExpectedPage) {
+        self.line(&expected::sheet(page));
     }
 
     pub(crate) fn disks(&self, page: &DiskPage) {

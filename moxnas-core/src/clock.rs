@@ -79,7 +79,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Measures how long something took; for figures that are shown, never for decisions.
+/// Measures how long something took; for figures that are shown and for how long to rest after it,
+/// never for what is done.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 

@@ -1,8 +1,16 @@
-//! Waiting for the kernel to say that a file under `/proc` or `/sys` reads differently now.
+//! Waiting for the kernel to say that the machine is not what it was: files under `/proc` and
+//! `/sys` that read differently, and block devices that came, changed or left.
 
-use std::{fs::File, io, io::Read, os::fd::AsFd, time::Duration};
+mod machine;
+mod netlink;
+mod uevent;
+
+use std::{fs::File, io, io::Read, os::fd::AsFd, os::fd::BorrowedFd, time::Duration};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+pub use machine::MachineWatch;
+pub use uevent::{BadUevent, Uevent, UeventFrom};
 
 use crate::root::{FileError, Root};
 
@@ -24,20 +32,31 @@ impl Watch {
     }
 
     /// Wait until the file reads differently, or the time is over. Says which.
-    ///
-    /// A file is watched from when it was last read, so it is read to its end first.
     pub fn changed_within(&mut self, limit: Duration) -> io::Result<bool> {
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLPRI)];
-        let count = match poll(&mut fds, limit) {
-            Err(nix::errno::Errno::EINTR) => 0,
-            other => other?,
-        };
-        if count == 0 {
+        let ready = ready_within(&[(self.0.as_fd(), PollFlags::POLLPRI)], limit)?;
+        if ready != [true] {
             return Ok(false);
         }
-        io::Seek::rewind(&mut self.0)?;
-        io::copy(&mut (&mut self.0).take(1 << 20), &mut io::sink())?;
+        self.read_again()?;
         Ok(true)
     }
+
+    /// A file is watched from when it was last read, so it is read to its end.
+    fn read_again(&mut self) -> io::Result<()> {
+        io::Seek::rewind(&mut self.0)?;
+        io::copy(&mut (&mut self.0).take(1 << 20), &mut io::sink())?;
+        Ok(())
+    }
+}
+
+/// Wait until one of these has something to say, or the time is over. Says which have.
+fn ready_within(fds: &[(BorrowedFd<'_>, PollFlags)], limit: Duration) -> io::Result<Vec<bool>> {
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    let mut polled: Vec<PollFd<'_>> = Vec::with_capacity(fds.len());
+    polled.extend(fds.iter().map(|&(fd, flags)| PollFd::new(fd, flags)));
+    match poll(&mut polled, limit) {
+        Err(nix::errno::Errno::EINTR) => return Ok(vec![false; fds.len()]),
+        other => other?,
+    };
+    Ok(polled.iter().map(|it| it.any() != Some(false)).collect())
 }

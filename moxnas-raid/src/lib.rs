@@ -31,6 +31,7 @@ pub mod backend;
 pub mod conf;
 pub mod consequences;
 pub mod detail;
+pub mod expected;
 pub mod geometry;
 pub mod growth;
 pub mod health;
@@ -44,6 +45,7 @@ pub mod sim;
 
 pub use backend::{BackendError, RaidBackend, Stopped, execute};
 pub use consequences::{Leaving, if_it_leaves};
+pub use expected::{Difference, ExpectedArray};
 pub use growth::Grow;
 pub use health::{Health, Reason, health};
 pub use model::{

@@ -36,6 +36,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "array_create" => wish("none", "raid1", &[1, 2]),
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
+        "expected_accept" => json!({ "array": "none" }),
         "member_add" => json!({ "device": blank(1) }),
         "array_grow" => json!({ "members": 3 }),
         "array_set" => json!({ "read_only": true }),
@@ -67,6 +68,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "disk_get"
         | "disk_list"
         | "event_stream"
+        | "expected_list"
         | "health_basic"
         | "health_detailed"
         | "health_live"

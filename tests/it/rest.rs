@@ -3,7 +3,9 @@
 mod changes;
 mod consequences;
 mod events;
+mod expected;
 mod health;
+mod hung;
 mod lists;
 mod problems;
 

@@ -1,5 +1,6 @@
 //! The product's binary on real disks.
 
+mod heard;
 mod kill;
 mod nas;
 
@@ -31,6 +32,7 @@ fn live_and_die(nas: &mut Nas, level: &str, disks: &[&str]) -> Result<()> {
     nas.json(&["array", "fail", "tank", old])?;
     let failed = nas.show()?;
     assert_eq!(failed["health"]["verdict"], "degraded", "{failed}");
+    assert_eq!(nas.differences()?, [""; 0], "it was wished");
     assert_eq!(role_of(&failed, old), "faulty", "{failed}");
 
     nas.json(&["array", "replace", "tank", old, "--with", new])?;
@@ -39,16 +41,21 @@ fn live_and_die(nas: &mut Nas, level: &str, disks: &[&str]) -> Result<()> {
     assert_eq!(healed["size_bytes"], whole["size_bytes"]);
     assert_eq!(role_of(&healed, new), "active", "{healed}");
     assert!(!healed.to_string().contains(old), "{healed}");
+    assert_eq!(nas.differences()?, [""; 0]);
 
     nas.json(&["array", "scrub", "tank", "--detach"])?;
     assert_eq!(nas.at_rest()?["mismatch_bytes"], 0);
     nas.moxnas(&["--yes", "array", "stop", "tank"])?;
     assert_eq!(nas.json(&["array", "list"])?["items"], json!([]));
+    assert_eq!(nas.differences()?, ["array_missing"]);
     nas.json(&["array", "assemble", "tank"])?;
     assert_eq!(nas.show()?["uuid"], uuid);
+    assert_eq!(nas.differences()?, [""; 0]);
 
     nas.moxnas(&["--yes", "array", "delete", "tank"])?;
     assert_eq!(nas.json(&["array", "list"])?["items"], json!([]));
+    assert_eq!(nas.json(&["array", "expected"])?["items"], json!([]));
+    assert_eq!(nas.differences()?, [""; 0]);
     let left = nas
         .machine
         .sh("cat /etc/mdadm/mdadm.conf; cat /proc/mdstat")?;
@@ -311,6 +318,9 @@ fn a_boot_with_a_missing_member_ends_degraded() -> Result<()> {
     let degraded = nas.show()?;
     assert_eq!(degraded["health"]["verdict"], "degraded", "{degraded}");
     assert_eq!(degraded["name"], "tank");
+    assert_eq!(nas.differences()?, ["degraded_at_boot", "member_missing"]);
+    nas.json(&["array", "accept", "tank"])?;
+    assert_eq!(nas.differences()?, [""; 0]);
     Ok(())
 }
 

@@ -17,7 +17,8 @@ pub struct Event {
     pub kind: String,
     /// The name of the array, or the id of the disk or the job
     pub object: String,
-    /// `appeared`, `left`, `health`, `sync` or `members`; of a job its state
+    /// `appeared`, `left`, `health`, `sync` or `members`, and `differs` or `agrees` with what is
+    /// expected; of a job its state
     pub change: String,
     /// In words
     pub message: String,

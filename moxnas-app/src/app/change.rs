@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::*;
+use super::{expect::Changing, *};
 
 impl App {
     /// What would be done.
@@ -47,11 +47,17 @@ impl App {
                 entry.detail = json!({ "steps": words(&plan) });
             })
             .await?;
-            let result = app.carry_out(&change, &plan).await;
-            let object = change.object();
-            app.record_outcome::<C, _>(&actor, object, Some(fingerprint), &result)
-                .await?;
-            result
+            let changing = Changing::new(&app.changing);
+            let done = app.carry_out(&change, &plan).await;
+            let entry = app.outcome::<C, _>(&actor, change.object(), Some(fingerprint), &done);
+            let after = done.as_ref().ok().map(|(_, after)| &**after);
+            let written = app
+                .expect_what_was_done(&seen, after, &actor.name, Some(&entry))
+                .await;
+            drop(changing);
+            app.judge_again();
+            written?;
+            done.map(|(output, _)| output)
         })
         .await
     }
@@ -110,7 +116,14 @@ impl App {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look().await?;
         let plan = self.agree(change, &seen, &Terms::default())?;
-        self.carry_out(change, &plan).await
+        let changing = Changing::new(&self.changing);
+        let done = self.carry_out(change, &plan).await;
+        let after = done.as_ref().ok().map(|(_, after)| &**after);
+        let written = self.expect_what_was_done(&seen, after, "job", None).await;
+        drop(changing);
+        self.judge_again();
+        written?;
+        done.map(|(output, _)| output)
     }
 
     /// Plan on a fresh look, and hold it against what the caller agreed to.
@@ -136,8 +149,14 @@ impl App {
             }
             _ => (),
         }
+        self.check_right()?;
+        Ok(plan)
+    }
+
+    /// Whether this process may change the machine and what is expected of it, or why not.
+    pub(super) fn check_right(&self) -> Result<(), Error> {
         match &self.right {
-            Ok(_) => Ok(plan),
+            Ok(_) => Ok(()),
             Err(Right::ServiceRuns(socket)) => Err(Error::ReadOnly(ReadOnly::ServiceRuns {
                 socket: socket.display().to_string(),
             })),
@@ -145,18 +164,20 @@ impl App {
         }
     }
 
+    /// The answer, and the look at which it was verified.
     async fn carry_out<C: Change>(
         &self,
         change: &C,
         plan: &Plan<AppStep>,
-    ) -> Result<C::Output, Error> {
+    ) -> Result<(C::Output, Arc<Seen>), Error> {
         let (machine, steps) = (self.machine.clone(), plan.steps.clone());
         let work = move || execute(&steps, |step| machine.apply(step));
         let done = at_pace(&self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look().await;
         done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;
-        change.verify(&*after?)
+        let after = after?;
+        Ok((change.verify(&after)?, after))
     }
 }
 

@@ -34,26 +34,38 @@ impl App {
         &self,
         actor: &Actor,
         object: Option<String>,
-        fingerprint: Option<String>,
         result: &Result<T, Error>,
     ) -> Result<(), Error> {
-        self.record::<O>(actor, Phase::Outcome, object, |entry| {
-            entry.fingerprint = fingerprint;
-            entry.result = Some(if result.is_ok() {
-                Outcome::Ok
-            } else {
-                Outcome::Failed
-            });
-            if let Err(err) = result {
-                tracing::warn!(
-                    operation = O::NAME,
-                    request_id = actor.request_id,
-                    "{}",
-                    chain(err)
-                );
-                entry.detail = json!({ "code": err.code(), "causes": causes(err) });
-            }
-        })
-        .await
+        let entry = self.outcome::<O, T>(actor, object, None, result);
+        self.store.append_audit(&entry).await?;
+        Ok(())
+    }
+
+    /// What is to be recorded of what came of it.
+    pub(super) fn outcome<O: Operation, T>(
+        &self,
+        actor: &Actor,
+        object: Option<String>,
+        fingerprint: Option<String>,
+        result: &Result<T, Error>,
+    ) -> Entry {
+        let mut entry = Entry::new(self.wall_now(), actor, O::NAME, Phase::Outcome);
+        entry.object = object;
+        entry.fingerprint = fingerprint;
+        entry.result = Some(if result.is_ok() {
+            Outcome::Ok
+        } else {
+            Outcome::Failed
+        });
+        if let Err(err) = result {
+            tracing::warn!(
+                operation = O::NAME,
+                request_id = actor.request_id,
+                "{}",
+                chain(err)
+            );
+            entry.detail = json!({ "code": err.code(), "causes": causes(err) });
+        }
+        entry
     }
 }

@@ -7,7 +7,7 @@ use moxnas_core::{
     lock::MachineLock,
 };
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::*;
 
@@ -105,8 +105,14 @@ impl App {
         }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
-        let first = look(&settings.pace, &machine, 1).await?;
-        Ok(Arc::new(App {
+        let mut first = look(&settings.pace, &machine, 1, None, None).await?;
+        let mut expected = store.expected().await.map_err(Error::from)?;
+        if expected.is_none() && right.is_ok() {
+            expected = Some(App::expect_at_first(&store, &first, now).await?);
+        }
+        first.expected = expected.map(Arc::new);
+        first.differences = first.compare();
+        let app = Arc::new(App {
             machine,
             simulation,
             store,
@@ -117,16 +123,22 @@ impl App {
             events: Events::default(),
             jobs: Jobs::default(),
             data_dir: settings.data_dir.clone(),
+            expected: RwLock::new(first.expected.clone()),
+            expecting: Mutex::default(),
+            changing: AtomicU64::new(0),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
             looked: Arc::default(),
+            looking: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
             login_lists: LastRead::default(),
             figures: std::sync::Mutex::default(),
             right,
             pace: settings.pace.clone(),
             storage: Mutex::default(),
             _in_use: in_use,
-        }))
+        });
+        app.expect_since_boot().await?;
+        Ok(app)
     }
 
     /// See to it that somebody can log in, see [`Auth::first_start`].

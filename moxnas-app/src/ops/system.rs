@@ -284,6 +284,12 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
             storage.causes.push(text);
         }
     }
+    for difference in &seen.differences {
+        if difference.is_fault() {
+            storage.status = storage.status.max(Status::Degraded);
+        }
+        storage.causes.push(difference.to_string());
+    }
     let unread = seen.raid.errors.iter().chain(&seen.raid.devices.errors);
     for error in unread {
         storage.status = storage.status.max(Status::Degraded);

@@ -230,6 +230,33 @@ pub const TABLES: &[Table] = &[
         refers_to_itself: None,
     },
     Table {
+        name: "expected_since",
+        since: 4,
+        columns: columns! {
+            4 {
+                Text: node;
+                Integer: at;
+            }
+        },
+        key: &["node"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
+        name: "expected_array",
+        since: 4,
+        columns: columns! {
+            4 {
+                Text: node uuid name level members spares journal mounts accepted_by boot;
+                Integer: slots since;
+                Flag: degraded_at_boot;
+            }
+        },
+        key: &["node", "uuid"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
         name: "audit_anchor",
         since: 2,
         columns: columns! {

@@ -177,6 +177,9 @@ async fn full(url: &DatabaseUrl) -> Store {
     let mut write = store.begin_write().await.unwrap();
     let sealed = sealer.seal("totp:1", b"clear");
     write.put_secret("totp:1", &sealed, AT).await.unwrap();
+    write.begin_to_expect(AT).await.unwrap();
+    let expectation = crate::expected::expectation("tank");
+    write.expect_array(&expectation).await.unwrap();
     write.commit().await.unwrap();
     crate::audit::append(&store, 0..5).await;
     store

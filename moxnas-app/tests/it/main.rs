@@ -8,6 +8,7 @@ mod calendar;
 mod call;
 mod database;
 mod engines;
+mod expected;
 mod jobs;
 mod schedules;
 mod seal;

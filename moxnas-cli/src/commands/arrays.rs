@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
+    expected::{AcceptExpected, ExpectedPage},
     plans::PlanRequest,
 };
 use poem::http::Method;
@@ -39,6 +40,19 @@ pub(super) async fn array(
         ArrayVerb::Show(it) => {
             let text = transport.raw(&Ask::get(path(&it.array, ""))).await?;
             return shown(&text, printer);
+        }
+        ArrayVerb::Expected => {
+            let ask = Ask::get(format!("{ARRAYS}/expected"));
+            return expected(&transport.raw(&ask).await?, printer);
+        }
+        ArrayVerb::Accept(it) => {
+            let body = AcceptExpected {
+                array: it.array,
+                all: it.all.then_some(true),
+            };
+            let at = format!("{ARRAYS}/expected/accept");
+            let ask = Ask::with_body(Method::POST, at, &body);
+            return expected(&transport.raw(&ask).await?, printer);
         }
         ArrayVerb::Create(body) => wish(
             "array_create",
@@ -132,6 +146,14 @@ pub(super) async fn array(
         }
         Outcome::Done(text) => shown(&text, printer),
     }
+}
+
+fn expected(text: &str, printer: &Printer) -> Result<(), Failure> {
+    match printer.is_json() {
+        true => printer.json(text),
+        false => printer.expected(&parse::<ExpectedPage>(text)?),
+    }
+    Ok(())
 }
 
 fn shown(text: &str, printer: &Printer) -> Result<(), Failure> {

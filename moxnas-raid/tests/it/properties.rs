@@ -1,6 +1,7 @@
 //! What holds for every plan and every array.
 
 mod consequences;
+mod expected;
 mod health;
 mod plans;
 mod refusals;

@@ -19,6 +19,8 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
         "none --level raid1 --member none --member nothing",
     ),
     ("array_delete", "array delete", "none"),
+    ("expected_list", "array expected", ""),
+    ("expected_accept", "array accept", "none"),
     ("array_get", "array show", "none"),
     ("array_grow", "array grow", "none --members 3"),
     ("array_list", "array list", ""),

@@ -123,6 +123,7 @@ impl Checkers {
         if let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) {
             what_was_promised_is_there(plan, &seen);
         }
+        nothing_is_missing_in_silence(&app.seen(), attempt, done.as_ref());
         configuration_is_whole(app, &seen);
         broken_is_never_green(app, &seen).await;
         let news = self.jobs.check(app, &seen, told).await;
@@ -403,4 +404,32 @@ fn words(seen: &Seen) -> String {
         ));
     }
     text
+}
+
+/// What should be there and is not is told, and so is what nobody has agreed to; what a change has
+/// made is expected.
+fn nothing_is_missing_in_silence(seen: &Seen, attempt: &Attempt, done: Option<&Result<(), Error>>) {
+    let expected = seen.expected.as_ref().unwrap();
+    let is_told = |uuid: &str, code: &str| {
+        let mut told = seen.differences.iter();
+        told.any(|it| it.uuid.as_deref() == Some(uuid) && it.code() == code)
+    };
+    for it in &expected.arrays {
+        let uuid = &it.array.uuid;
+        let is_there = seen.raid.by_uuid(uuid).is_some();
+        assert_eq!(is_told(uuid, "array_missing"), !is_there, "{it:?}");
+    }
+    for uuid in seen.raid.arrays.iter().filter_map(|it| it.uuid.as_deref()) {
+        let is_expected = expected.arrays.iter().any(|it| it.array.uuid == uuid);
+        assert_eq!(is_told(uuid, "foreign_array"), !is_expected, "{uuid}");
+    }
+    let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) else {
+        return;
+    };
+    for AppStep::Raid(step) in &plan.steps {
+        if let Step::Create(new) = step {
+            let mut names = expected.arrays.iter().map(|it| &it.array.name);
+            assert!(names.any(|it| *it == *new.name.as_str()), "{new}");
+        }
+    }
 }

@@ -103,6 +103,14 @@ impl Nas {
         self.json(&["array", "show", "tank"])
     }
 
+    /// What is not as expected, in the words for programs.
+    pub(super) fn differences(&mut self) -> Result<Vec<String>> {
+        let page = self.json(&["array", "expected"])?;
+        let all = page["differences"].as_array().context("no list")?;
+        let words = all.iter().filter_map(|it| it["difference"].as_str());
+        Ok(words.map(str::to_owned).collect())
+    }
+
     /// The array once nothing runs in the background.
     pub(super) fn at_rest(&mut self) -> Result<Value> {
         let limits = "cd /proc/sys/dev/raid; echo 1000000 | tee speed_limit_max speed_limit_min";
@@ -260,6 +268,13 @@ impl Http {
 pub(super) struct Events(BufReader<TcpStream>);
 
 impl Events {
+    /// The next line; empty at the end.
+    pub(super) fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        Ok(line)
+    }
+
     /// Returns what was heard, as soon as a line has this in it.
     pub(super) fn until(mut self, part: &str) -> Result<String> {
         let mut heard = String::new();

@@ -1,0 +1,193 @@
+//! What should be there: kept in step with what MoxNAS does, and with what somebody agrees to.
+
+use super::*;
+use crate::expected::Agreed;
+
+/// As long as it is there MoxNAS itself changes the machine, and what is not as expected is what it
+/// was before.
+pub(super) struct Changing<'a>(&'a AtomicU64);
+
+impl<'a> Changing<'a> {
+    pub(super) fn new(count: &'a AtomicU64) -> Changing<'a> {
+        count.fetch_add(1, Ordering::AcqRel);
+        Changing(count)
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl App {
+    /// What should be there. `None`: nobody has ever agreed to anything.
+    pub(super) fn expected(&self) -> Option<Arc<Expected>> {
+        let expected = self.expected.read();
+        expected.expect("no holder of this lock panics").clone()
+    }
+
+    /// Agree to everything that was seen at the very first look, so that a machine which has arrays
+    /// already begins without complaints.
+    pub(super) async fn expect_at_first(
+        store: &Store,
+        first: &Seen,
+        at: std::time::SystemTime,
+    ) -> Result<Expected, Error> {
+        let actor = App::this_process("first-look");
+        let by = &actor.name;
+        let expected = Expected::all_of(first, Agreed { by, at });
+        let mut write = store.begin_write().await?;
+        write.begin_to_expect(at).await?;
+        for it in &expected.arrays {
+            write.expect_array(it).await?;
+        }
+        let names: Vec<&str> = expected.arrays.iter().map(|it| &*it.array.name).collect();
+        if !names.is_empty() {
+            let mut entry = Entry::new(at, &actor, "expected_accept", Phase::Outcome);
+            entry.object = Some("all".to_owned());
+            entry.result = Some(Outcome::Ok);
+            entry.detail = json!({ "at": "the first look at this machine", "arrays": names });
+            write.append_audit(&entry).await?;
+        }
+        write.commit().await?;
+        Ok(expected)
+    }
+
+    /// Expect what a change that somebody wished has led to, if it was verified, and write down
+    /// what came of it: the one lasts when the other does.
+    pub(super) async fn expect_what_was_done(
+        &self,
+        before: &Seen,
+        after: Option<&Seen>,
+        by: &str,
+        outcome: Option<&Entry>,
+    ) -> Result<(), Error> {
+        let at = self.wall_now();
+        let follow = |old: &Expected| {
+            let after = after?;
+            Some(old.after_change(&before.raid, after, Agreed { by, at }))
+        };
+        self.expect(follow, outcome).await.map(drop)
+    }
+
+    /// Agree to what is seen now: of one array, or of all. An array that is not there is then
+    /// expected no more.
+    pub(crate) async fn accept(&self, array: Option<&str>, by: &str) -> Result<Arc<Seen>, Error> {
+        self.check_right()?;
+        let _one_at_a_time = self.lane(Lane::Storage).lock().await;
+        let seen = self.look().await?;
+        let agreed = Agreed {
+            by,
+            at: self.wall_now(),
+        };
+        let accepted = |old: &Expected| match array {
+            None => Some(Expected {
+                since: old.since,
+                ..Expected::all_of(&seen, agreed)
+            }),
+            Some(text) => old.with_array(text, &seen, agreed),
+        };
+        let found = self.expect(accepted, None).await?;
+        self.judge_again();
+        match (found, array) {
+            (false, Some(name)) => Err(Error::NotFound {
+                what: "array",
+                name: name.to_owned(),
+            }),
+            _ => Ok(self.seen()),
+        }
+    }
+
+    /// Write down how arrays were when they were first seen since the machine was started.
+    pub async fn expect_since_boot(&self) -> Result<(), Error> {
+        if !self.may_change() {
+            return Ok(());
+        }
+        let seen = self.seen();
+        let is_known = |it: &Arc<Expected>| it.since_boot(&seen).is_none();
+        if self.expected().as_ref().is_none_or(is_known) {
+            return Ok(());
+        }
+        self.expect(|old| old.since_boot(&seen), None)
+            .await
+            .map(drop)
+    }
+
+    /// Expect otherwise, where `change` says so, and append to the audit log. The answer is whether
+    /// it does say so.
+    async fn expect(
+        &self,
+        change: impl FnOnce(&Expected) -> Option<Expected>,
+        entry: Option<&Entry>,
+    ) -> Result<bool, Error> {
+        let _one_at_a_time = self.expecting.lock().await;
+        let old = self.expected();
+        let new = old.as_deref().and_then(change);
+        let is_said = new.is_some();
+        let new = new.filter(|new| Some(new) != old.as_deref());
+        if new.is_none() && entry.is_none() {
+            return Ok(is_said);
+        }
+        let mut write = self.store.begin_write().await?;
+        if let (Some(old), Some(new)) = (&old, &new) {
+            for it in new.arrays.iter().filter(|it| !old.arrays.contains(it)) {
+                write.expect_array(it).await?;
+            }
+            let is_left = |uuid: &str| new.arrays.iter().any(|it| it.array.uuid == uuid);
+            for it in old.arrays.iter().filter(|it| !is_left(&it.array.uuid)) {
+                write.expect_no_array(&it.array.uuid).await?;
+            }
+        }
+        if let Some(entry) = entry {
+            write.append_audit(entry).await?;
+        }
+        write.commit().await?;
+        if let Some(new) = new {
+            let mut expected = self.expected.write();
+            **expected.as_mut().expect("no holder of this lock panics") = Some(Arc::new(new));
+        }
+        Ok(is_said)
+    }
+
+    /// Hold what was last seen against what is expected since.
+    pub(super) fn judge_again(&self) {
+        let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut seen = self.seen.write().expect("no holder of this lock panics");
+        let mut new = Seen {
+            look: number,
+            serial: number,
+            ..Seen::clone(&seen)
+        };
+        // While MoxNAS changed the machine it was held against nothing.
+        new.expected = self.expected();
+        new.differences = new.compare();
+        self.judge(&seen, &mut new);
+        self.events
+            .publish_differences(&seen.differences, &new.differences, new.as_of);
+        *seen = Arc::new(new);
+        self.looked.add();
+    }
+
+    /// Say what of a new look is not as expected.
+    pub(super) fn judge(&self, old: &Seen, new: &mut Seen) {
+        let expected = self.expected();
+        let is_held_against_it = match (&new.expected, &expected) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        if self.changing.load(Ordering::Acquire) > 0 {
+            new.differences.clone_from(&old.differences);
+            new.expected.clone_from(&old.expected);
+        } else if !is_held_against_it {
+            new.expected = expected;
+            new.differences = new.compare();
+        }
+        let same = old.raid == new.raid
+            && old.expected == new.expected
+            && old.differences == new.differences;
+        if same {
+            new.serial = old.serial;
+        }
+    }
+}
