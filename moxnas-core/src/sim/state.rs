@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk};
+use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk, surface::Surface};
 use crate::{
     disk::{BlockDevice, BlockDevices, BlockKind, Bus, DeviceId},
     units::Bytes,
@@ -89,6 +89,10 @@ impl SimState {
             spec,
             kernel_name: Some(name.clone()),
             id,
+            surface: Surface::default(),
+            erasing: None,
+            light: false,
+            taken: false,
         };
         self.disks.insert(key, disk);
         self.events.push((now, Event::Plugged(name.clone())));
@@ -147,6 +151,7 @@ impl SimState {
         self.taken.clear();
         for disk in self.disks.values_mut() {
             disk.kernel_name = None;
+            disk.taken = false;
         }
         for serial in present {
             self.give_name(&serial);
