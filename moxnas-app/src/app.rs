@@ -5,6 +5,7 @@ mod record;
 mod start;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, RwLock,
@@ -20,7 +21,6 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_raid as raid;
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -126,12 +126,21 @@ impl App {
             return Ok(Arc::clone(&seen));
         }
         self.events.publish(&seen.raid, &new.raid, new.as_of);
-        if seen.raid == new.raid {
+        if seen.raid == new.raid && seen.abilities == new.abilities {
             new.serial = seen.serial;
         }
         *seen = Arc::new(new);
         self.looked.add();
         Ok(Arc::clone(&seen))
+    }
+
+    /// Have the machine do something that may take a while.
+    pub(crate) async fn with_machine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Machine) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let machine = self.machine.clone();
+        at_pace(&self.pace, move || work(&machine)).await
     }
 
     /// Counts the looks at the machine that brought something later than the one before.
@@ -252,8 +261,12 @@ async fn look(pace: &Pace, machine: &Machine, look: u64) -> Result<Seen, Error> 
     at_pace(pace, move || {
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
+        let abilities = machine.disks.abilities();
+        let abilities = abilities.map_err(|err| Error::Observe(err.into()))?;
         Ok(Seen {
             raid,
+            abilities,
+            asked: BTreeMap::new(),
             as_of,
             look,
             serial: look,

@@ -1,9 +1,12 @@
 //! What was last seen of the machine. Every answer to a GET comes from here, so that no hung disk
 //! can delay it.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
-use moxnas_core::disk::{DeviceId, ResolveError};
+use moxnas_core::disk::{Abilities, DeviceId, ResolveError, Sanitize};
 use moxnas_raid::{Array, Inventory, Member};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +15,11 @@ use sha2::{Digest, Sha256};
 pub struct Seen {
     /// Arrays and block devices.
     pub raid: Inventory,
+    /// What the disks can do, by kernel name.
+    pub abilities: BTreeMap<String, Abilities>,
+    /// How disks can erase themselves; in words why they did not say. No look asks for it: only a
+    /// plan that needs it does.
+    pub asked: BTreeMap<DeviceId, Result<Sanitize, String>>,
     /// When, by the machine's clock.
     pub as_of: SystemTime,
     /// Which look it was: a look that began earlier and is done later is not the newer one.
@@ -21,6 +29,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What the disk of this kernel name can do.
+    #[must_use]
+    pub fn abilities_of(&self, name: &str) -> Abilities {
+        self.abilities.get(name).cloned().unwrap_or_default()
+    }
+
     /// The id of the device that a person means.
     pub fn device(&self, text: &str) -> Result<DeviceId, ResolveError> {
         self.raid.devices.resolve(text).map(|it| it.id.clone())
