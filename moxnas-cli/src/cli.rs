@@ -10,6 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use moxnas_api::wire::{
     arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
+    disks::{BurnInDisk, WipeDisk},
     simulation::FaultKind,
 };
 
@@ -226,6 +227,32 @@ pub(crate) enum DiskVerb {
     Consequences {
         /// Id, serial number or kernel name
         disk: String,
+    },
+    /// Wipe a disk; all that is on it is lost
+    Wipe {
+        /// Id, serial number or kernel name
+        disk: String,
+        #[command(flatten)]
+        body: WipeDisk,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Try out a disk: write and read all of it, then have it test itself; all that is on it is lost
+    BurnIn {
+        /// Id, serial number or kernel name
+        disk: String,
+        #[command(flatten)]
+        body: BurnInDisk,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Switch on the light of a disk's slot
+    Locate {
+        /// Id, serial number or kernel name
+        disk: String,
+        /// Switch it off
+        #[arg(long)]
+        off: bool,
     },
 }
 

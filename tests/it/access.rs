@@ -36,6 +36,9 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "array_create" => wish("none", "raid1", &[1, 2]),
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
+        "disk_wipe" => json!({ "level": "overwrite" }),
+        "disk_burn_in" => json!({ "passes": 1 }),
+        "disk_locate" => json!({ "on": true }),
         "member_add" => json!({ "device": blank(1) }),
         "member_replace" => json!({ "with": blank(1) }),
         "plan_create" => {
@@ -208,6 +211,9 @@ async fn a_plan_takes_what_the_operation_takes() {
             "array_scrub" => json!({ "action": "check" }),
             "member_add" => json!({ "device": blank(1) }),
             "member_replace" => json!({}),
+            "disk_wipe" => json!({ "level": "overwrite" }),
+            "disk_burn_in" => json!({}),
+            "disk_locate" => json!({ "on": true }),
             _ => Value::Null,
         };
         let path = match operation {
@@ -215,6 +221,7 @@ async fn a_plan_takes_what_the_operation_takes() {
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }
+            it if it.starts_with("disk_") => json!({ "disk": "none" }),
             _ => json!({ "array": "none" }),
         };
         let ask = post(

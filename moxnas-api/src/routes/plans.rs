@@ -8,6 +8,7 @@ use moxnas_app::{
         ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
         MemberRemove, MemberReplace, PlanCreate,
     },
+    ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
 };
 use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
@@ -21,6 +22,7 @@ use crate::{
     problem::{Answer, Problem},
     wire::{
         arrays::{AddMember, AssembleArray, CreateArray, ReplaceMember, ScrubArray},
+        disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
     },
 };
@@ -113,6 +115,21 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<ScrubArray>()?.of(array);
             done(app, actor, it, change).await
         }
+        DiskBurnIn::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<BurnInDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
+        DiskLocate::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<LocateDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
+        DiskWipe::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<WipeDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
         MemberAdd::NAME => {
             let array = it.path("array")?;
             let change = MemberAdd {
@@ -159,12 +176,15 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 9] = [
+pub const PLANNED: [&str; 12] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
     ArrayScrub::NAME,
     ArrayStop::NAME,
+    DiskBurnIn::NAME,
+    DiskLocate::NAME,
+    DiskWipe::NAME,
     MemberAdd::NAME,
     MemberFail::NAME,
     MemberRemove::NAME,
