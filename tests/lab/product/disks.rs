@@ -1,7 +1,10 @@
 //! Work on single disks: wiped, tried out, and refused.
 
 use anyhow::{Context as _, Result, bail};
-use moxnas_tests::lab::{Disk, Lab, MIB};
+use moxnas_tests::{
+    disk_work::{Disks, World, check},
+    lab::{Disk, Lab, MIB},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -60,6 +63,57 @@ fn code(http: &Http, disk: &str, what: &str, body: &Value) -> Result<String> {
     let refused = http.post(&path(disk, what), body, None)?;
     assert!(refused.body["hint"].is_string(), "{refused:?}");
     Ok(refused.body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// A service on a virtual machine.
+struct Real {
+    nas: Nas,
+    http: Http,
+}
+
+impl World for Real {
+    fn post(&mut self, path: &str, body: &Value, agreed: bool) -> Result<(u16, Value)> {
+        let answer = match agreed {
+            true => self.http.agreed("POST", path, &body.to_string())?,
+            false => self.http.post(path, body, None)?,
+        };
+        Ok((answer.status, answer.body))
+    }
+
+    fn get(&mut self, path: &str) -> Result<Value> {
+        Ok(self.http.get(path)?.body)
+    }
+
+    fn until_over(&mut self, job: &str) -> Result<Value> {
+        until(&mut self.nas, &self.http, job, is_over)
+    }
+
+    fn format(&mut self, disk: &str) -> Result<()> {
+        let node = self.nas.machine.node(disk)?;
+        let script = format!("mkfs.ext4 -q -F {node}; udevadm settle");
+        self.nas.machine.sh(&script).map(drop)
+    }
+}
+
+/// The list that the simulation is held against, too.
+#[test]
+fn real_disks_go_through_the_list() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.nvme(SIZE).scsi(SIZE).start()?)?;
+    let mounted = nas.machine.node("LABSCSI01")?;
+    nas.machine.sh(&format!(
+        "mkfs.ext4 -q {mounted}; mkdir /srv/a; mount {mounted} /srv/a; udevadm settle"
+    ))?;
+    let http = nas.http()?.log_in()?;
+    let disks = Disks {
+        free: "LABNVME00",
+        mounted: "LABSCSI01",
+        system: "vda",
+        size: SIZE,
+    };
+    check(&mut Real { nas, http }, &disks)
 }
 
 #[test]
