@@ -243,6 +243,7 @@ impl Held {
             far.at = Bytes(far.at.0 + stretch.done.0);
             far.took_ms += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             far.bad.add(&stretch.bad);
+            must_be_there(run, &self.disk, self.size, &stretch).await?;
             for it in stretch.bad.iter().take(REMEMBERED) {
                 let line = format!("{} bytes at {} of {}", it.length.0, it.at.0, self.disk);
                 let what = serde_json::to_value(it.fault).unwrap_or_default();
@@ -273,6 +274,34 @@ impl Held {
         run.checkpoint(&note(&far)).await?;
         Ok(far)
     }
+}
+
+/// A disk that was pulled out fails everywhere: that is no bad place of it.
+async fn must_be_there(
+    run: &Run,
+    disk: &DeviceId,
+    size: Bytes,
+    stretch: &Stretch,
+) -> Result<(), JobError> {
+    if stretch.bad.is_empty() {
+        return Ok(());
+    }
+    let seen = run.app().look().await?;
+    let device = seen.raid.devices.by_id(disk);
+    if device.is_none_or(|it| it.size != size) {
+        return Err(failed(&WorkError::Gone(disk.clone())));
+    }
+    let bad: u64 = stretch.bad.iter().map(|it| it.length.0).sum();
+    if bad < stretch.done.0 {
+        return Ok(());
+    }
+    Err(JobError::Failed {
+        code: "disk_has_errors",
+        why: format!(
+            "nothing of a stretch of {} of {} works, and it was given up",
+            stretch.done, disk
+        ),
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]

@@ -536,3 +536,20 @@ async fn a_light_is_switched_on_and_off() {
         .unwrap_err();
     assert_eq!(err.code(), "not_verified");
 }
+
+#[tokio::test]
+async fn a_disk_that_is_pulled_is_gone_and_is_found_again_by_its_name() {
+    let box_ = box_with([DiskSpec::hdd("OTHER", GIB), DiskSpec::hdd("A", 100 * GIB)]).await;
+    let job = begin(&box_, wipe("A", WipeLevel::Overwrite)).await.unwrap();
+    until_at(&box_, &job.new.id, 10).await;
+    box_.sim.pull("A").unwrap();
+    let over = until_over(&box_, &job.new.id).await;
+    assert_eq!(over.error_code.as_deref(), Some("disk_gone"), "{over:#?}");
+    box_.sim.pull("OTHER").unwrap();
+    assert_eq!(box_.sim.plug_back("A").unwrap(), "sda", "it was sdb");
+    box_.app.look().await.unwrap();
+    let retry = JobRetry { job: job.new.id };
+    let again = box_.app.call(&actor(), retry).await.unwrap();
+    let done = until_over(&box_, &again.new.id).await;
+    assert_eq!(done.state, JobState::Succeeded, "{done:#?}");
+}

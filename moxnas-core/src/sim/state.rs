@@ -109,6 +109,7 @@ impl SimState {
     pub fn take_out(&mut self, serial: &str) -> Result<String, NoSuchDisk> {
         let disk = self.disk_mut(serial)?;
         let name = disk.kernel_name.take();
+        disk.taken = false;
         let name = name.ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
         self.names.remove(&name);
         self.taken.clear();

@@ -274,3 +274,22 @@ fn a_burn_in_tells_a_good_disk_from_a_bad_one() -> Result<()> {
     assert!(error.contains(&place), "{error}");
     Ok(())
 }
+
+#[test]
+fn a_disk_that_is_pulled_while_it_is_wiped_is_gone() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.scsi(SIZE).nvme(SIZE).start()?)?;
+    let http = nas.http()?.log_in()?;
+    for disk in ["LABSCSI00", "LABNVME01"] {
+        nas.machine.slow_down(disk, 6 * MIB)?;
+        let id = begin(&http, disk, "wipe", &json!({ "level": "overwrite" }))?;
+        until(&mut nas, &http, &id, is_at(20.0))?;
+        nas.machine.pull(disk)?;
+        let over = until(&mut nas, &http, &id, is_over)?;
+        assert_eq!(over["state"], "failed", "{over}");
+        assert_eq!(over["error_code"], "disk_gone", "{over}");
+    }
+    Ok(())
+}

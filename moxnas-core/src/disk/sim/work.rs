@@ -338,6 +338,10 @@ impl SimOpenDisk {
         }
         let mut state = self.work.settled();
         let it = disk(&mut state, &self.device)?;
+        if !it.taken {
+            // It was pulled, and is back as if it were another.
+            return Err(WorkError::Gone(self.device.clone()));
+        }
         let mut found = work(it, at.0, at.0 + does);
         let middle = it.spec.size.0 / 2 / BAD * BAD;
         if it.spec.failing && (at.0..at.0 + does).contains(&middle) {
