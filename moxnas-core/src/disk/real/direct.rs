@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use nix::libc::{EBUSY, EILSEQ, EIO, ENODATA, EREMOTEIO, ETIMEDOUT, O_DIRECT, O_EXCL};
+use nix::libc::{
+    EBUSY, EILSEQ, EIO, ENODATA, ENODEV, ENXIO, EREMOTEIO, ETIMEDOUT, O_DIRECT, O_EXCL,
+};
 
 use super::super::{BadFault, BadPlace, DeviceId, OpenDisk, Stretch, WorkError};
 use crate::units::Bytes;
@@ -59,6 +61,10 @@ impl DirectDisk {
     }
 
     fn failed(&self, verb: &'static str, cause: io::Error) -> WorkError {
+        // The ways of the kernel to say that a disk was pulled out.
+        if matches!(cause.raw_os_error(), Some(ENODEV | ENXIO)) {
+            return WorkError::Gone(self.device.clone());
+        }
         WorkError::Io {
             verb,
             disk: self.device.clone(),
