@@ -24,6 +24,8 @@ const NOTE_EVERY: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_secs(1);
 /// A disk that answers nothing for so long is worth a word.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How often a disk is looked for that answered with an error.
+const LEAVING_LOOKS: u32 = 3;
 /// As many bad places are remembered; all are counted.
 const REMEMBERED: usize = 16;
 /// With so many bad places a disk is beyond doubt.
@@ -186,7 +188,18 @@ impl Held {
             }
         };
         self.open = Some(open);
-        done.map_err(|err| failed(&err))
+        let Err(err) = done else {
+            return done.map_err(|err| failed(&err));
+        };
+        // What a disk answers that was just pulled out is any error; a moment later it is gone.
+        for _ in 0..LEAVING_LOOKS {
+            let seen = run.app().look().await?;
+            if seen.raid.devices.by_id(&self.disk).is_none() {
+                return Err(failed(&WorkError::Gone(self.disk.clone())));
+            }
+            run.wait(WAIT).await?;
+        }
+        Err(failed(&err))
     }
 
     /// A stretch, all of it.
