@@ -6,6 +6,7 @@ mod record;
 mod start;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, RwLock,
@@ -21,7 +22,6 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_raid as raid;
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -143,6 +143,15 @@ impl App {
         *seen = Arc::new(new);
         self.looked.add();
         Ok(Arc::clone(&seen))
+    }
+
+    /// Have the machine do something that may take a while.
+    pub(crate) async fn with_machine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Machine) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let machine = self.machine.clone();
+        at_pace(&self.pace, move || work(&machine)).await
     }
 
     /// Counts the looks at the machine that brought something later than the one before.
@@ -270,8 +279,12 @@ async fn look(
         let _looking = looking;
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
+        let abilities = machine.disks.abilities();
+        let abilities = abilities.map_err(|err| Error::Observe(err.into()))?;
         let mut seen = Seen {
             raid,
+            abilities,
+            asked: BTreeMap::new(),
             as_of,
             boot: machine.host.boot_id(),
             look,

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName};
+use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName, plan::Stopped};
 use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
     actor::Role,
     audit::AuditError,
     auth::AuthError,
+    disk_plan::DiskRefusal,
+    machine::{AppStep, ApplyError},
     report::PlanReport,
     scenario::ScenarioError,
     schedules::RuleError,
@@ -68,6 +70,9 @@ pub enum Error {
     /// The planner said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The planner of single disks said no.
+    #[error(transparent)]
+    Disk(#[from] DiskRefusal),
     /// There is no such thing.
     #[error("there is no {what} {name}")]
     NotFound {
@@ -90,7 +95,7 @@ pub enum Error {
     Observe(#[source] raid::BackendError),
     /// A step failed.
     #[error("the change was started and did not finish")]
-    Stopped(#[from] Box<raid::Stopped>),
+    Stopped(#[from] Box<Stopped<AppStep, ApplyError>>),
     /// All steps said that they worked, and the machine is not as it should be.
     #[error("the steps were done, but the machine does not show it: {0}")]
     NotVerified(String),
@@ -118,6 +123,14 @@ pub enum Error {
         job: String,
         /// Where it stands.
         state: JobState,
+    },
+    /// It has begun something that nothing ends.
+    #[error("job {job} cannot be stopped: {why}")]
+    JobCannotStop {
+        /// The job.
+        job: String,
+        /// What it has begun.
+        why: String,
     },
     /// The audit log could not be kept or verified.
     #[error(transparent)]
@@ -195,13 +208,17 @@ impl Error {
             Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
             Error::Resolve(ResolveError::Ambiguous { .. }) => Kind::Conflict,
             Error::Refused(refusal) => refusal_kind(refusal),
+            Error::Disk(DiskRefusal::NotUsable(refusal)) => refusal_kind(refusal),
+            Error::Disk(refusal) if refusal.is_invalid() => Kind::Invalid,
             Error::NotFound { .. } | Error::Simulated(_) => Kind::NotFound,
             Error::ConfirmationRequired(_) => Kind::NeedsConfirmation,
             Error::PlanChanged(_)
             | Error::NotSimulated
             | Error::ReadOnly(_)
             | Error::JobIsOver { .. }
-            | Error::JobIsNotFailed { .. } => Kind::Conflict,
+            | Error::JobIsNotFailed { .. }
+            | Error::JobCannotStop { .. }
+            | Error::Disk(_) => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
@@ -225,6 +242,7 @@ impl Error {
             Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
             Error::Resolve(ResolveError::Ambiguous { .. }) => "device_ambiguous",
             Error::Refused(refusal) => refusal.code(),
+            Error::Disk(refusal) => refusal.code(),
             Error::NotFound { .. } | Error::Simulated(_) => "not_found",
             Error::ConfirmationRequired(_) => "confirmation_required",
             Error::PlanChanged(_) => "plan_changed",
@@ -240,6 +258,7 @@ impl Error {
             Error::NotSimulated => "not_simulated",
             Error::JobIsOver { .. } => "job_is_over",
             Error::JobIsNotFailed { .. } => "job_is_not_failed",
+            Error::JobCannotStop { .. } => "job_cannot_stop",
             Error::Scenario(_) => "bad_scenario",
             Error::Bug(_) => "internal",
         }
@@ -258,6 +277,7 @@ impl Error {
             Error::Auth(err) => return err.hint().map(str::to_owned),
             Error::Resolve(_) => "`moxnas disk list` shows the devices",
             Error::Refused(refusal) => return refusal.hint(),
+            Error::Disk(refusal) => return refusal.hint(),
             Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
             Error::Rule(RuleError::Zone(_)) => "names are those of IANA, such as Europe/Berlin",
             Error::ConfirmationRequired(_) | Error::PlanChanged(_) => {

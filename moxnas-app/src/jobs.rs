@@ -12,6 +12,9 @@
 pub mod array_scrub;
 pub mod config_backup;
 pub mod db_maintenance;
+pub mod disk_burn_in;
+mod disk_pass;
+pub mod disk_wipe;
 pub mod raid_scrub;
 mod run;
 mod runner;
@@ -25,7 +28,11 @@ pub use self::{
     run::{Run, Wanted},
     runner::{Jobs, Origin},
 };
-use crate::{actor::Role, error::Error, store::StoreError};
+use crate::{
+    actor::Role,
+    error::Error,
+    store::{Job as Row, StoreError},
+};
 
 /// A kind of work. Its fields are what the database keeps of it.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -36,6 +43,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// What it holds until it is over.
     fn object(&self) -> String;
+
+    /// Why nobody can end it any more, given what it noted; `None`: it can be ended.
+    fn why_not_stopped(&self, _: Option<&Value>) -> Option<String> {
+        None
+    }
 
     /// Do it, or find out what became of it. Where it says how far it is it must also look at what
     /// is [`Run::wanted`].
@@ -123,6 +135,7 @@ pub struct Kind {
     /// The lowest role that may cancel or repeat it.
     pub needs: Role,
     object: fn(&Value) -> Result<String, serde_json::Error>,
+    why_not_stopped: fn(&Value, Option<&Value>) -> Option<String>,
     run: for<'a> fn(Value, &'a mut Run) -> Running<'a>,
 }
 
@@ -131,6 +144,10 @@ const fn kind<J: Job>() -> Kind {
         name: J::KIND,
         needs: J::NEEDS,
         object: |args| Ok(serde_json::from_value::<J>(args.clone())?.object()),
+        why_not_stopped: |args, noted| {
+            let job = serde_json::from_value::<J>(args.clone()).ok()?;
+            job.why_not_stopped(noted)
+        },
         run: |args, run| {
             Box::pin(async move {
                 let job: J = serde_json::from_value(args).map_err(|err| JobError::Failed {
@@ -149,7 +166,15 @@ pub const KINDS: &[Kind] = &[
     kind::<raid_scrub::ScrubAll>(),
     kind::<config_backup::BackUp>(),
     kind::<db_maintenance::MaintainDatabase>(),
+    kind::<disk_wipe::WipeDisk>(),
+    kind::<disk_burn_in::BurnIn>(),
 ];
+
+/// Why nobody can end a job any more; `None`: it can be ended.
+#[must_use]
+pub(crate) fn why_not_stopped(job: &Row) -> Option<String> {
+    (find(&job.new.kind)?.why_not_stopped)(&job.new.args, job.checkpoint.as_ref())
+}
 
 /// The kind of this name.
 #[must_use]

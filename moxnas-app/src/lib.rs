@@ -22,6 +22,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod calendar;
+pub mod disk_plan;
 pub mod error;
 mod event_count;
 pub mod events;

@@ -1,9 +1,13 @@
 //! The machine under the service: real or simulated, chosen once, and nobody above knows which.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use moxnas_core::{
     clock::{Clock, SystemClock},
+    disk::{
+        DeviceId, DiskId, DiskStep, DiskWork, NoSelfTests, SelfTests, SimDiskWork, SystemDiskWork,
+        WorkError, work_argv,
+    },
     names::SpareGroup,
     root::Root,
     sim::SimMachine,
@@ -11,13 +15,14 @@ use moxnas_core::{
 use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
     conf::{self, CONF_PATH},
-    consequences::StepOutlook,
+    consequences::{LostContent, StepOutlook},
     real::argv,
 };
 use moxnas_telemetry::{ProcSource, SimSource, Source};
 use serde::Serialize;
 
 use crate::{
+    disk_plan,
     report::{FileReport, StepReport},
     seen::Seen,
 };
@@ -27,6 +32,10 @@ use crate::{
 pub struct Machine {
     /// Arrays and block devices.
     pub raid: Arc<dyn RaidBackend>,
+    /// What is done to single disks.
+    pub disks: Arc<dyn DiskWork>,
+    /// Disks that test themselves.
+    pub self_tests: Arc<dyn SelfTests>,
     /// Figures.
     pub figures: Arc<dyn Source>,
     /// The machine's time.
@@ -72,6 +81,8 @@ impl Machine {
         let root = Root::system();
         Machine {
             raid: Arc::new(Mdadm::system()),
+            disks: Arc::new(SystemDiskWork::system()),
+            self_tests: Arc::new(NoSelfTests),
             figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
             clock: Arc::new(SystemClock),
             host: Arc::new(Root::system()),
@@ -84,6 +95,8 @@ impl Machine {
         let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
         Machine {
             raid: Arc::new(raid),
+            disks: Arc::new(SimDiskWork::new(Arc::clone(machine))),
+            self_tests: Arc::new(NoSelfTests),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
             clock,
             host: Arc::clone(machine) as Arc<dyn Host>,
@@ -91,9 +104,32 @@ impl Machine {
     }
 
     /// Do one step.
-    pub fn apply(&self, step: &AppStep) -> Result<(), BackendError> {
+    pub fn apply(&self, step: &AppStep) -> Result<(), ApplyError> {
         match step {
-            AppStep::Raid(step) => self.raid.apply(step),
+            AppStep::Raid(step) => Ok(self.raid.apply(step)?),
+            AppStep::Disk(step) => Ok(self.disks.apply(step)?),
+        }
+    }
+}
+
+/// A backend did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// That of arrays.
+    #[error(transparent)]
+    Raid(#[from] BackendError),
+    /// That of single disks.
+    #[error(transparent)]
+    Disk(#[from] WorkError),
+}
+
+impl ApplyError {
+    /// What would make it work, if that can be told.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ApplyError::Raid(err) => err.hint(),
+            ApplyError::Disk(err) => err.hint(),
         }
     }
 }
@@ -104,23 +140,93 @@ impl Machine {
 pub enum AppStep {
     /// Of arrays.
     Raid(raid::Step),
+    /// Of single disks.
+    Disk(DiskStep),
+}
+
+impl fmt::Display for AppStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppStep::Raid(step) => step.fmt(f),
+            AppStep::Disk(step) => step.fmt(f),
+        }
+    }
 }
 
 impl AppStep {
+    /// The disks that it is about, or about a partition of which.
+    pub(crate) fn disks(&self) -> Vec<&DiskId> {
+        let devices = match self {
+            AppStep::Raid(step) => step.touches(),
+            AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),
+            AppStep::Disk(step) => vec![step.device()],
+        };
+        devices
+            .into_iter()
+            .filter_map(|it| match it {
+                DeviceId::Disk(disk) | DeviceId::Partition(disk, _) => Some(disk),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// As it is shown, with what it leads to.
     #[must_use]
     pub fn report(&self, seen: &Seen, outlook: StepOutlook) -> StepReport {
-        let AppStep::Raid(step) = self;
+        let step = match self {
+            AppStep::Raid(step) => step,
+            AppStep::Disk(step) => return disk_report(step, seen),
+        };
         // A step that names a device without stable id has no command; the planner makes none.
         let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());
         StepReport {
             what: step.to_string(),
             command: command.map(|it| it.words()),
+            command_block: None,
+            takes: None,
             file: conf_change(step, seen),
             destroys: step.destroys().iter().map(ToString::to_string).collect(),
             reversible: step.is_reversible(),
             outlook,
         }
+    }
+}
+
+fn disk_report(step: &DiskStep, seen: &Seen) -> StepReport {
+    let command = work_argv::argv(step).ok().flatten();
+    let file = match step {
+        DiskStep::Locate { by, on, .. } => by.file().map(|path| FileReport {
+            path,
+            diff: if *on { "1" } else { "0" }.to_owned(),
+        }),
+        _ => None,
+    };
+    let destroyed = step.is_destructive().then(|| step.device());
+    let content = |it: &DeviceId| {
+        let device = seen.raid.devices.by_id(it);
+        device.map(|it| disk_plan::content(&seen.raid.devices, it))
+    };
+    let lost = destroyed.and_then(|it| {
+        Some(LostContent {
+            device: it.clone(),
+            content: content(it)?,
+        })
+    });
+    StepReport {
+        what: step.to_string(),
+        command: command.map(|it| it.words()),
+        command_block: match step {
+            DiskStep::Sanitize { command, .. } => Some(command.hex()),
+            _ => None,
+        },
+        file,
+        destroys: destroyed.iter().map(ToString::to_string).collect(),
+        reversible: !step.is_destructive(),
+        takes: disk_plan::takes(seen, step),
+        outlook: StepOutlook {
+            lost: lost.into_iter().collect(),
+            ..StepOutlook::default()
+        },
     }
 }
 

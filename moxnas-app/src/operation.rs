@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use moxnas_core::plan::{Fingerprint, Plan};
+use moxnas_core::{
+    disk::DeviceId,
+    plan::{Fingerprint, Plan},
+};
 
 use crate::{
     actor::{Actor, Role},
@@ -66,6 +69,12 @@ pub trait Query: Operation {
 pub trait Change: Operation {
     /// What it must not run beside.
     const LANE: Lane;
+
+    /// The disk that has to be asked how it erases itself before this can be planned: no look asks,
+    /// as that opens the disk.
+    fn asks(&self, _: &Seen) -> Option<DeviceId> {
+        None
+    }
 
     /// What would be done. Pure.
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error>;

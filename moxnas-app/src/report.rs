@@ -1,6 +1,9 @@
 //! A plan as people and programs are shown it.
 
-use moxnas_core::plan::{Danger, Plan};
+use moxnas_core::{
+    disk::Expected,
+    plan::{Danger, Plan},
+};
 use moxnas_raid::{
     Inventory,
     consequences::{Lowest, StepOutlook, lowest, outlook},
@@ -38,12 +41,16 @@ pub struct StepReport {
     pub what: String,
     /// The program and its arguments; `None` for a step that runs none.
     pub command: Option<Vec<String>>,
+    /// The command that goes to the disk itself, in hexadecimal; `None` for a step that sends none.
+    pub command_block: Option<String>,
     /// The file that is written, with what changes in it.
     pub file: Option<FileReport>,
     /// Ids of the devices whose data is lost.
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss.
     pub reversible: bool,
+    /// How long it takes; `None`: moments, or `outlook` says.
+    pub takes: Option<Expected>,
     /// What it leads to: redundancy, capacity, time, and what is lost.
     pub outlook: StepOutlook,
 }
@@ -78,19 +85,27 @@ impl PlanReport {
     /// Show a plan. `before` is what it was made on.
     #[must_use]
     pub fn new(operation: &str, plan: &Plan<AppStep>, before: &Seen) -> PlanReport {
-        let raid_steps = plan.steps.iter().map(|AppStep::Raid(step)| step.clone());
+        let raid_steps = plan.steps.iter().filter_map(|it| match it {
+            AppStep::Raid(step) => Some(step.clone()),
+            AppStep::Disk(_) => None,
+        });
         let raid_steps: Vec<_> = raid_steps.collect();
         let told = outlook(&before.raid, &raid_steps);
         let raid = raid_steps
             .iter()
             .fold(before.raid.clone(), |seen, step| predict(&seen, step));
         let lowest = lowest(&told);
-        let steps = plan.steps.iter().zip(told);
+        let mut told = told.into_iter();
+        let steps = plan.steps.iter().map(|it| match it {
+            AppStep::Raid(_) => it.report(before, told.next().unwrap_or_default()),
+            AppStep::Disk(_) => it.report(before, StepOutlook::default()),
+        });
+        let steps: Vec<StepReport> = steps.collect();
         let (old, new) = (outlooks(&before.raid), outlooks(&raid));
         PlanReport {
             fingerprint: plan.fingerprint().to_string(),
             operation: operation.to_owned(),
-            steps: steps.map(|(it, told)| it.report(before, told)).collect(),
+            steps,
             dangers: plan.dangers.iter().map(Danger::to_string).collect(),
             warnings: plan.warnings.clone(),
             before: old.iter().filter(|it| !new.contains(it)).cloned().collect(),

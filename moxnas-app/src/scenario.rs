@@ -78,6 +78,8 @@ pub struct Disks {
     /// Whether it has media errors.
     #[serde(default)]
     pub failing: bool,
+    /// The enclosure that they are in, one slot after the other, each with a light.
+    pub enclosure: Option<String>,
 }
 
 /// How a disk is made.
@@ -274,7 +276,11 @@ impl Disks {
     }
 
     fn plug(&self, machine: &SimMachine) {
-        for serial in self.serials() {
+        for (slot, serial) in (1..).zip(self.serials()) {
+            let slot = self
+                .enclosure
+                .as_ref()
+                .map(|it| (it.clone(), format!("Slot {slot:02}")));
             let spec = match self.kind {
                 DiskKind::Hdd => DiskSpec::hdd(&serial, self.size),
                 DiskKind::Ssd => DiskSpec::ssd(&serial, self.size),
@@ -287,6 +293,7 @@ impl Disks {
                 model,
                 partitions,
                 failing: self.failing,
+                slot,
                 ..spec
             });
             self.furnish(&name, machine);

@@ -1,9 +1,13 @@
 //! What was last seen of the machine. Every answer to a GET comes from here, so that no hung disk
 //! can delay it.
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::SystemTime,
+};
 
-use moxnas_core::disk::{DeviceId, ResolveError};
+use moxnas_core::disk::{Abilities, DeviceId, ResolveError, Sanitize};
 use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
 use sha2::{Digest, Sha256};
 
@@ -14,6 +18,11 @@ use crate::expected::Expected;
 pub struct Seen {
     /// Arrays and block devices.
     pub raid: Inventory,
+    /// What the disks can do, by kernel name.
+    pub abilities: BTreeMap<String, Abilities>,
+    /// How disks can erase themselves; in words why they did not say. No look asks for it: only a
+    /// plan that needs it does.
+    pub asked: BTreeMap<DeviceId, Result<Sanitize, String>>,
     /// When, by the machine's clock.
     pub as_of: SystemTime,
     /// Since which start of the machine, see [`boot_id`](crate::machine::Host::boot_id).
@@ -35,6 +44,12 @@ impl Seen {
             Some(expected) => compare(&expected.plain(), &self.raid),
             None => Vec::new(),
         }
+    }
+
+    /// What the disk of this kernel name can do.
+    #[must_use]
+    pub fn abilities_of(&self, name: &str) -> Abilities {
+        self.abilities.get(name).cloned().unwrap_or_default()
     }
 
     /// The id of the device that a person means.

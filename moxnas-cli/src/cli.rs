@@ -12,6 +12,7 @@ use moxnas_api::wire::{
     arrays::{
         AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
     },
+    disks::{BurnInDisk, WipeDisk},
     simulation::FaultKind,
 };
 
@@ -228,6 +229,32 @@ pub(crate) enum DiskVerb {
     Consequences {
         /// Id, serial number or kernel name
         disk: String,
+    },
+    /// Wipe a disk; all that is on it is lost
+    Wipe {
+        /// Id, serial number or kernel name
+        disk: String,
+        #[command(flatten)]
+        body: WipeDisk,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Try out a disk: write and read all of it, then have it test itself; all that is on it is lost
+    BurnIn {
+        /// Id, serial number or kernel name
+        disk: String,
+        #[command(flatten)]
+        body: BurnInDisk,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Switch on the light of a disk's slot
+    Locate {
+        /// Id, serial number or kernel name
+        disk: String,
+        /// Switch it off
+        #[arg(long)]
+        off: bool,
     },
 }
 

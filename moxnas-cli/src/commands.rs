@@ -5,6 +5,7 @@ mod arrays;
 mod audit;
 mod database;
 mod decode;
+mod disks;
 mod doctor;
 mod jobs;
 mod login;
@@ -13,17 +14,13 @@ mod schedules;
 mod serve;
 mod users;
 
-use moxnas_api::wire::{
-    consequences::DiskConsequences,
-    disks::{Disk, DiskPage},
-    simulation::{Advance, Fault, Simulation},
-};
+use moxnas_api::wire::simulation::{Advance, Fault, Simulation};
 use poem::http::Method;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
 use crate::{
-    cli::{Cli, DiskVerb, Global, Noun, ScheduleVerb, SimVerb, SystemVerb},
+    cli::{Cli, Global, Noun, ScheduleVerb, SimVerb, SystemVerb},
     failure::Failure,
     print::Printer,
     transport::{Ask, Transport, segment},
@@ -69,7 +66,8 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         }
         Noun::Disk(verb) => {
             let transport = Transport::open(&global).await?;
-            told(&transport, printer, disk(&transport, verb, printer).await)
+            let done = disks::disk(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
         }
         Noun::Array(verb) => {
             let transport = Transport::open(&global).await?;
@@ -152,28 +150,6 @@ fn parse<T: ParseFromJSON>(text: &str) -> Result<T, Failure> {
         Failure::Broken(format!("the answer is not understood: {}", err.message()))
     };
     T::parse_from_json_string(text).map_err(not)
-}
-
-async fn disk(transport: &Transport, verb: DiskVerb, printer: &Printer) -> Result<(), Failure> {
-    let path = |disk: &str| format!("/api/storage/disks/{}", segment(name_of(disk)));
-    let ask = match &verb {
-        DiskVerb::List => None,
-        DiskVerb::Show { disk } => Some(Ask::get(path(disk))),
-        DiskVerb::Consequences { disk } => Some(Ask::get(format!("{}/consequences", path(disk)))),
-    };
-    let text = match ask {
-        Some(ask) => transport.raw(&ask).await?,
-        None => all_pages(transport, "/api/storage/disks").await?,
-    };
-    match verb {
-        _ if printer.is_json() => printer.json(&text),
-        DiskVerb::List => printer.disks(&parse::<DiskPage>(&text)?),
-        DiskVerb::Show { .. } => printer.disk(&parse::<Disk>(&text)?),
-        DiskVerb::Consequences { .. } => {
-            printer.consequences(&parse::<DiskConsequences>(&text)?);
-        }
-    }
-    Ok(())
 }
 
 /// A path below `/dev` in a URL would be several parts; its last one names the same device.

@@ -5,17 +5,28 @@
 
 mod id;
 mod real;
+mod sanitize;
 mod sim;
+mod speed;
 mod stack;
+mod work;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use id::{BadDeviceId, DeviceId, DiskId};
-pub use real::SystemDisks;
-pub use sim::SimDisks;
+pub use real::{SystemDiskWork, SystemDisks, work_argv};
+pub use sanitize::{
+    CommandBlock, Language, Sanitize, SanitizeMethod, SanitizeState, sanitize_command,
+};
+pub use sim::{SimDiskWork, SimDisks};
+pub use speed::{Expected, expected};
 pub use stack::{ResolveError, Use};
+pub use work::{
+    Abilities, BadFault, BadPlace, DiskStep, DiskWork, Locator, NoSelfTests, OpenDisk, SelfTest,
+    SelfTests, Stretch, WorkError,
+};
 
 use crate::{root::FileError, units::Bytes};
 

@@ -15,11 +15,13 @@
 //!
 //! Faults it injects: a disk vanishes; a disk returns; a disk has media errors; a step fails; a
 //! step hangs past its limit; a step reports success and did nothing; power is cut before a step;
-//! a foreign signature appears. It never makes the kernel lie about what it wrote.
+//! a foreign signature appears. Work on one disk is struck like a step, at a share of its way: its
+//! text says at how many percent it is. It never makes the kernel lie about what it wrote.
 
 mod disk;
 mod event;
 mod state;
+mod surface;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -29,6 +31,7 @@ use std::{
 pub use disk::{Contents, DiskSpec, SimDisk};
 pub use event::{Event, Fault};
 pub use state::{Node, SimState};
+pub use surface::{Erasing, Surface};
 
 use crate::clock::{Clock, ManualClock, OffsetClock};
 

@@ -37,6 +37,9 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
         "expected_accept" => json!({ "array": "none" }),
+        "disk_wipe" => json!({ "level": "overwrite" }),
+        "disk_burn_in" => json!({ "passes": 1 }),
+        "disk_locate" => json!({ "on": true }),
         "member_add" => json!({ "device": blank(1) }),
         "array_grow" => json!({ "members": 3 }),
         "array_set" => json!({ "read_only": true }),
@@ -216,6 +219,9 @@ async fn a_plan_takes_what_the_operation_takes() {
             "array_grow" => json!({ "members": 3 }),
             "array_set" => json!({}),
             "member_replace" => json!({}),
+            "disk_wipe" => json!({ "level": "overwrite" }),
+            "disk_burn_in" => json!({}),
+            "disk_locate" => json!({ "on": true }),
             _ => Value::Null,
         };
         let path = match operation {
@@ -223,6 +229,7 @@ async fn a_plan_takes_what_the_operation_takes() {
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }
+            it if it.starts_with("disk_") => json!({ "disk": "none" }),
             _ => json!({ "array": "none" }),
         };
         let ask = post(

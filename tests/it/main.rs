@@ -8,6 +8,7 @@ mod attacks;
 mod audit_log;
 mod cli;
 mod contract;
+mod disk_work;
 mod injection;
 mod nas;
 mod product;

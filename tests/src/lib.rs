@@ -2,4 +2,5 @@
 
 #[cfg(feature = "product")]
 pub mod conformance;
+pub mod disk_work;
 pub mod lab;

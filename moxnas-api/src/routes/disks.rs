@@ -4,15 +4,16 @@ use moxnas_app::ops::disks::{DiskConsequences, DiskGet, DiskList};
 use poem::web::Data;
 use poem_openapi::{
     OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     payload::Json,
 };
 
-use super::{Page, Tag, look, page};
+use super::{Page, Tag, jobs::Begun, look, page, terms};
 use crate::{
     Shared,
     cached::Cached,
     caller::Caller,
+    input::Input,
     problem::Answer,
     wire::{consequences, disks as wire},
 };
@@ -72,6 +73,7 @@ impl Disks {
             .await?;
         Ok(Json(found.into()))
     }
+
     /// Say what happens if a disk leaves now
     ///
     /// What still runs, what is at risk or lost, and how long the repair takes. Nothing is done.
@@ -92,5 +94,69 @@ impl Disks {
         let wish = DiskConsequences { disk: disk.0 };
         let found = app.call_after(look(fresh.0), &caller.actor, wish).await?;
         Ok(Json(found.into()))
+    }
+
+    /// Wipe a disk
+    ///
+    /// All that is on it is lost: the plan has to be confirmed. The answer is the job that does it.
+    /// Refused for a disk that anything uses.
+    #[oai(path = "/:disk/wipe", method = "post", operation_id = "disk_wipe")]
+    async fn wipe(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Id, serial number or kernel name
+        disk: Path<String>,
+        body: Input<wire::WipeDisk>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(disk.0), terms).await?;
+        Ok(job.into())
+    }
+
+    /// Try out a disk: write and read all of it, then have it test itself
+    ///
+    /// All that is on it is lost: the plan has to be confirmed. The answer is the job that does it,
+    /// which fails if there is a bad place.
+    #[oai(
+        path = "/:disk/burn-in",
+        method = "post",
+        operation_id = "disk_burn_in"
+    )]
+    async fn burn_in(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Id, serial number or kernel name
+        disk: Path<String>,
+        body: Input<wire::BurnInDisk>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(disk.0), terms).await?;
+        Ok(job.into())
+    }
+
+    /// Switch the light of a disk's slot
+    #[oai(path = "/:disk/locate", method = "post", operation_id = "disk_locate")]
+    async fn locate(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Id, serial number or kernel name
+        disk: Path<String>,
+        body: Input<wire::LocateDisk>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Disk>> {
+        let terms = terms(confirm.0, None)?;
+        let done = app.change(&caller.actor, body.0.of(disk.0), terms).await?;
+        Ok(Json(done.into()))
     }
 }

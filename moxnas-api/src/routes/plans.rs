@@ -8,6 +8,7 @@ use moxnas_app::{
         ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop,
         MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
+    ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
 };
 use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
@@ -23,6 +24,7 @@ use crate::{
         arrays::{
             AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
         },
+        disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
     },
 };
@@ -115,6 +117,21 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<ScrubArray>()?.of(array);
             done(app, actor, it, change).await
         }
+        DiskBurnIn::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<BurnInDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
+        DiskLocate::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<LocateDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
+        DiskWipe::NAME => {
+            let disk = it.path("disk")?;
+            let change = it.body::<WipeDisk>()?.of(disk);
+            done(app, actor, it, change).await
+        }
         MemberAdd::NAME => {
             let array = it.path("array")?;
             let change = it.body::<AddMember>()?.of(array);
@@ -176,7 +193,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 13] = [
+pub const PLANNED: [&str; 16] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -184,6 +201,9 @@ pub const PLANNED: [&str; 13] = [
     ArrayScrub::NAME,
     ArraySet::NAME,
     ArrayStop::NAME,
+    DiskBurnIn::NAME,
+    DiskLocate::NAME,
+    DiskWipe::NAME,
     MemberAdd::NAME,
     MemberFail::NAME,
     MemberReAdd::NAME,

@@ -2,7 +2,8 @@
 
 use moxnas_app::{
     Seen,
-    ops::disks::{DiskView, why_not_usable},
+    disk_plan::{self, multipath_of},
+    ops::disks::{DiskBurnIn, DiskLocate, DiskView, DiskWipe, why_not_usable},
 };
 use moxnas_core::disk::{self as inside, BlockDevice, BlockKind};
 use poem_openapi::{Enum, Object};
@@ -56,6 +57,14 @@ pub struct Disk {
     pub used_by: Vec<String>,
     /// The array that lists it or one of its partitions as a member
     pub array: Option<String>,
+    /// The multipath device that it is one of the paths to, by its name under `/dev/mapper`
+    pub multipath: Option<String>,
+    /// Whether it discards what nobody needs
+    pub can_discard: bool,
+    /// Whether the light of its slot can be switched; by ledctl that shows when it is tried
+    pub can_locate: bool,
+    /// Whether the light of its slot is on; left out if nobody can tell
+    pub locating: Option<bool>,
     /// Whether it may be given to an array
     pub usable: bool,
     /// Why not
@@ -125,6 +134,7 @@ impl Disk {
             BlockKind::Disk(facts) => facts.clone(),
             _ => inside::Disk::default(),
         };
+        let can = seen.abilities_of(&device.name);
         let why_not = why_not_usable(seen, device);
         let (not_usable_because, remedy) = why_not.unzip();
         let inside::Disk {
@@ -161,6 +171,10 @@ impl Disk {
             partitions: partitions(device, seen),
             used_by: uses(seen, &device.name),
             array: array_of(device, seen),
+            multipath: multipath_of(&seen.raid.devices, &device.name).map(str::to_owned),
+            can_discard: can.discard_max.0 > 0,
+            can_locate: can.locator.is_some(),
+            locating: can.light,
             usable: not_usable_because.is_none(),
             not_usable_because,
             remedy: remedy.flatten(),
@@ -212,6 +226,110 @@ fn array_of(disk: &BlockDevice, seen: &Seen) -> Option<String> {
 impl From<DiskView> for Disk {
     fn from(it: DiskView) -> Disk {
         Disk::new(&it.device, &it.seen)
+    }
+}
+
+/// How thoroughly a disk is wiped
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "snake_case")]
+pub enum WipeLevel {
+    /// Nothing is recognized on it any more; the data is there
+    Signatures,
+    /// The disk is told that nobody needs what is on it; what that means is its affair
+    Discard,
+    /// All that can be addressed is overwritten with zeros, and some of it read back
+    Overwrite,
+    /// The disk erases itself, also what cannot be addressed; nothing stops that
+    Sanitize,
+}
+
+/// How a disk erases itself
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "snake_case")]
+pub enum SanitizeMethod {
+    /// It forgets its key
+    Crypto,
+    /// It erases its flash
+    Block,
+    /// It overwrites itself with zeros
+    Overwrite,
+}
+
+/// How a disk is to be wiped
+#[derive(Clone, Debug, PartialEq, Object, clap::Args)]
+#[oai(deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct WipeDisk {
+    /// How thoroughly
+    #[arg(long, value_enum)]
+    pub level: WipeLevel,
+    /// How it erases itself, for the level sanitize; the first of these that it can if left out
+    #[arg(long, value_enum)]
+    pub method: Option<SanitizeMethod>,
+}
+
+/// How a disk is to be tried out
+#[derive(Clone, Debug, PartialEq, Object, clap::Args)]
+#[oai(deny_unknown_fields)]
+pub struct BurnInDisk {
+    /// How often all of it is written and read: with 0xaa, 0x55, 0xff and 0x00, in this order
+    #[arg(long, default_value_t = 4)]
+    #[oai(
+        default = "four",
+        validator(minimum(value = "1"), maximum(value = "4"))
+    )]
+    pub passes: u8,
+}
+
+fn four() -> u8 {
+    4
+}
+
+/// What a light is to do
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(deny_unknown_fields)]
+pub struct LocateDisk {
+    /// Whether it is to be on
+    pub on: bool,
+}
+
+impl WipeDisk {
+    /// The operation.
+    #[must_use]
+    pub fn of(self, disk: String) -> DiskWipe {
+        let level = match self.level {
+            WipeLevel::Signatures => disk_plan::WipeLevel::Signatures,
+            WipeLevel::Discard => disk_plan::WipeLevel::Discard,
+            WipeLevel::Overwrite => disk_plan::WipeLevel::Overwrite,
+            WipeLevel::Sanitize => disk_plan::WipeLevel::Sanitize,
+        };
+        let method = self.method.map(|it| match it {
+            SanitizeMethod::Crypto => inside::SanitizeMethod::Crypto,
+            SanitizeMethod::Block => inside::SanitizeMethod::Block,
+            SanitizeMethod::Overwrite => inside::SanitizeMethod::Overwrite,
+        });
+        DiskWipe {
+            disk,
+            level,
+            method,
+        }
+    }
+}
+
+impl BurnInDisk {
+    /// The operation.
+    #[must_use]
+    pub fn of(self, disk: String) -> DiskBurnIn {
+        let passes = self.passes;
+        DiskBurnIn { disk, passes }
+    }
+}
+
+impl LocateDisk {
+    /// The operation.
+    #[must_use]
+    pub fn of(self, disk: String) -> DiskLocate {
+        let on = self.on;
+        DiskLocate { disk, on }
     }
 }
 

@@ -63,18 +63,34 @@ pub struct PlanStep {
     pub what: String,
     /// The program and its arguments; left out for a step that runs none
     pub command: Option<Vec<String>>,
+    /// The command that goes to the disk itself, in hexadecimal; left out for a step that sends none
+    pub command_block: Option<String>,
     /// The file that is written
     pub file: Option<PlanFile>,
     /// Ids of the devices whose data is lost
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss
     pub reversible: bool,
+    /// How long it takes; left out if moments, or if `work` says
+    pub takes: Option<PlanTime>,
     /// The array that it changes; left out if it changes none
     pub array: Option<PlanArray>,
     /// What it begins in the background; left out if nothing
     pub work: Option<BackgroundWork>,
     /// What is lost with it, and was not lost with an earlier step
     pub lost: Vec<PlanLoss>,
+}
+
+/// How long a step takes
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PlanTime {
+    /// Not faster than this; left out if nobody can tell
+    pub at_least_s: Option<u64>,
+    /// Not slower than this, unless the disk has other work to do; left out if nobody can tell
+    pub at_most_s: Option<u64>,
+    /// From what it was derived, or why it cannot be told
+    pub because: String,
 }
 
 /// An array around a step
@@ -178,9 +194,11 @@ impl From<report::StepReport> for PlanStep {
         let report::StepReport {
             what,
             command,
+            command_block,
             file,
             destroys,
             reversible,
+            takes,
             outlook: inside::StepOutlook { array, work, lost },
         } = it;
         let loss = |inside::LostContent { device, content }| PlanLoss {
@@ -188,12 +206,19 @@ impl From<report::StepReport> for PlanStep {
             content,
         };
         let file = file.map(|report::FileReport { path, diff }| PlanFile { path, diff });
+        let takes = takes.map(|it| PlanTime {
+            at_least_s: it.at_least.map(|it| it.as_secs()),
+            at_most_s: it.at_most.map(|it| it.as_secs()),
+            because: it.because,
+        });
         PlanStep {
             what,
             command,
+            command_block,
             file,
             destroys,
             reversible,
+            takes,
             array: array.map(PlanArray::from),
             work: work.map(BackgroundWork::from),
             lost: lost.into_iter().map(loss).collect(),

@@ -1,8 +1,9 @@
 //! Changing the machine: planned on a fresh look, agreed to, carried out, looked at again.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{expect::Changing, *};
+use crate::disk_plan::DiskRefusal;
 
 impl App {
     /// What would be done.
@@ -12,7 +13,7 @@ impl App {
         change: &C,
     ) -> Result<PlanReport, Error> {
         self.admit::<C>(actor, change.object()).await?;
-        let seen = self.look().await?;
+        let seen = self.look_for(change).await?;
         Ok(PlanReport::new(C::NAME, &change.plan(&seen)?, &seen))
     }
 
@@ -29,8 +30,12 @@ impl App {
         let (app, actor) = (Arc::clone(self), actor.clone());
         to_the_end(async move {
             let _one_at_a_time = app.lane(C::LANE).lock().await;
-            let seen = app.look().await?;
-            let plan = match app.agree(&change, &seen, &terms) {
+            let seen = app.look_for(&change).await?;
+            let agreed = match app.agree(&change, &seen, &terms) {
+                Ok(plan) => app.not_worked_on(&plan).await.map(|()| plan),
+                Err(err) => Err(err),
+            };
+            let plan = match agreed {
                 Ok(plan) => plan,
                 Err(err) => {
                     // Asking for the plan is no attempt.
@@ -92,8 +97,9 @@ impl App {
         terms: &Terms,
     ) -> Result<String, Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
-        let seen = self.look().await?;
+        let seen = self.look_for(change).await?;
         let plan = self.agree(change, &seen, terms)?;
+        self.not_worked_on(&plan).await?;
         let work = change.job(&seen)?;
         let origin = Origin::caller(actor);
         let kind = crate::jobs::find(C::Job::KIND).expect("every kind has a line in the table");
@@ -116,6 +122,7 @@ impl App {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look().await?;
         let plan = self.agree(change, &seen, &Terms::default())?;
+        self.not_worked_on(&plan).await?;
         let changing = Changing::new(&self.changing);
         let done = self.carry_out(change, &plan).await;
         let after = done.as_ref().ok().map(|(_, after)| &**after);
@@ -124,6 +131,62 @@ impl App {
         self.judge_again();
         written?;
         done.map(|(output, _)| output)
+    }
+
+    /// The plan that a job is about to carry out, if it is the one that was confirmed.
+    pub(crate) async fn plan_again<C: Change>(
+        &self,
+        change: &C,
+        confirmed: &str,
+    ) -> Result<Plan<AppStep>, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look_for(change).await?;
+        let plan = change.plan(&seen)?;
+        match plan.fingerprint().to_string() == confirmed {
+            true => Ok(plan),
+            false => {
+                let report = PlanReport::new(C::NAME, &plan, &seen);
+                Err(Error::PlanChanged(Box::new(report)))
+            }
+        }
+    }
+
+    /// A fresh look, and what a device has to be asked for this change.
+    pub(crate) async fn look_for<C: Change>(&self, change: &C) -> Result<Arc<Seen>, Error> {
+        let seen = self.look().await?;
+        let Some(disk) = change.asks(&seen) else {
+            return Ok(seen);
+        };
+        let asked = {
+            let disk = disk.clone();
+            self.with_machine(move |it| it.disks.sanitize(&disk))
+                .await?
+        };
+        let mut seen = Seen::clone(&seen);
+        seen.asked.insert(disk, asked.map_err(|err| chain(&err)));
+        Ok(Arc::new(seen))
+    }
+
+    /// No job works on a disk that the plan is about. A job of the same disk is refused by the
+    /// database.
+    async fn not_worked_on(&self, plan: &Plan<AppStep>) -> Result<(), Error> {
+        let disks: BTreeSet<String> = plan
+            .steps
+            .iter()
+            .flat_map(AppStep::disks)
+            .map(|it| format!("disk:{it}"))
+            .collect();
+        if disks.is_empty() {
+            return Ok(());
+        }
+        let jobs = self.store.jobs_not_over().await?;
+        match jobs.iter().find(|it| disks.contains(&it.new.object)) {
+            None => Ok(()),
+            Some(job) => Err(Error::Disk(DiskRefusal::WorkedOn {
+                disk: job.new.object.trim_start_matches("disk:").to_owned(),
+                job: job.new.id.clone(),
+            })),
+        }
     }
 
     /// Plan on a fresh look, and hold it against what the caller agreed to.
@@ -175,7 +238,7 @@ impl App {
         let done = at_pace(&self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look().await;
-        done.map_err(|stopped| Error::Stopped(Box::new(raid_stop(*stopped))))?;
+        done.map_err(Error::Stopped)?;
         let after = after?;
         Ok((change.verify(&after)?, after))
     }
@@ -190,18 +253,5 @@ fn is_listed(tag: &str, list: &str) -> bool {
 }
 
 fn words(plan: &Plan<AppStep>) -> Vec<String> {
-    plan.steps
-        .iter()
-        .map(|AppStep::Raid(step)| step.to_string())
-        .collect()
-}
-
-fn raid_stop(stopped: moxnas_core::plan::Stopped<AppStep, raid::BackendError>) -> raid::Stopped {
-    let AppStep::Raid(step) = stopped.step;
-    raid::Stopped {
-        done: stopped.done,
-        of: stopped.of,
-        step,
-        cause: stopped.cause,
-    }
+    plan.steps.iter().map(ToString::to_string).collect()
 }

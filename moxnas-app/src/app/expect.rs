@@ -184,6 +184,7 @@ impl App {
             new.differences = new.compare();
         }
         let same = old.raid == new.raid
+            && old.abilities == new.abilities
             && old.expected == new.expected
             && old.differences == new.differences;
         if same {

@@ -1,13 +1,18 @@
 //! Block devices.
 
+mod changes;
+
 use std::sync::Arc;
 
 use moxnas_core::disk::{BlockDevice, ResolveError};
-use moxnas_raid::{Leaving, if_it_leaves, plan::usable};
+use moxnas_raid::{Leaving, if_it_leaves};
+
+pub use self::changes::{DiskBurnIn, DiskLocate, DiskWipe};
 
 use crate::{
     actor::{Actor, Role},
     app::App,
+    disk_plan,
     error::Error,
     operation::{Effect, Operation, Query},
     seen::Seen,
@@ -107,6 +112,6 @@ fn find<'a>(seen: &'a Seen, text: &str) -> Result<&'a BlockDevice, Error> {
 /// Why a device cannot be given to an array; `None`: it can.
 #[must_use]
 pub fn why_not_usable(seen: &Seen, device: &BlockDevice) -> Option<(String, Option<String>)> {
-    let refusal = usable(&seen.raid, &device.id).err()?;
+    let refusal = disk_plan::why_not_usable(seen, device)?;
     Some((refusal.to_string(), refusal.hint()))
 }

@@ -92,6 +92,9 @@ impl Query for JobCancel {
                 state: job.state,
             });
         }
+        if let Some(why) = jobs::why_not_stopped(&job) {
+            return Err(Error::JobCannotStop { job: self.job, why });
+        }
         app.want(&self.job, Wanted::Cancel).await?;
         app.existing_job(&self.job).await
     }

@@ -225,7 +225,16 @@ async fn what_was_wished_is_never_a_surprise() {
         .clone();
     assert_eq!(by, actor().name);
     let (array, device) = ("tank".to_owned(), "C".to_owned());
-    make(&app, MemberAdd { array, device }).await.unwrap();
+    make(
+        &app,
+        MemberAdd {
+            array,
+            device,
+            as_spare: false,
+        },
+    )
+    .await
+    .unwrap();
     assert_eq!(told(&app), []);
     let array = || "tank".to_owned();
     make(&app, ArrayDelete { array: array() }).await.unwrap();

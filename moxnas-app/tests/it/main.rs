@@ -7,6 +7,7 @@ mod auth;
 mod calendar;
 mod call;
 mod database;
+mod disks;
 mod engines;
 mod expected;
 mod jobs;

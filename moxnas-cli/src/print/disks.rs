@@ -44,6 +44,7 @@ fn kind(it: &Disk) -> String {
 fn status(it: &Disk) -> String {
     match (&it.array, it.usable) {
         (Some(array), _) => format!("in {array}"),
+        _ if it.multipath.is_some() => "a path".to_owned(),
         (None, true) if it.content == "no signature" => "free".to_owned(),
         (None, true) => "free, not empty".to_owned(),
         (None, false) if it.used_by.is_empty() => "not usable".to_owned(),
@@ -73,6 +74,7 @@ pub(super) fn sheet(it: &Disk) -> String {
         ("content", it.content.clone()),
         ("status", status(it)),
     ];
+    facts.extend(it.multipath.iter().map(|map| ("path to", map.clone())));
     facts.extend(it.used_by.iter().map(|it| ("used by", it.clone())));
     facts.extend(
         it.not_usable_because
@@ -86,6 +88,17 @@ pub(super) fn sheet(it: &Disk) -> String {
             (None, why) => ("temperature", format!("unknown: {}", known(why))),
         },
     );
+    let can = [
+        (it.can_discard, "discard"),
+        (it.can_locate, "show where it is"),
+    ];
+    let can: Vec<&str> = can.iter().filter(|it| it.0).map(|it| it.1).collect();
+    if !can.is_empty() {
+        facts.push(("can", can.join(", ")));
+    }
+    if let Some(on) = it.locating {
+        facts.push(("light", if on { "on" } else { "off" }.to_owned()));
+    }
     let others = it.aliases.iter().filter(|alias| **alias != it.id);
     facts.extend(others.map(|it| ("also", it.clone())));
     let mut text: Vec<String> = facts

@@ -2,7 +2,7 @@
 
 use moxnas_api::wire::plans::{ArrayOutlook, Plan, PlanArray, PlanStage, PlanStep};
 
-use super::{arrays::word, bytes, consequences::duration};
+use super::{arrays::word, bytes, consequences::duration, time};
 
 /// What would be done, what it means, and its fingerprint.
 pub(super) fn sheet(plan: &Plan) -> String {
@@ -14,6 +14,9 @@ pub(super) fn sheet(plan: &Plan) -> String {
         text.push(format!("  {number}. {}", step.what));
         if let Some(command) = &step.command {
             text.push(format!("       $ {}", command.join(" ")));
+        }
+        if let Some(block) = &step.command_block {
+            text.push(format!("       sends {block}"));
         }
         if let Some(file) = &step.file {
             text.push(format!("       {}: {}", file.path, file.diff));
@@ -38,6 +41,14 @@ pub(super) fn sheet(plan: &Plan) -> String {
 /// What a step leads to: redundancy and time. What is lost is said once, as a danger.
 fn follows(step: &PlanStep) -> Vec<String> {
     let mut lines: Vec<String> = step.array.iter().map(stages).collect();
+    if let Some(takes) = &step.takes {
+        lines.push(match (takes.at_least_s, takes.at_most_s) {
+            (Some(least), Some(most)) => format!("takes {} to {}", time(least), time(most)),
+            (None, Some(most)) => format!("takes {}", time(most)),
+            _ => "nobody knows how long it takes".to_owned(),
+        });
+        lines.push(format!("  {}", takes.because));
+    }
     if let Some(work) = &step.work {
         lines.push(format!("{} takes {}", work.action, duration(work)));
         lines.push(format!("  {}", work.because));

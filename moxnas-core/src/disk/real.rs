@@ -3,13 +3,18 @@
 //! Nothing here opens a device, so a disk that hangs delays nothing.
 
 mod attrs;
+mod direct;
 mod facts;
 mod identity;
 mod lines;
 mod md;
 mod mounts;
+mod passthrough;
+mod sanitizing;
 mod udev;
 mod usage;
+mod work;
+pub mod work_argv;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +22,7 @@ use super::{BlockDevice, BlockDevices, BlockKind, DeviceId, DiskBackend, Observe
 use crate::{chain::chain, root::Root, units::Bytes};
 use attrs::{Attrs, Errors};
 use udev::Entry;
+pub use work::SystemDiskWork;
 
 /// Reads block devices below a [`Root`].
 #[derive(Clone, Debug)]

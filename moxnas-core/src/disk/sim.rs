@@ -1,6 +1,10 @@
 //! The block devices of a simulated machine.
 
+mod work;
+
 use std::sync::Arc;
+
+pub use work::SimDiskWork;
 
 use super::{BlockDevices, DiskBackend, ObserveError};
 use crate::sim::SimMachine;

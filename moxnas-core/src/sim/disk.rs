@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::{Bus, Disk, DiskId, Signature},
+    disk::{Bus, Disk, DiskId, SanitizeMethod, Signature},
     units::Bytes,
 };
+
+use super::surface::{Erasing, Surface};
 
 /// A disk as it leaves the factory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,15 @@ pub struct DiskSpec {
     /// Whether it has media errors: an array that reads or writes all of it throws it out.
     #[serde(default)]
     pub failing: bool,
+    /// Whether it discards what nobody needs. What was discarded then reads as zeros.
+    #[serde(default)]
+    pub discards: bool,
+    /// How it can erase itself.
+    #[serde(default)]
+    pub sanitizes: Vec<SanitizeMethod>,
+    /// The enclosure and the slot that it is in, if that has a light.
+    #[serde(default)]
+    pub slot: Option<(String, String)>,
 }
 
 impl DiskSpec {
@@ -55,6 +66,23 @@ impl DiskSpec {
             size: Bytes(size),
             partitions: Vec::new(),
             failing: false,
+            discards: !rotational,
+            sanitizes: match (bus, rotational) {
+                (_, false) => vec![SanitizeMethod::Crypto, SanitizeMethod::Block],
+                (Bus::Scsi, true) => vec![SanitizeMethod::Overwrite],
+                _ => Vec::new(),
+            },
+            slot: None,
+        }
+    }
+
+    /// Bytes per second that it writes and reads all along.
+    #[must_use]
+    pub fn speed(&self) -> u64 {
+        match (self.bus, self.rotational) {
+            (Bus::Nvme, _) => 1_000_000_000,
+            (_, true) => 150_000_000,
+            (_, false) => 400_000_000,
         }
     }
 
@@ -141,6 +169,14 @@ pub struct SimDisk {
     pub kernel_name: Option<String>,
     /// The link under `/dev/disk/by-id` that udev would make first, if any.
     pub id: Option<DiskId>,
+    /// What was written to it, as far as anybody minds. Survives a power cut.
+    pub surface: Surface,
+    /// Whether it erases itself, or did. Goes on over a power cut.
+    pub erasing: Option<Erasing>,
+    /// Whether the light of its slot is on.
+    pub light: bool,
+    /// Somebody has it for themselves. Ends with a power cut.
+    pub taken: bool,
 }
 
 /// What is on a device. Survives a power cut.

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk};
+use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk, surface::Surface};
 use crate::{
     disk::{BlockDevice, BlockDevices, BlockKind, Bus, DeviceId},
     units::Bytes,
@@ -92,6 +92,10 @@ impl SimState {
             spec,
             kernel_name: Some(name.clone()),
             id,
+            surface: Surface::default(),
+            erasing: None,
+            light: false,
+            taken: false,
         };
         self.disks.insert(key, disk);
         self.events.push((now, Event::Plugged(name.clone())));
@@ -108,6 +112,7 @@ impl SimState {
     pub fn take_out(&mut self, serial: &str) -> Result<String, NoSuchDisk> {
         let disk = self.disk_mut(serial)?;
         let name = disk.kernel_name.take();
+        disk.taken = false;
         let name = name.ok_or_else(|| NoSuchDisk::NotPlugged(serial.to_owned()))?;
         self.names.remove(&name);
         self.taken.clear();
@@ -150,6 +155,7 @@ impl SimState {
         self.taken.clear();
         for disk in self.disks.values_mut() {
             disk.kernel_name = None;
+            disk.taken = false;
         }
         for serial in present {
             self.give_name(&serial);

@@ -5,3 +5,4 @@
 mod captured;
 mod disk;
 mod tree;
+mod work;

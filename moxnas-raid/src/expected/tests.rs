@@ -188,7 +188,14 @@ fn a_change_is_followed_and_what_was_missing_before_is_not_forgotten() {
     let before = raid.observe().unwrap();
     let device = id(&raid, "C");
     let array = "tank".parse().unwrap();
-    run(&raid, &Change::Add { array, device });
+    run(
+        &raid,
+        &Change::Add {
+            array,
+            device,
+            as_spare: false,
+        },
+    );
     settle(&raid);
     let after = raid.observe().unwrap();
     let follows = follow(&expected, &before, &after);

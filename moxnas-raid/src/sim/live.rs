@@ -164,11 +164,15 @@ impl Live {
         self.is_complete_without(&missing)
     }
 
-    /// A member that cannot be spared has left. Levels without redundancy never mark one as faulty.
+    /// A member that cannot be spared has left. Only levels with parity mark it as faulty: the last
+    /// one of a mirror md keeps as it is (`raid1_error` in raid1.c).
     pub(super) fn lose(&mut self, kernel_name: &str) {
         self.broken = true;
         self.sync = None;
-        if geometry::is_redundant(&self.superblock.level) {
+        if matches!(
+            self.superblock.level,
+            Level::Raid4 | Level::Raid5 | Level::Raid6
+        ) {
             for member in self
                 .members
                 .iter_mut()

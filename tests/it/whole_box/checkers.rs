@@ -241,8 +241,12 @@ fn devices_are_left_alone(
 ) {
     let mut agreed = BTreeSet::new();
     if let Attempt::Change(Some(plan)) = attempt {
-        for AppStep::Raid(step) in &plan.steps {
-            agreed.extend(step.touches().into_iter().map(DeviceId::to_string));
+        for step in &plan.steps {
+            let touched = match step {
+                AppStep::Raid(step) => step.touches(),
+                AppStep::Disk(step) => vec![step.device()],
+            };
+            agreed.extend(touched.into_iter().map(DeviceId::to_string));
         }
     }
     let devices: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -271,8 +275,8 @@ fn serial_grows(before: &Seen, after: &Seen) {
 
 /// An array that was made is there, of these members and of no others.
 fn what_was_promised_is_there(plan: &Plan<AppStep>, seen: &Seen) {
-    for AppStep::Raid(step) in &plan.steps {
-        let Step::Create(new) = step else {
+    for step in &plan.steps {
+        let AppStep::Raid(Step::Create(new)) = step else {
             continue;
         };
         let name = &new.name;
@@ -426,8 +430,8 @@ fn nothing_is_missing_in_silence(seen: &Seen, attempt: &Attempt, done: Option<&R
     let (Attempt::Change(Some(plan)), Some(Ok(()))) = (attempt, done) else {
         return;
     };
-    for AppStep::Raid(step) in &plan.steps {
-        if let Step::Create(new) = step {
+    for step in &plan.steps {
+        if let AppStep::Raid(Step::Create(new)) = step {
             let mut names = expected.arrays.iter().map(|it| &it.array.name);
             assert!(names.any(|it| *it == *new.name.as_str()), "{new}");
         }

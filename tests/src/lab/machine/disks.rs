@@ -115,6 +115,17 @@ impl Machine {
         Ok(())
     }
 
+    /// From now on a disk takes and gives no more than this a second.
+    pub fn slow_down(&mut self, serial: &str, bytes_per_second: u64) -> Result<()> {
+        let index = self.find(serial)?;
+        let throttle = json!({
+            "id": self.disks[index].device_id(), "bps": bytes_per_second,
+            "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+        });
+        self.power()?.qmp.call("block_set_io_throttle", throttle)?;
+        Ok(())
+    }
+
     /// Makes a disk bigger, as its owner's storage would.
     pub fn grow_disk(&mut self, serial: &str, size: u64) -> Result<()> {
         let index = self.find(serial)?;
