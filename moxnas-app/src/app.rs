@@ -3,6 +3,7 @@
 mod change;
 mod expect;
 mod record;
+mod spares;
 mod start;
 
 use std::{
@@ -83,6 +84,8 @@ pub struct App {
     right: Result<Option<MachineLock>, Right>,
     pace: Pace,
     storage: Mutex<()>,
+    /// The move of a spare that failed last.
+    failed_move: Mutex<Option<String>>,
     _in_use: Option<InUse>,
 }
 

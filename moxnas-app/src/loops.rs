@@ -81,6 +81,7 @@ pub fn keep_working(app: &Arc<App>) {
                     tracing::error!("jobs could not be resumed: {}", chain(&err));
                 }
                 app.run_due_schedules().await;
+                app.move_spares().await;
             }
             tokio::select! {
                 () = tokio::time::sleep(TICK) => (),

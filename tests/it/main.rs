@@ -11,6 +11,7 @@ mod contract;
 mod disk_work;
 mod injection;
 mod nas;
+mod operations;
 mod product;
 mod rest;
 mod source;

@@ -3,6 +3,7 @@
 mod disks;
 mod heard;
 mod kill;
+mod load;
 mod nas;
 
 use std::time::{Duration, Instant};

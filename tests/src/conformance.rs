@@ -18,7 +18,7 @@ mod running;
 mod shapes;
 mod sim_world;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use anyhow::{Context as _, Result, ensure};
 use moxnas_core::units::Bytes;
@@ -102,6 +102,14 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The operations that it carries out on the simulation.
+    pub fn operations(&self) -> Result<BTreeSet<&'static str>> {
+        let mut world = SimWorld::new();
+        let mut journal = Journal::new(&mut world);
+        (self.run)(&mut journal)?;
+        Ok(journal.done())
+    }
+
     /// Runs it. Returns what was seen.
     pub fn journal(&self, world: &mut dyn World) -> Result<String> {
         let mut journal = Journal::new(world);

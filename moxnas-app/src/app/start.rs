@@ -135,6 +135,7 @@ impl App {
             right,
             pace: settings.pace.clone(),
             storage: Mutex::default(),
+            failed_move: Mutex::default(),
             _in_use: in_use,
         });
         app.expect_since_boot().await?;

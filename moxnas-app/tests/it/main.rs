@@ -13,4 +13,5 @@ mod expected;
 mod jobs;
 mod schedules;
 mod seal;
+mod spares;
 mod store;

@@ -118,7 +118,7 @@ async fn the_wrong_method_is_told_the_right_ones() {
         (
             "/api/storage/arrays/data",
             "POST",
-            "DELETE, GET, HEAD, OPTIONS",
+            "DELETE, GET, HEAD, OPTIONS, PATCH",
         ),
         ("/api/auth/login", "GET", "OPTIONS, POST"),
         ("/health", "DELETE", "GET, HEAD, OPTIONS"),

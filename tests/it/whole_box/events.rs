@@ -9,8 +9,8 @@ use moxnas_app::{
     operation::{LongChange, Terms},
     ops::{
         arrays::{
-            ArrayAssemble, ArrayCreate, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail,
-            MemberRemove, MemberReplace,
+            ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop,
+            MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, SpareMove,
         },
         auth::AuthLogin,
         jobs::{JobCancel, JobRetry},
@@ -21,7 +21,10 @@ use moxnas_app::{
     store::{Job, JobState},
 };
 use moxnas_core::{clock::Clock as _, plan::Fingerprint, sim::Fault};
-use moxnas_raid::{Level, Role, plan::Scrub};
+use moxnas_raid::{
+    ArraySettings, Consistency, Grow, Level, Role,
+    plan::{GroupWish, Scrub},
+};
 
 use super::{
     checkers::Attempt,
@@ -45,7 +48,7 @@ struct Agreed<C> {
 
 impl Life {
     pub(super) fn event(&mut self) {
-        match self.random.below(48) {
+        match self.random.below(54) {
             0..=4 => self.create(),
             5..=6 => {
                 let array = self.array();
@@ -124,6 +127,14 @@ impl Life {
             40..=41 => self.run_schedule(),
             42..=43 => self.set_schedule(),
             44..=45 => self.account(),
+            48..=49 => {
+                let array = self.array();
+                let device = self.member(&array);
+                self.change(MemberReAdd { array, device });
+            }
+            50..=51 => self.grow(),
+            52 => self.set_array(),
+            53 => self.change(SpareMove),
             46 => {
                 let serial = format!("BOX{}", self.random.below(DISKS));
                 self.plug_back(serial);
@@ -359,6 +370,46 @@ impl Life {
             spares,
             ..ArrayCreate::new(name, level, members)
         });
+    }
+
+    fn grow(&mut self) {
+        let array = self.array();
+        let slots = self.app().seen().raid.find(&array).map_or(3, |it| it.slots);
+        let level = self.random.of(&[Level::Raid5, Level::Raid6, Level::Raid10]);
+        let grow = match self.random.below(4) {
+            0..=1 => Grow::Members { slots: slots + 1 },
+            2 => Grow::Level { level },
+            _ => Grow::Size,
+        };
+        let add = if self.random.one_in(5) {
+            Vec::new()
+        } else {
+            vec![self.spare()]
+        };
+        self.change(ArrayGrow { array, grow, add });
+    }
+
+    fn set_array(&mut self) {
+        let array = self.array();
+        let settings = match self.random.below(4) {
+            0 => ArraySettings {
+                paused: Some(self.random.one_in(2)),
+                ..ArraySettings::default()
+            },
+            1 => ArraySettings {
+                read_only: Some(self.random.one_in(3)),
+                ..ArraySettings::default()
+            },
+            2 => ArraySettings {
+                consistency: Some(self.random.of(&[Consistency::Bitmap, Consistency::Resync])),
+                ..ArraySettings::default()
+            },
+            _ => ArraySettings {
+                spare_group: Some(GroupWish::Join("attic".parse().unwrap())),
+                ..ArraySettings::default()
+            },
+        };
+        self.change(ArraySet { array, settings });
     }
 
     /// Plan a change, agree, and make it.

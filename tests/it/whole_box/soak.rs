@@ -123,7 +123,7 @@ fn a_kill_comes_at_its_moment() {
 fn lives_are_full() {
     let mut trace = String::new();
     let mut counts = Counts::default();
-    for seed in 100..125 {
+    for seed in 100..150 {
         let mut life = Life::begin(seed, Engine::Sqlite);
         for _ in 0..EVENTS {
             life.event();
@@ -138,6 +138,8 @@ fn lives_are_full() {
         "ArrayStop",
         "ArrayAssemble",
         "ArrayScrub",
+        "ArrayGrow",
+        "ArraySet",
         "MemberAdd",
         "MemberFail",
         "MemberRemove",

@@ -20,6 +20,8 @@ pub struct Journal<'w> {
     lines: Vec<String>,
     /// Serials by kernel name, as of the last time the disk was seen.
     serials: BTreeMap<String, String>,
+    /// The operations that were carried out.
+    done: BTreeSet<&'static str>,
 }
 
 impl<'w> Journal<'w> {
@@ -28,7 +30,12 @@ impl<'w> Journal<'w> {
             world,
             lines: Vec::new(),
             serials: BTreeMap::new(),
+            done: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn done(&self) -> BTreeSet<&'static str> {
+        self.done.clone()
     }
 
     pub(super) fn text(&self) -> String {
@@ -137,6 +144,7 @@ impl<'w> Journal<'w> {
             self.lines.push("no spare has to move".to_owned());
             return Ok(());
         };
+        self.done.insert(operation(&Change::MoveSpare));
         self.carry_out(&seen, &plan.steps)
     }
 
@@ -297,6 +305,7 @@ impl<'w> Journal<'w> {
                 return Ok(());
             }
         };
+        self.done.insert(operation(change));
         self.carry_out(&seen, &plan.steps)
     }
 
@@ -475,6 +484,25 @@ impl<'w> Journal<'w> {
         words.iter().fold(text.to_owned(), |text, (word, with)| {
             replace_word(&text, word, with)
         })
+    }
+}
+
+/// What a change is called in the interface.
+fn operation(change: &Change) -> &'static str {
+    match change {
+        Change::Create(_) => "array_create",
+        Change::Add { .. } => "member_add",
+        Change::ReAdd { .. } => "member_re_add",
+        Change::Fail { .. } => "member_fail",
+        Change::Remove { .. } => "member_remove",
+        Change::Replace { .. } => "member_replace",
+        Change::Scrub { .. } => "array_scrub",
+        Change::Grow { .. } => "array_grow",
+        Change::Set { .. } => "array_set",
+        Change::MoveSpare => "spare_move",
+        Change::Stop { .. } => "array_stop",
+        Change::Assemble { .. } => "array_assemble",
+        Change::Delete { .. } => "array_delete",
     }
 }
 

@@ -1,0 +1,301 @@
+//! What an administrator does to arrays and disks: each operation over REST and by the command line,
+//! and the table of the tests that show it.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use moxnas_app::ops;
+use moxnas_tests::conformance::raid::SCENARIOS;
+use serde_json::Value;
+
+use crate::{
+    product::{Answer, Served, http},
+    source::{golden, sources},
+};
+
+/// How an operation is asked for, on a simulated machine: `{1}` is the serial number of the first blank
+/// disk.
+struct Row {
+    operation: &'static str,
+    /// Commands that bring the machine to where it makes sense.
+    before: &'static [&'static str],
+    /// The command.
+    command: &'static str,
+    /// Method, path and body of the request.
+    request: (&'static str, &'static str, &'static str),
+    /// A command that shows what came of it, and a part of what it shows.
+    shows: (&'static str, &'static str),
+}
+
+const TANK: &str = "array create tank --level raid5 --member {1} --member {2} --member {3}";
+const SPARE: &str = "array add tank {4} --spare";
+const FILLED: &str = "sim advance 30d";
+const SHOW: &str = "array show tank";
+const AT: &str = "/api/storage/arrays/tank";
+
+/// One test over REST and one by the command line for each row, named after its operation.
+macro_rules! operations {
+    ($($operation:ident: $before:expr, $command:literal, $method:literal $path:expr, $body:literal => $show:expr, $part:literal;)*) => {
+        const ROWS: &[Row] = &[$(Row {
+            operation: stringify!($operation),
+            before: $before,
+            command: $command,
+            request: ($method, $path, $body),
+            shows: ($show, $part),
+        },)*];
+
+        mod over_rest {
+            $(#[test] fn $operation() { super::over_rest(stringify!($operation)); })*
+        }
+
+        mod by_command {
+            $(#[test] fn $operation() { super::by_command(stringify!($operation)); })*
+        }
+    };
+}
+
+operations! {
+    array_assemble: &[TANK, FILLED, "array stop tank"], "array assemble tank",
+        "POST" "/api/storage/arrays/assemble", r#"{"array":"tank"}"# => SHOW, "optimal";
+    array_create: &[], "array create tank --level raid1 --member {1} --member {2}",
+        "POST" "/api/storage/arrays", r#"{"name":"tank","level":"raid1","members":["{1}","{2}"]}"# => SHOW, "raid1";
+    array_delete: &[TANK], "array delete tank", "DELETE" AT, "" => "array list", r#""items":[]"#;
+    array_get: &[TANK], "array show tank", "GET" AT, "" => SHOW, "raid5";
+    array_grow: &[TANK, SPARE, FILLED], "array grow tank --members 4",
+        "POST" "/api/storage/arrays/tank/grow", r#"{"members":4}"# => SHOW, r#""slots":4"#;
+    array_list: &[TANK], "array list", "GET" "/api/storage/arrays", "" => "array list", "tank";
+    array_scrub: &[TANK, FILLED], "array scrub tank --detach",
+        "POST" "/api/storage/arrays/tank/scrub", r#"{"action":"check"}"# => SHOW, r#""action":"check""#;
+    array_set: &[TANK, FILLED], "array set tank --read-only true",
+        "PATCH" AT, r#"{"read_only":true}"# => SHOW, r#""state":"readonly""#;
+    array_stop: &[TANK], "array stop tank", "POST" "/api/storage/arrays/tank/stop", "" => "array list", r#""items":[]"#;
+    disk_burn_in: &[], "disk burn-in {1} --detach",
+        "POST" "/api/storage/disks/{1}/burn-in", "{}" => "job list", "disk_burn_in";
+    disk_consequences: &[TANK], "disk consequences {1}",
+        "GET" "/api/storage/disks/{1}/consequences", "" => "disk consequences {1}", "tank";
+    disk_get: &[], "disk show {1}", "GET" "/api/storage/disks/{1}", "" => "disk show {1}", "{1}";
+    disk_list: &[], "disk list", "GET" "/api/storage/disks", "" => "disk list", "{1}";
+    disk_locate: &[], "disk locate LARGE-0100",
+        "POST" "/api/storage/disks/LARGE-0100/locate", r#"{"on":true}"# => "disk show LARGE-0100", r#""locating":true"#;
+    disk_wipe: &[], "disk wipe {1} --level signatures --detach",
+        "POST" "/api/storage/disks/{1}/wipe", r#"{"level":"signatures"}"# => "job list", "disk_wipe";
+    expected_accept: &[TANK, "array stop tank"], "array accept tank",
+        "POST" "/api/storage/arrays/expected/accept", r#"{"array":"tank"}"# => "array expected", r#""differences":[]"#;
+    expected_list: &[TANK], "array expected", "GET" "/api/storage/arrays/expected", "" => "array expected", "tank";
+    member_add: &[TANK], "array add tank {4}",
+        "POST" "/api/storage/arrays/tank/members", r#"{"device":"{4}"}"# => SHOW, "{4}";
+    member_fail: &[TANK, FILLED], "array fail tank {2}",
+        "POST" "/api/storage/arrays/tank/members/{2}/fail", "" => SHOW, "faulty";
+    member_re_add: &[TANK, FILLED, "array fail tank {2}"], "array re-add tank {2}",
+        "POST" "/api/storage/arrays/tank/members/{2}/re-add", "" => SHOW, "optimal";
+    member_remove: &[TANK, SPARE], "array remove tank {4}",
+        "DELETE" "/api/storage/arrays/tank/members/{4}", "" => SHOW, "tank";
+    member_replace: &[TANK, FILLED], "array replace tank {2} --with {4}",
+        "POST" "/api/storage/arrays/tank/members/{2}/replace", r#"{"with":"{4}"}"# => SHOW, "replacement";
+    spare_move: &[
+            TANK, FILLED, "array create data --level raid1 --member {5} --member {6} --spare {7}", FILLED,
+            "array set tank --spare-group attic", "array fail tank {1}",
+            "sim fault step-fails --step remove", "array set data --spare-group attic",
+        ], "array move-spare", "POST" "/api/storage/arrays/move-spare", "" => SHOW, "{7}";
+}
+
+/// What a library does, what the simulation shows and what real md and disks show, of operations that
+/// no scenario carries out: names of tests, or why there is none.
+const SHOWN: &[(&str, [&str; 3])] = &[
+    ("array_get", READ),
+    ("array_list", READ),
+    (
+        "disk_burn_in",
+        [
+            "writing_takes_time_and_is_read_back",
+            "a_burn_in_finds_what_does_not_work",
+            "a_burn_in_tells_a_good_disk_from_a_bad_one",
+        ],
+    ),
+    (
+        "disk_consequences",
+        [
+            "a_disk_that_leaves_leaves_what_was_said",
+            "what_follows_is_shown_as_committed",
+            "(compared in the conformance scenarios by what is pulled)",
+        ],
+    ),
+    ("disk_get", DISKS),
+    ("disk_list", DISKS),
+    (
+        "disk_locate",
+        [
+            "these_are_all_commands_that_are_run",
+            "a_light_is_switched_on_and_off",
+            "(the refusal alone: no enclosure in the lab)",
+        ],
+    ),
+    (
+        "disk_wipe",
+        [
+            "writing_takes_time_and_is_read_back",
+            "an_overwrite_goes_to_the_end_and_is_read_back",
+            "disks_are_wiped_to_each_level",
+        ],
+    ),
+    ("expected_accept", EXPECTED),
+    ("expected_list", EXPECTED),
+];
+const READ: [&str; 3] = [
+    "every_captured_machine_is_read",
+    "whatever_the_simulation_shows_is_read_back",
+    "an_array_is_followed_through_its_states_and_survives_a_reboot",
+];
+const DISKS: [&str; 3] = [
+    "whatever_the_simulation_shows_is_read_back",
+    "whatever_the_simulation_shows_is_read_back",
+    "disks_are_there_by_serial_and_can_be_pulled_and_plugged",
+];
+const EXPECTED: [&str; 3] = [
+    "each_loss_is_told_and_what_is_agreed_to_is_not",
+    "a_member_that_leaves_is_told_when_it_leaves_and_when_it_is_agreed_to",
+    "smoke_raid5_through_the_service",
+];
+/// Every change of arrays, by the library alone; a change without a case does not compile there.
+const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";
+
+fn named(text: &str) -> String {
+    (1..=9).fold(text.to_owned(), |text, it| {
+        text.replace(&format!("{{{it}}}"), &crate::nas::blank(it))
+    })
+}
+
+fn row(operation: &str) -> &'static Row {
+    let found = ROWS.iter().find(|it| it.operation == operation);
+    found.expect("the macro makes a row and its tests")
+}
+
+fn command(served: &Served, text: &str) -> String {
+    let text = named(text);
+    let mut words: Vec<&str> = text.split(' ').collect();
+    words.extend(["--yes", "--output", "json"]);
+    served.moxnas(&words).run().ok()
+}
+
+fn prepared(row: &Row) -> Served {
+    // Only the large machine has slots with lights.
+    let scenario = match row.operation {
+        "disk_locate" => "large",
+        _ => "blank",
+    };
+    let served = Served::start(scenario);
+    for step in row.before {
+        command(&served, step);
+    }
+    if row.operation == "spare_move" {
+        // The service moves it by itself: only after it failed is there something to ask for.
+        let began = Instant::now();
+        while command(&served, "audit list").matches("spare_move").count() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(30));
+        }
+    }
+    served
+}
+
+fn shown(served: &Served, row: &Row) {
+    let (what, part) = row.shows;
+    let text = command(served, what);
+    let text: Value = serde_json::from_str(&text).unwrap();
+    let text = text.to_string();
+    assert!(text.contains(&named(part)), "{} in {text}", named(part));
+}
+
+fn by_command(operation: &str) {
+    let row = row(operation);
+    let served = prepared(row);
+    command(&served, row.command);
+    shown(&served, row);
+}
+
+fn over_rest(operation: &str) {
+    let row = row(operation);
+    let served = prepared(row);
+    let (method, path, body) = row.request;
+    let (path, body) = (named(path), named(body));
+    let body = (!body.is_empty()).then_some(body.as_str());
+    let ask = |confirm: Option<&str>| -> Answer {
+        let mut headers = vec![("Authorization", format!("Bearer {}", served.token))];
+        headers.extend(confirm.map(|it| ("X-Confirm-Plan", it.to_owned())));
+        http(&served.url, method, &path, &headers, body)
+    };
+    let mut answer = ask(None);
+    if answer.status == 428 {
+        let plan = answer.json();
+        let fingerprint = plan["plan"]["fingerprint"].as_str().unwrap().to_owned();
+        answer = ask(Some(&fingerprint));
+    }
+    assert!((200..300).contains(&answer.status), "{answer:?}");
+    shown(&served, row);
+}
+
+/// A cell: the test, which has to be there.
+fn cell(sources: &[(String, String)], test: &str) -> String {
+    if test.starts_with('(') {
+        return test.to_owned();
+    }
+    let wanted = format!("fn {test}(");
+    let is_there = sources.iter().any(|(_, text)| text.contains(&wanted));
+    assert!(is_there, "there is no test {test}");
+    format!("`{test}`")
+}
+
+#[test]
+fn each_operation_is_shown_by_a_test_everywhere() {
+    let sources = sources();
+    let mut scenarios: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for scenario in SCENARIOS {
+        for operation in scenario.operations().unwrap() {
+            scenarios.entry(operation).or_default().push(scenario.name);
+        }
+    }
+    let mut table = String::from(
+        "# The tests that show each operation\n\n\
+         Of arrays and disks, on each way to it. Made from the names of the tests by \
+         `tests/it/operations.rs`; an operation that is not in it fails that test. A scenario of the \
+         columns simulation and lab is the same text on both.\n\n\
+         | operation | REST | command line | library | simulation | lab |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let of_storage = ["array_", "disk_", "member_", "spare_", "expected_"];
+    for operation in ops::all().iter().map(|it| it.name) {
+        if !of_storage.iter().any(|it| operation.starts_with(it)) {
+            continue;
+        }
+        assert!(
+            ROWS.iter().any(|it| it.operation == operation),
+            "{operation}"
+        );
+        let (library, simulation, lab) = match scenarios.get(operation) {
+            Some(names) => {
+                let more = match names.len() - 1 {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let scenario = format!("`{}`{more}", names[0]);
+                (cell(&sources, LIBRARY), scenario.clone(), scenario)
+            }
+            None => {
+                let found = SHOWN.iter().find(|(name, _)| *name == operation);
+                let (_, [library, simulation, lab]) =
+                    found.unwrap_or_else(|| panic!("nothing shows {operation}"));
+                let cell = |test| cell(&sources, test);
+                (cell(library), cell(simulation), cell(lab))
+            }
+        };
+        writeln!(
+            table,
+            "| {operation} | `over_rest::{operation}` | `by_command::{operation}` | {library} | \
+             {simulation} | {lab} |"
+        )
+        .unwrap();
+    }
+    golden("docs/operations.md", &table);
+}
