@@ -138,6 +138,18 @@ const DIALECTS: &[Dialect] = &[
         simulation: "layout 0, none",
         real: "layout 1, none",
     },
+    Dialect {
+        suite: Suite::Trixie,
+        scenario: "raid0_becomes_raid5",
+        simulation: "layout 0, none",
+        real: "layout 1, none",
+    },
+    Dialect {
+        suite: Suite::Trixie,
+        scenario: "raid0_becomes_raid10",
+        simulation: "layout 0, none",
+        real: "layout 1, none",
+    },
     // mdadm 4.4 removes a member whose disk has left even where it cannot be spared; to mdadm 4.2
     // the kernel refuses that, and it then stops the array if nobody uses it.
     Dialect {

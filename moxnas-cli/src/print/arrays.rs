@@ -44,7 +44,7 @@ fn activity(sync: &Sync) -> String {
     let action = sync.action.as_deref().unwrap_or("?");
     match sync.state {
         SyncWord::Idle => "-".to_owned(),
-        SyncWord::Frozen => "frozen".to_owned(),
+        SyncWord::Frozen => "PAUSED".to_owned(),
         SyncWord::Delayed => format!("{action} waits for another array"),
         SyncWord::Pending => format!("{action} waits for the first write"),
         SyncWord::Running => {
@@ -79,6 +79,20 @@ pub(super) fn sheet(it: &Array) -> String {
     if let Some(chunk) = it.chunk_bytes {
         facts.push(("chunk", format!("{} KiB", chunk / 1024)));
     }
+    if let Some(was) = &it.reshape {
+        facts.push(("reshaped", format!("from {} members", was.slots)));
+    }
+    facts.push(("healed by", it.consistency.clone()));
+    if let Some(limits) = &it.speed_limits {
+        let limit = |it, is_own| match is_own {
+            true => format!("{}/s (its own)", bytes(it)),
+            false => format!("{}/s", bytes(it)),
+        };
+        let min = limit(limits.min_bytes_per_s, limits.min_is_own);
+        let max = limit(limits.max_bytes_per_s, limits.max_is_own);
+        facts.push(("speed", format!("{min} to {max} of each member")));
+    }
+    facts.extend(it.spare_group.clone().map(|it| ("spare group", it)));
     if let Some(mismatch) = it.mismatch_bytes.filter(|it| *it > 0) {
         facts.push((
             "mismatch",

@@ -98,7 +98,7 @@ pub struct SetArray {
     #[oai(skip_serializing_if_is_none)]
     pub consistency: Option<Consistency>,
     /// Bytes per second of each member that what runs in the background takes at least; 0: as for
-    /// all arrays. Whole KiB
+    /// all arrays. Rounded down to whole KiB
     #[arg(long = "speed-min", value_name = "BYTES")]
     #[oai(skip_serializing_if_is_none)]
     pub speed_min_bytes_per_s: Option<u64>,
@@ -117,7 +117,8 @@ impl SetArray {
     pub(crate) fn of(self, array: String) -> Answer<ArraySet> {
         let speed = |it: u64| match it {
             0 => SpeedWish::OfAll,
-            own => SpeedWish::Own(Bytes(own)),
+            // md counts in KiB.
+            own => SpeedWish::Own(Bytes(own - own % 1024)),
         };
         let group = match self.spare_group.as_deref() {
             None => None,
