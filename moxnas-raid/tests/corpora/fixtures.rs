@@ -30,6 +30,14 @@ fn every_captured_text_is_understood() {
     assert!(count > 0, "there are no fixtures");
 }
 
+/// The captured texts of `/proc/mdstat`, by their files.
+pub(crate) fn mdstats() -> impl Iterator<Item = (String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let all = super::files(&root, ".txt").into_iter();
+    let texts = all.filter(|(name, _)| name.ends_with("mdstat.txt"));
+    texts.map(|(name, path)| (name, super::read(&path)))
+}
+
 fn problems<T: PartialEq>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Vec<String> {
     let errors = parse(text)
         .errors

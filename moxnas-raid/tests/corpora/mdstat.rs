@@ -235,3 +235,85 @@ fn sync(sync: &mdstat::Sync) -> Value {
     norm.insert("wait".to_owned(), json!(wait));
     Value::Object(norm)
 }
+
+/// What a text may say of an array beside its numbers: how it is written, and how often it was kept.
+type Mark = (&'static str, fn(&MdstatArray) -> usize);
+
+const MARKS: [Mark; 15] = [
+    ("(J)", |it| flagged(it, 'J')),
+    ("(R)", |it| flagged(it, 'R')),
+    ("(W)", |it| flagged(it, 'W')),
+    ("(F)", |it| flagged(it, 'F')),
+    ("(S)", |it| flagged(it, 'S')),
+    ("=REMOTE", |it| waits(it, &SyncState::Remote)),
+    ("=DELAYED", |it| waits(it, &SyncState::Delayed)),
+    ("=PENDING", |it| waits(it, &SyncState::Pending)),
+    ("reshape =", |it| {
+        let runs = |it: &mdstat::Sync| {
+            it.action == SyncAction::Reshape && matches!(it.state, SyncState::Running(_))
+        };
+        usize::from(it.sync.as_ref().is_some_and(runs))
+    }),
+    (": broken", |it| usize::from(it.state == State::Broken)),
+    (": inactive", |it| usize::from(it.state == State::Inactive)),
+    ("(auto-read-only)", |it| {
+        usize::from(it.read_only == ReadOnly::AutoReadOnly)
+    }),
+    ("(read-only)", |it| {
+        usize::from(it.read_only == ReadOnly::ReadOnly)
+    }),
+    ("chunk, file: ", |it| {
+        usize::from(it.bitmap.as_ref().is_some_and(|it| it.file.is_some()))
+    }),
+    ("super external:", |it| {
+        let is_external = |it: &Metadata| it.to_string().starts_with("external:");
+        usize::from(it.metadata.as_ref().is_some_and(is_external))
+    }),
+];
+
+/// What no text has: only the nodes of a cluster write the one, and bitmaps in files are gone from
+/// newer kernels. Both are read in mdstat/tests.rs.
+const IN_NO_TEXT: [&str; 2] = ["=REMOTE", "chunk, file: "];
+
+fn flagged(array: &MdstatArray, letter: char) -> usize {
+    let flags = array.members.iter().flat_map(|it| &it.flags);
+    flags
+        .filter(|it| MemberFlag::letter(**it) == letter)
+        .count()
+}
+
+fn waits(array: &MdstatArray, state: &SyncState) -> usize {
+    let waits = |it: &mdstat::Sync| it.state == *state;
+    usize::from(array.sync.as_ref().is_some_and(waits))
+}
+
+/// Each mark is kept as often as it is written, in the texts of others and in those captured here.
+#[test]
+fn every_mark_of_an_mdstat_text_is_kept() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    let outside = super::corpus("mdstat");
+    let is_outside = outside.is_some();
+    if let Some(root) = outside {
+        let outside = super::files(&root, ".mdstat").into_iter();
+        texts.extend(outside.map(|(name, path)| (name, super::read(&path))));
+    }
+    texts.extend(super::fixtures::mdstats());
+    println!("mdstat: of {} texts, written and kept:", texts.len());
+    for (word, kept_in) in MARKS {
+        let (mut written, mut kept) = (0, 0);
+        for (name, text) in &texts {
+            // The first line of an array alone, or a line without its array, is an error.
+            if CUT.iter().any(|(file, ..)| file == name) {
+                continue;
+            }
+            let here: usize = text.matches(word).count();
+            let found = mdstat::parse(text).value;
+            let read: usize = found.arrays.iter().map(kept_in).sum();
+            assert_eq!(read, here, "{word} in {name}");
+            (written, kept) = (written + here, kept + read);
+        }
+        println!("  {word:<18} {written:>4} {kept:>4}");
+        let is_captured = written > 0 || IN_NO_TEXT.contains(&word) || !is_outside;
+        assert!(is_captured, "no text has {word}");
+    }
+}
