@@ -166,6 +166,18 @@ const DIALECTS: &[Dialect] = &[
     },
     Dialect {
         suite: Suite::Trixie,
+        scenario: "three_disks_leave_a_mounted_raid6",
+        simulation: "slot 2 is empty, the device LABC has left,",
+        real: "slot 2 is empty,",
+    },
+    Dialect {
+        suite: Suite::Trixie,
+        scenario: "three_disks_leave_a_mounted_raid6",
+        simulation: "3:LABD active, gone LABC faulty",
+        real: "3:LABD active",
+    },
+    Dialect {
+        suite: Suite::Trixie,
         scenario: "two_disks_leave_an_idle_raid5",
         simulation: "  no arrays\n",
         real: "  tank read-auto idle degraded=2: failed; slot 0 is empty, slot 1 is empty

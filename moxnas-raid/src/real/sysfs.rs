@@ -122,11 +122,12 @@ impl Folder<'_> {
 
     /// `1000 (system)`, or `(local)`: KiB of each member and second.
     fn speed_limit(&self, file: &str) -> Result<Option<SpeedLimit>, SysfsError> {
-        let Some(text) = self.text(file)? else {
+        let Some(text) = self.text(file)?.filter(|it| !it.is_empty()) else {
             return Ok(None);
         };
-        let Some(kib) = self.number(file)? else {
-            return Ok(None);
+        let kib = text.split_whitespace().next().map(str::parse);
+        let Some(Ok(kib)) = kib else {
+            return Err(not_understood(file, &text, "a speed"));
         };
         Ok(Some(SpeedLimit {
             per_second: Bytes::from_kib(kib),

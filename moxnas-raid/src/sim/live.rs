@@ -205,7 +205,8 @@ impl Live {
         }) = self.sync
         {
             let noted_every = (of.0 / 16).min(10 * self.speed(state)).max(1);
-            self.scrub_from = Bytes(done.0 - done.0 % noted_every);
+            let noted = Bytes(done.0 - done.0 % noted_every);
+            self.scrub_from = Bytes::from_sectors(noted.sectors());
         }
         if let Some(Sync {
             action: SyncAction::Reshape,

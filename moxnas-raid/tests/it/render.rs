@@ -434,10 +434,14 @@ fn shape(array: &Array) -> String {
         Level::Raid10 => format!(" {chunk}K chunks {} near-copies", array.layout & 0xff),
         _ => String::new(),
     };
-    let missing = array.missing_slots();
-    let here = array.slots as usize - missing.len();
+    // As the kernel counts: what has left without being thrown out is there.
+    let is_there = |slot: u32| {
+        let fills = |it: &Member| it.role == Role::Active { slot };
+        array.members.iter().any(fills)
+    };
+    let here = (0..array.slots).filter(|it| is_there(*it)).count();
     write!(text, " [{}/{here}] [", array.slots).unwrap();
-    text.extend((0..array.slots).map(|it| if missing.contains(&it) { '_' } else { 'U' }));
+    text.extend((0..array.slots).map(|it| if is_there(it) { 'U' } else { '_' }));
     text + "]"
 }
 
