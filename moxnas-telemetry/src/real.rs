@@ -146,7 +146,9 @@ fn cpu_time(it: &procfs::CpuTime) -> CpuTime {
 }
 
 fn parse_meminfo(text: &str) -> Option<Memory> {
-    let memory = procfs::Meminfo::from_buf_read(text.as_bytes()).ok()?;
+    // procfs cuts the last two bytes of a line off, wherever a character begins.
+    let plain = Some(text).filter(|it| it.is_ascii())?;
+    let memory = procfs::Meminfo::from_buf_read(plain.as_bytes()).ok()?;
     Some(Memory {
         total: Bytes(memory.mem_total),
         available: memory.mem_available.map(Bytes),
@@ -194,6 +196,11 @@ mod tests {
             booted_at,
             SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
         );
+    }
+
+    #[test]
+    fn a_character_of_several_bytes_is_survived() {
+        assert!(parse_meminfo("MemTotal: 1 \u{c50f5}`").is_none());
     }
 
     proptest! {

@@ -28,6 +28,7 @@ mod life;
 mod process;
 mod random;
 mod soak;
+mod wishes;
 
 use std::{sync::mpsc, time::Duration};
 

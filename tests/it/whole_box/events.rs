@@ -9,8 +9,8 @@ use moxnas_app::{
     operation::{LongChange, Terms},
     ops::{
         arrays::{
-            ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop,
-            MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, SpareMove,
+            ArrayAssemble, ArrayDelete, ArrayScrub, ArrayStop, MemberAdd, MemberFail, MemberReAdd,
+            MemberRemove, MemberReplace, SpareMove,
         },
         auth::AuthLogin,
         jobs::{JobCancel, JobRetry},
@@ -21,10 +21,7 @@ use moxnas_app::{
     store::{Job, JobState},
 };
 use moxnas_core::{clock::Clock as _, plan::Fingerprint, sim::Fault};
-use moxnas_raid::{
-    ArraySettings, Consistency, Grow, Level, Role,
-    plan::{GroupWish, Scrub},
-};
+use moxnas_raid::{Role, plan::Scrub};
 
 use super::{
     checkers::Attempt,
@@ -144,7 +141,7 @@ impl Life {
     }
 
     /// An array, mostly one that is there.
-    fn array(&mut self) -> String {
+    pub(super) fn array(&mut self) -> String {
         let seen = self.app().seen();
         let there: Vec<String> = seen.raid.arrays.iter().map(|it| it.name.clone()).collect();
         if there.is_empty() || self.random.one_in(8) {
@@ -157,7 +154,7 @@ impl Life {
     }
 
     /// Disks that no array has, each once, in any order.
-    fn free(&mut self) -> Vec<String> {
+    pub(super) fn free(&mut self) -> Vec<String> {
         let seen = self.app().seen();
         let free = |it: &&moxnas_core::disk::BlockDevice| {
             let has = |array: &moxnas_raid::Array| array.member(&it.id).is_some();
@@ -177,7 +174,7 @@ impl Life {
     }
 
     /// Mostly a disk that is free.
-    fn spare(&mut self) -> String {
+    pub(super) fn spare(&mut self) -> String {
         if self.random.one_in(3) {
             return self.disk();
         }
@@ -187,7 +184,7 @@ impl Life {
             .unwrap_or_else(|| self.disk())
     }
 
-    fn disk(&mut self) -> String {
+    pub(super) fn disk(&mut self) -> String {
         match self.random.below(20) {
             0 => "none".to_owned(),
             1 => "sda".to_owned(),
@@ -344,76 +341,8 @@ impl Life {
         self.call(what, SimFault(trouble));
     }
 
-    fn create(&mut self) {
-        let name = self.random.of(&["alpha", "beta", "gamma"]).parse().unwrap();
-        let levels = [
-            Level::Raid0,
-            Level::Raid1,
-            Level::Raid5,
-            Level::Raid6,
-            Level::Raid10,
-        ];
-        let level = self.random.of(&levels);
-        let count = 1 + self.random.below(5);
-        let mut members: Vec<String> = if self.random.one_in(4) {
-            (0..count).map(|_| self.disk()).collect()
-        } else {
-            self.free()
-        };
-        members.truncate(count.max(2));
-        let spares = if self.random.one_in(4) {
-            vec![self.disk()]
-        } else {
-            Vec::new()
-        };
-        self.change(ArrayCreate {
-            spares,
-            ..ArrayCreate::new(name, level, members)
-        });
-    }
-
-    fn grow(&mut self) {
-        let array = self.array();
-        let slots = self.app().seen().raid.find(&array).map_or(3, |it| it.slots);
-        let level = self.random.of(&[Level::Raid5, Level::Raid6, Level::Raid10]);
-        let grow = match self.random.below(4) {
-            0..=1 => Grow::Members { slots: slots + 1 },
-            2 => Grow::Level { level },
-            _ => Grow::Size,
-        };
-        let add = if self.random.one_in(5) {
-            Vec::new()
-        } else {
-            vec![self.spare()]
-        };
-        self.change(ArrayGrow { array, grow, add });
-    }
-
-    fn set_array(&mut self) {
-        let array = self.array();
-        let settings = match self.random.below(4) {
-            0 => ArraySettings {
-                paused: Some(self.random.one_in(2)),
-                ..ArraySettings::default()
-            },
-            1 => ArraySettings {
-                read_only: Some(self.random.one_in(3)),
-                ..ArraySettings::default()
-            },
-            2 => ArraySettings {
-                consistency: Some(self.random.of(&[Consistency::Bitmap, Consistency::Resync])),
-                ..ArraySettings::default()
-            },
-            _ => ArraySettings {
-                spare_group: Some(GroupWish::Join("attic".parse().unwrap())),
-                ..ArraySettings::default()
-            },
-        };
-        self.change(ArraySet { array, settings });
-    }
-
     /// Plan a change, agree, and make it.
-    fn change<C: Change + Clone + std::fmt::Debug>(&mut self, change: C) {
+    pub(super) fn change<C: Change + Clone + std::fmt::Debug>(&mut self, change: C) {
         let it = self.agree(change);
         let may = it.plan.is_some();
         let (what, change, terms) = (it.what.clone(), it.change, it.terms);
