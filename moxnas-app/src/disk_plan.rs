@@ -1,7 +1,7 @@
 //! What may be done to a single disk, and why not. Pure.
 //!
 //! Whether anything uses a disk is judged where arrays judge it,
-//! [`usable`](moxnas_raid::plan::usable): what may not be given to an array may not be wiped either.
+//! [`usable`]: what may not be given to an array may not be wiped either.
 
 use std::fmt;
 

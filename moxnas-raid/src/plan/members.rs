@@ -244,6 +244,15 @@ pub(super) fn plan_replace(
             if array.sync == SyncState::Frozen {
                 return Err(Refusal::Paused(name));
             }
+            // One that waits for the first write is being replaced already.
+            let slot = member.slot();
+            let replaces = |it: Role| matches!(it, Role::Replacement { .. }) && it.slot() == slot;
+            if array.members.iter().any(|it| replaces(it.role)) {
+                return Err(Refusal::Busy {
+                    array: name,
+                    action: SyncAction::Recover,
+                });
+            }
             if let Some(action @ SyncAction::Resync) = array.sync.action() {
                 return Err(Refusal::Busy {
                     array: name,
@@ -255,6 +264,14 @@ pub(super) fn plan_replace(
                 array: target,
                 device: id.clone(),
                 with,
+            });
+        }
+        // The last member of a mirror md keeps, although it is gone.
+        Role::Active { .. } if health(array).0.can_lose().is_none() => {
+            let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
+            return Err(Refusal::Degraded {
+                array: name,
+                missing,
             });
         }
         Role::Active { .. } | Role::Faulty => {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ArrayRef, Refusal, Step, array_evidence};
 use crate::{
     geometry,
+    health::health,
     model::{Array, ArrayState, Inventory, SpeedLimit, SpeedLimits, SyncAction, SyncState},
     shape::Consistency,
 };
@@ -60,6 +61,17 @@ pub(super) fn plan_settings(
 ) -> Result<Plan<Step>, Refusal> {
     if !array.state.is_started() {
         return Err(Refusal::NotStarted(array.name.clone()));
+    }
+    let is_about_md = ArraySettings {
+        spare_group: None,
+        ..want.clone()
+    } != ArraySettings::default();
+    if is_about_md && health(array).0.can_lose().is_none() {
+        let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
+        return Err(Refusal::Degraded {
+            array: array.name.clone(),
+            missing,
+        });
     }
     let mut plan = Plan {
         evidence: vec![array_evidence(array), settings_evidence(array)],
