@@ -12,7 +12,12 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 1] = [("CreateArray", "name", ARRAY_NAME)];
+const PATTERNS: [(&str, &str, &str); 2] = [
+    ("CreateArray", "name", ARRAY_NAME),
+    ("SetArray", "spare_group", SPARE_GROUP),
+];
+/// As [`moxnas_core::names::SpareGroup`] is parsed, which is as an array's name is; or nothing.
+const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
 /// As [`moxnas_core::names::ArrayName`] is parsed.
 const ARRAY_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$";
 
