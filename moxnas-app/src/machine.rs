@@ -232,8 +232,8 @@ fn disk_report(step: &DiskStep, seen: &Seen) -> StepReport {
 
 /// What a step changes in mdadm.conf. A new array has no UUID before it is made.
 fn conf_change(step: &raid::Step, seen: &Seen) -> Option<FileReport> {
-    let group = |uuid: &str| seen.raid.conf.spare_groups.get(uuid).map(String::as_str);
-    let line = |uuid: &str, device: &str| conf::array_line(uuid, device, group(uuid));
+    let known = &seen.raid.conf;
+    let line = |uuid: &str, device: &str| conf::array_line(uuid, device, known.spare_group(uuid));
     let diff = match step {
         raid::Step::Record { name } => {
             let uuid = seen.raid.find(name.as_str()).and_then(|it| it.uuid.clone());

@@ -34,6 +34,12 @@ impl Conf {
         self.ours.contains_key(uuid) || self.others.contains_key(uuid)
     }
 
+    /// The spare group of an array.
+    #[must_use]
+    pub fn spare_group(&self, uuid: &str) -> Option<&str> {
+        self.spare_groups.get(uuid).map(String::as_str)
+    }
+
     /// Read the text of mdadm.conf. Lines that are not about arrays are not of interest.
     #[must_use]
     pub fn parse(text: &str) -> Conf {
@@ -116,8 +122,7 @@ fn with_block(text: &str, conf: &Conf) -> String {
     if !conf.ours.is_empty() {
         block.push(format!("{BEGIN}\n"));
         let line = |(uuid, device): (&String, &String)| {
-            let group = conf.spare_groups.get(uuid).map(String::as_str);
-            array_line(uuid, device, group) + "\n"
+            array_line(uuid, device, conf.spare_group(uuid)) + "\n"
         };
         block.extend(conf.ours.iter().map(line));
         block.push(format!("{END}\n"));

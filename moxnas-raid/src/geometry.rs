@@ -29,6 +29,12 @@ pub fn is_redundant(level: &Level) -> bool {
     )
 }
 
+/// Whether the level keeps parity.
+#[must_use]
+pub fn has_parity(level: &Level) -> bool {
+    matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6)
+}
+
 /// Whether the level spreads data in chunks.
 #[must_use]
 pub fn has_chunks(level: &Level) -> bool {

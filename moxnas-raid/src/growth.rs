@@ -105,8 +105,7 @@ impl Form {
 }
 
 /// What the member that can give least can give.
-#[must_use]
-pub fn smallest(array: &Array) -> Option<Bytes> {
+fn smallest(array: &Array) -> Option<Bytes> {
     let filled = array.members.iter().filter(|it| it.slot().is_some());
     filled
         .map(|it| it.usable)
@@ -159,6 +158,11 @@ pub enum CannotGrow {
     NotOffered(&'static str),
 }
 
+/// What becomes of an array that is there.
+pub fn array_grown(array: &Array, grow: &Grow) -> Result<Grown, CannotGrow> {
+    grown(&Form::of(array), grow, smallest(array).unwrap_or_default())
+}
+
 /// What becomes of an array. `usable` is what the member that can give least can give.
 pub fn grown(was: &Form, grow: &Grow, usable: Bytes) -> Result<Grown, CannotGrow> {
     let reshape = Reshape {
@@ -186,7 +190,7 @@ pub fn grown(was: &Form, grow: &Grow, usable: Bytes) -> Result<Grown, CannotGrow
             )
         }
         Grow::Chunk { chunk } => {
-            if !is_parity(&was.level) {
+            if !geometry::has_parity(&was.level) {
                 return refuse("only the chunks of RAID 4, 5 and 6 can be changed");
             }
             if chunk.0 < 4096 || !chunk.0.is_power_of_two() {
@@ -210,10 +214,6 @@ pub fn grown(was: &Form, grow: &Grow, usable: Bytes) -> Result<Grown, CannotGrow
 
 fn refuse<T>(why: &'static str) -> Result<T, CannotGrow> {
     Err(CannotGrow::NotOffered(why))
-}
-
-fn is_parity(level: &Level) -> bool {
-    matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6)
 }
 
 fn same_size(was: &Form, reshape: Reshape, now: Form) -> Result<Grown, CannotGrow> {

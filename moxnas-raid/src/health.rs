@@ -204,7 +204,7 @@ pub fn health(array: &Array) -> (Health, Vec<Reason>) {
     let unexplained = degraded.saturating_sub(count);
     let can_lose = can_lose.and_then(|it| it.checked_sub(unexplained));
     // Parity that does not agree would make up the data of a member that fails now.
-    let can_lose = match is_parity(&array.level) && is_resyncing(array) {
+    let can_lose = match geometry::has_parity(&array.level) && is_resyncing(array) {
         true => can_lose.map(|_| 0),
         false => can_lose,
     };
@@ -223,10 +223,6 @@ fn lost_its_journal(array: &Array) -> bool {
     let keeps_it =
         |it: &Member| it.role == Role::Journal && !matches!(it.device, DeviceId::Gone(_));
     array.consistency == Consistency::Journal.word() && !array.members.iter().any(keeps_it)
-}
-
-fn is_parity(level: &Level) -> bool {
-    matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6)
 }
 
 /// Whether copies and parity are not known to agree: a resync runs, or waits, if only for something

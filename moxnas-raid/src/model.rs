@@ -439,6 +439,12 @@ impl Role {
             Role::Spare | Role::Faulty | Role::Journal => None,
         }
     }
+
+    /// Whether it is being filled, or waits for that.
+    #[must_use]
+    pub fn is_filled_now(self) -> bool {
+        matches!(self, Role::Recovering { .. } | Role::Replacement { .. })
+    }
 }
 
 impl fmt::Display for Role {
@@ -492,6 +498,12 @@ impl Array {
                 it.kernel_name.clone(),
             )
         });
+    }
+
+    /// How many slots no member fills completely.
+    #[must_use]
+    pub fn missing(&self) -> u32 {
+        u32::try_from(self.missing_slots().len()).unwrap_or(u32::MAX)
     }
 
     /// The slots that no member fills completely.

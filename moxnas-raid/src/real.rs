@@ -127,7 +127,7 @@ impl RaidBackend for Mdadm {
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
-        if let Some(array) = argv::array_of(step) {
+        if let Some(array) = step.array() {
             self.check_identity(array)?;
         }
         match step {

@@ -240,7 +240,7 @@ impl Consistency {
         match self {
             Consistency::None => !geometry::is_redundant(level),
             Consistency::Resync | Consistency::Bitmap => geometry::is_redundant(level),
-            Consistency::Journal => matches!(level, Level::Raid4 | Level::Raid5 | Level::Raid6),
+            Consistency::Journal => geometry::has_parity(level),
             Consistency::Ppl => *level == Level::Raid5,
         }
     }

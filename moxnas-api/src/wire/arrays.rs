@@ -371,7 +371,7 @@ impl Array {
             spare_group: array
                 .uuid
                 .as_ref()
-                .and_then(|it| seen.raid.conf.spare_groups.get(it).cloned()),
+                .and_then(|it| seen.raid.conf.spare_group(it).map(str::to_owned)),
             in_mdadm_conf: array
                 .uuid
                 .as_ref()

@@ -461,7 +461,7 @@ fn notes(before: &Array, after: &Array, leaving: &[&Member], outcome: Outcome) -
     if had(&|it| it == Role::Journal) {
         notes.insert(Note::JournalLeaves);
     }
-    if had(&|it| matches!(it, Role::Recovering { .. } | Role::Replacement { .. })) {
+    if had(&Role::is_filled_now) {
         notes.insert(Note::FillingEnds);
     }
     let spares = after.spares().filter(|it| is_there(it)).count();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::estimate::{Work, estimate, working};
 use crate::{
     health::{Health, health},
-    model::{Array, Inventory, Role, SyncAction, SyncState},
+    model::{Array, Inventory, SyncAction, SyncState},
     plan::{Step, at_once, predict},
 };
 
@@ -165,25 +165,8 @@ impl Stage {
 fn changed(step: &Step) -> Option<&str> {
     match step {
         Step::Create(new) => Some(new.name.as_str()),
-        Step::Add { array, .. }
-        | Step::ReAdd { array, .. }
-        | Step::Grow { array, .. }
-        | Step::SetReadOnly { array, .. }
-        | Step::SetPaused { array, .. }
-        | Step::SetConsistency { array, .. }
-        | Step::SetSpeed { array, .. }
-        | Step::SetSpareGroup { array, .. }
-        | Step::Fail { array, .. }
-        | Step::Remove { array, .. }
-        | Step::Replace { array, .. }
-        | Step::Scrub { array, .. }
-        | Step::Stop { array }
-        | Step::Start { array } => Some(&array.name),
         Step::Assemble { name, .. } => Some(name),
-        Step::WipeSignatures { .. }
-        | Step::ZeroSuperblock { .. }
-        | Step::Record { .. }
-        | Step::Forget { .. } => None,
+        other => other.array().map(|it| it.name.as_str()),
     }
 }
 
@@ -196,10 +179,9 @@ fn find<'a>(seen: &'a Inventory, step: &Step) -> Option<&'a Array> {
 /// What a step begins. The speed that was seen before the plan is the one to count with.
 fn work(seen: &Inventory, before: Option<&Array>, after: Option<&Array>) -> Option<Work> {
     let after = after?;
-    let is_filled = |role: Role| matches!(role, Role::Recovering { .. } | Role::Replacement { .. });
     let new = after.members.iter().any(|it| {
         let was = before.and_then(|array| array.member(&it.device));
-        is_filled(it.role) && was.map(|it| it.role) != Some(it.role)
+        it.role.is_filled_now() && was.map(|it| it.role) != Some(it.role)
     });
     let runs = |it: &Array| match it.sync {
         SyncState::Running { action, .. } => Some(action),

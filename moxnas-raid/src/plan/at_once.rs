@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     geometry,
-    growth::{Form, GrowWork, Grown, grown, smallest},
+    growth::{GrowWork, Grown, array_grown},
     model::{Array, ArrayState, Inventory, Role, SyncAction, SyncState},
 };
 
@@ -45,8 +45,7 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
         Step::Grow {
             array, grow, add, ..
         } => change(&mut after, &array.uuid, |array| {
-            let to = grown(&Form::of(array), grow, smallest(array).unwrap_or_default());
-            if let Ok(to) = to {
+            if let Ok(to) = array_grown(array, grow) {
                 begin_to_grow(array, &to, add);
             }
         }),
@@ -55,9 +54,7 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
             read_only: false,
         } => change(&mut after, &array.uuid, |array| {
             make_writable(array);
-            if let SyncState::Pending { action } = array.sync {
-                array.sync = running(action, array);
-            }
+            begin_what_waits(array);
             begin(array);
         }),
         Step::SetPaused { array, paused } => change(&mut after, &array.uuid, |array| {
@@ -124,6 +121,10 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
 /// md itself writes to an array that is changed: what waited for that begins.
 fn wake_up(array: &mut Array) {
     wake(array);
+    begin_what_waits(array);
+}
+
+fn begin_what_waits(array: &mut Array) {
     if let SyncState::Pending { action } = array.sync {
         array.sync = running(action, array);
     }
@@ -195,8 +196,7 @@ fn begin(array: &mut Array) {
             spare.role = fills;
         }
     }
-    let is_filled = |role: Role| matches!(role, Role::Recovering { .. } | Role::Replacement { .. });
-    if array.members.iter().any(|it| is_filled(it.role)) {
+    if array.members.iter().any(|it| it.role.is_filled_now()) {
         array.sync = running(SyncAction::Recover, array);
     }
 }

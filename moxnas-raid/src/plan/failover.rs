@@ -2,7 +2,7 @@
 
 use moxnas_core::plan::Plan;
 
-use super::{ArrayRef, Step, array_evidence, members::needed_size};
+use super::{ArrayRef, Step, array_evidence, members::check_fits};
 use crate::{
     geometry,
     model::{Array, ArrayState, Inventory, Role, SyncAction, SyncState},
@@ -19,22 +19,14 @@ pub fn failover(seen: &Inventory) -> Option<Plan<Step>> {
     needy.sort_by(|a, b| a.name.cmp(&b.name));
     needy.into_iter().find_map(|array| {
         let group = group_of(seen, array)?;
-        let mut givers: Vec<&Array> = seen
-            .arrays
-            .iter()
-            .filter(|it| it.uuid != array.uuid && group_of(seen, it) == Some(group))
-            .filter(|it| can_give(it))
-            .collect();
-        givers.sort_by(|a, b| a.name.cmp(&b.name));
-        let fitting = givers.into_iter().flat_map(|giver| {
-            let spares = giver.spares().map(move |it| (giver, it));
-            spares.filter_map(|(giver, spare)| {
+        let givers = seen.arrays.iter().filter(|it| {
+            it.uuid != array.uuid && group_of(seen, it) == Some(group) && can_give(it)
+        });
+        let fitting = givers.flat_map(|giver| {
+            giver.spares().filter_map(move |spare| {
                 let device = seen.devices.by_id(&spare.device)?;
-                // What stands on the array cannot become a part of it.
-                let stands_on_it = seen.devices.tower(&array.kernel_name);
-                let fits = device.size >= needed_size(array)
-                    && stands_on_it.iter().all(|it| it.name != device.name);
-                fits.then_some((device.size, giver, device))
+                check_fits(seen, array, device).ok()?;
+                Some((device.size, giver, device))
             })
         });
         let (_, giver, device) = fitting.min_by_key(|(size, giver, device)| {
@@ -64,8 +56,7 @@ pub fn failover(seen: &Inventory) -> Option<Plan<Step>> {
 }
 
 fn group_of<'a>(seen: &'a Inventory, array: &Array) -> Option<&'a str> {
-    let group = seen.conf.spare_groups.get(array.uuid.as_deref()?)?;
-    Some(group)
+    seen.conf.spare_group(array.uuid.as_deref()?)
 }
 
 /// Whether it has an empty slot that nothing fills, and md would let a spare fill it.

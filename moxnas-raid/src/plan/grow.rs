@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     geometry,
-    growth::{CannotGrow, Form, Grow, GrowWork, Grown, grown, smallest},
+    growth::{CannotGrow, Form, Grow, GrowWork, Grown, array_grown},
     health::health,
-    model::{Array, Inventory, Level, Role, SyncAction, SyncState},
+    model::{Array, Inventory, Level, SyncAction, SyncState},
     shape::{Consistency, Metadata},
 };
 
@@ -23,9 +23,7 @@ pub(super) fn plan_grow(
     add: &[DeviceId],
 ) -> Result<Plan<Step>, Refusal> {
     check_idle(array)?;
-    let was = Form::of(array);
-    let to = grown(&was, grow, smallest(array).unwrap_or_default());
-    let to = to.map_err(|why| cannot(array, why))?;
+    let to = array_grown(array, grow).map_err(|why| cannot(array, why))?;
     check_room(array, &to)?;
     let mut plan = Plan {
         evidence: vec![array_evidence(array)],
@@ -84,24 +82,14 @@ pub(super) fn plan_grow(
 fn check_idle(array: &Array) -> Result<(), Refusal> {
     check_writable(array)?;
     if let Some(action) = array.sync.action() {
-        return Err(Refusal::Busy {
-            array: array.name.clone(),
-            action,
-        });
+        return Err(Refusal::busy(array, action));
     }
     // What is to be filled may wait for the first write.
-    let is_filled = |it: Role| matches!(it, Role::Recovering { .. } | Role::Replacement { .. });
-    if array.members.iter().any(|it| is_filled(it.role)) {
-        return Err(Refusal::Busy {
-            array: array.name.clone(),
-            action: SyncAction::Recover,
-        });
+    if array.members.iter().any(|it| it.role.is_filled_now()) {
+        return Err(Refusal::busy(array, SyncAction::Recover));
     }
     if array.resync_due {
-        return Err(Refusal::Busy {
-            array: array.name.clone(),
-            action: SyncAction::Resync,
-        });
+        return Err(Refusal::busy(array, SyncAction::Resync));
     }
     if array.sync == SyncState::Frozen {
         return Err(Refusal::Paused(array.name.clone()));
@@ -121,10 +109,10 @@ fn cannot(array: &Array, why: CannotGrow) -> Refusal {
 
 /// Whether md can move data without a file beside the array: a part in front of the data is free.
 fn check_room(array: &Array, to: &Grown) -> Result<(), Refusal> {
-    let missing = array.missing_slots();
+    let missing = array.missing();
     let is_shrinking_mirror = array.level == Level::Raid1 && to.now.slots < array.slots;
     if is_shrinking_mirror {
-        let working = array.slots - u32::try_from(missing.len()).unwrap_or(u32::MAX);
+        let working = array.slots - missing;
         return match working > to.now.slots {
             true => Err(Refusal::MembersLeft {
                 array: array.name.clone(),
@@ -133,11 +121,8 @@ fn check_room(array: &Array, to: &Grown) -> Result<(), Refusal> {
             false => Ok(()),
         };
     }
-    if !missing.is_empty() || health(array).0.can_lose().is_none() {
-        return Err(Refusal::Degraded {
-            array: array.name.clone(),
-            missing: u32::try_from(missing.len()).unwrap_or(u32::MAX),
-        });
+    if missing > 0 || health(array).0.can_lose().is_none() {
+        return Err(Refusal::degraded(array));
     }
     let refuse = |why| {
         Err(Refusal::CannotGrow {

@@ -231,14 +231,9 @@ pub(super) fn plan_replace(
 
     match member.role {
         Role::Active { .. } if member.works() => {
-            let missing = array.missing_slots().len();
-            if missing > 0 {
+            if array.missing() > 0 {
                 // The kernel would give the new device to the empty slot instead.
-                let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-                return Err(Refusal::Degraded {
-                    array: name,
-                    missing,
-                });
+                return Err(Refusal::degraded(array));
             }
             // What is not known to agree would be copied, and be called safe before it is.
             if array.sync == SyncState::Frozen {
@@ -248,16 +243,10 @@ pub(super) fn plan_replace(
             let slot = member.slot();
             let replaces = |it: Role| matches!(it, Role::Replacement { .. }) && it.slot() == slot;
             if array.members.iter().any(|it| replaces(it.role)) {
-                return Err(Refusal::Busy {
-                    array: name,
-                    action: SyncAction::Recover,
-                });
+                return Err(Refusal::busy(array, SyncAction::Recover));
             }
             if let Some(action @ SyncAction::Resync) = array.sync.action() {
-                return Err(Refusal::Busy {
-                    array: name,
-                    action,
-                });
+                return Err(Refusal::busy(array, action));
             }
             add(&mut plan);
             plan.steps.push(Step::Replace {
@@ -268,11 +257,7 @@ pub(super) fn plan_replace(
         }
         // The last member of a mirror md keeps, although it is gone.
         Role::Active { .. } if health(array).0.can_lose().is_none() => {
-            let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
-            return Err(Refusal::Degraded {
-                array: name,
-                missing,
-            });
+            return Err(Refusal::degraded(array));
         }
         Role::Active { .. } | Role::Faulty => {
             plan.steps.push(Step::Remove {
@@ -287,10 +272,7 @@ pub(super) fn plan_replace(
             }
         }
         Role::Recovering { .. } | Role::Replacement { .. } => {
-            return Err(Refusal::Busy {
-                array: name,
-                action: SyncAction::Recover,
-            });
+            return Err(Refusal::busy(array, SyncAction::Recover));
         }
         Role::Spare | Role::Journal => {
             return Err(Refusal::MemberActive {
@@ -321,10 +303,7 @@ fn check_takes_devices(array: &Array) -> Result<(), Refusal> {
         });
     }
     match array.sync.action() {
-        Some(action @ SyncAction::Reshape) => Err(Refusal::Busy {
-            array: array.name.clone(),
-            action,
-        }),
+        Some(action @ SyncAction::Reshape) => Err(Refusal::busy(array, action)),
         _ => Ok(()),
     }
 }

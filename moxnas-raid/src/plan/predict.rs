@@ -7,7 +7,7 @@ use moxnas_core::{disk::DeviceId, units::Bytes};
 use super::{NewArray, Scrub, SpeedWish, Step};
 use crate::{
     geometry,
-    growth::{Form, GrowWork, Grown, grown, new_slots, smallest},
+    growth::{Form, GrowWork, Grown, array_grown, new_slots},
     model::{Array, ArrayState, Inventory, Level, Member, MemberFlag, Role, SpeedLimit, SyncState},
     shape::Consistency,
 };
@@ -34,7 +34,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
         Step::Grow {
             array, grow, add, ..
         } => settle(&mut after, &array.uuid, |array| {
-            if let Ok(to) = grown(&Form::of(array), grow, smallest(array).unwrap_or_default()) {
+            if let Ok(to) = array_grown(array, grow) {
                 become_grown(array, &to, add);
                 array.size = to.now.size();
                 fill(array);
@@ -221,7 +221,7 @@ pub(super) fn promote(array: &mut Array) {
 }
 
 pub(super) fn count_missing(array: &mut Array) {
-    let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
+    let missing = array.missing();
     array.degraded = array.degraded.map(|_| missing);
 }
 

@@ -9,7 +9,7 @@ use moxnas_core::{
 use crate::{
     geometry,
     growth::CannotGrow,
-    model::{Level, SyncAction},
+    model::{Array, Level, SyncAction},
 };
 
 /// Why a wish is not carried out.
@@ -295,6 +295,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Something runs on the array that must not be disturbed.
+    pub(super) fn busy(array: &Array, action: SyncAction) -> Refusal {
+        Refusal::Busy {
+            array: array.name.clone(),
+            action,
+        }
+    }
+
+    /// Members of the array are missing.
+    pub(super) fn degraded(array: &Array) -> Refusal {
+        Refusal::Degraded {
+            array: array.name.clone(),
+            missing: array.missing(),
+        }
+    }
+
     /// A stable word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

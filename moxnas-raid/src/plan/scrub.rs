@@ -28,17 +28,11 @@ pub(super) fn plan_scrub(array: &Array, scrub: Scrub) -> Result<Plan<Step>, Refu
     match (scrub, running) {
         (Scrub::Idle, Some(SyncAction::Check | SyncAction::Repair)) => (),
         (Scrub::Idle, Some(action)) => {
-            return Err(Refusal::Busy {
-                array: name(),
-                action,
-            });
+            return Err(Refusal::busy(array, action));
         }
         (Scrub::Idle, None) => return Err(Refusal::NoScrub(name())),
         (_, Some(action)) => {
-            return Err(Refusal::Busy {
-                array: name(),
-                action,
-            });
+            return Err(Refusal::busy(array, action));
         }
         (_, None) => {
             if let Health::Degraded { missing, .. } | Health::Failed { missing } = health(array).0 {

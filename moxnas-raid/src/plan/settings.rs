@@ -67,11 +67,7 @@ pub(super) fn plan_settings(
         ..want.clone()
     } != ArraySettings::default();
     if is_about_md && health(array).0.can_lose().is_none() {
-        let missing = u32::try_from(array.missing_slots().len()).unwrap_or(u32::MAX);
-        return Err(Refusal::Degraded {
-            array: array.name.clone(),
-            missing,
-        });
+        return Err(Refusal::degraded(array));
     }
     let mut plan = Plan {
         evidence: vec![array_evidence(array), settings_evidence(array)],
@@ -114,10 +110,8 @@ pub(super) fn plan_settings(
 pub fn unset(seen: &Inventory, array: &Array, want: &ArraySettings) -> Option<&'static str> {
     let is_read_only = array.state == ArrayState::ReadOnly;
     let is_paused = array.sync == SyncState::Frozen;
-    let group = seen
-        .conf
-        .spare_groups
-        .get(array.uuid.as_deref().unwrap_or_default());
+    let uuid = array.uuid.as_deref().unwrap_or_default();
+    let group = seen.conf.spare_group(uuid);
     let limit = |wish: Option<SpeedWish>, of: fn(&SpeedLimits) -> SpeedLimit| {
         let now = array.speed_limits.as_ref().map(of);
         match wish {
@@ -142,7 +136,7 @@ pub fn unset(seen: &Inventory, array: &Array, want: &ArraySettings) -> Option<&'
         (
             want.spare_group.as_ref().is_none_or(|it| match it {
                 GroupWish::Leave => group.is_none(),
-                GroupWish::Join(it) => group.is_some_and(|group| group == it.as_str()),
+                GroupWish::Join(it) => group == Some(it.as_str()),
             }),
             "the spare group",
         ),
@@ -180,10 +174,7 @@ fn read_only(
             });
         }
         if let SyncState::Running { action, .. } | SyncState::Delayed { action } = array.sync {
-            return Err(Refusal::Busy {
-                array: array.name.clone(),
-                action,
-            });
+            return Err(Refusal::busy(array, action));
         }
     } else if let SyncState::Pending { action } = array.sync {
         plan.warnings
@@ -227,21 +218,14 @@ fn consistency(
         check_writable(array)?;
     }
     if let Some(action) = array.sync.action() {
-        return Err(Refusal::Busy {
-            array: array.name.clone(),
-            action,
-        });
+        return Err(Refusal::busy(array, action));
     }
     if array.sync == SyncState::Frozen {
         return Err(Refusal::Paused(array.name.clone()));
     }
-    let missing = array.missing_slots().len();
-    if missing > 0 {
+    if array.missing() > 0 {
         // What a bitmap knows of a member that is away goes with it.
-        return Err(Refusal::Degraded {
-            array: array.name.clone(),
-            missing: u32::try_from(missing).unwrap_or(u32::MAX),
-        });
+        return Err(Refusal::degraded(array));
     }
     if !becomes_writable {
         wake_first(array, plan);
@@ -326,10 +310,7 @@ fn pause(array: &Array, paused: bool, plan: &mut Plan<Step>) -> Result<(), Refus
     if paused {
         // Its job is what pauses it: md would begin it anew.
         if let Some(action @ (SyncAction::Check | SyncAction::Repair)) = array.sync.action() {
-            return Err(Refusal::Busy {
-                array: name(),
-                action,
-            });
+            return Err(Refusal::busy(array, action));
         }
         plan.warnings.push(
             "while it is paused no spare takes over for a member that fails; a restart resumes it"
@@ -354,7 +335,7 @@ fn spare_group(
         GroupWish::Join(group) => Some(group.clone()),
         GroupWish::Leave => None,
     };
-    let now = seen.conf.spare_groups.get(&uuid).map(String::as_str);
+    let now = seen.conf.spare_group(&uuid);
     if now == group.as_ref().map(SpareGroup::as_str) {
         return Ok(());
     }

@@ -234,6 +234,33 @@ pub enum Step {
 }
 
 impl Step {
+    /// The array that has to be there for it.
+    #[must_use]
+    pub fn array(&self) -> Option<&ArrayRef> {
+        match self {
+            Step::Add { array, .. }
+            | Step::ReAdd { array, .. }
+            | Step::Grow { array, .. }
+            | Step::SetReadOnly { array, .. }
+            | Step::SetPaused { array, .. }
+            | Step::SetConsistency { array, .. }
+            | Step::SetSpeed { array, .. }
+            | Step::SetSpareGroup { array, .. }
+            | Step::Fail { array, .. }
+            | Step::Remove { array, .. }
+            | Step::Replace { array, .. }
+            | Step::Scrub { array, .. }
+            | Step::Stop { array }
+            | Step::Start { array } => Some(array),
+            Step::WipeSignatures { .. }
+            | Step::Create(_)
+            | Step::Assemble { .. }
+            | Step::ZeroSuperblock { .. }
+            | Step::Record { .. }
+            | Step::Forget { .. } => None,
+        }
+    }
+
     /// The device whose data the step destroys.
     #[must_use]
     pub fn destroys(&self) -> Vec<&DeviceId> {

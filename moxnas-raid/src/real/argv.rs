@@ -208,33 +208,6 @@ pub fn catch_up(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     Ok(vec![trigger.args(written), settle])
 }
 
-/// The array that has to be there for a step.
-#[must_use]
-pub fn array_of(step: &Step) -> Option<&ArrayRef> {
-    match step {
-        Step::Add { array, .. }
-        | Step::ReAdd { array, .. }
-        | Step::Grow { array, .. }
-        | Step::SetReadOnly { array, .. }
-        | Step::SetPaused { array, .. }
-        | Step::SetConsistency { array, .. }
-        | Step::SetSpeed { array, .. }
-        | Step::SetSpareGroup { array, .. }
-        | Step::Fail { array, .. }
-        | Step::Remove { array, .. }
-        | Step::Replace { array, .. }
-        | Step::Scrub { array, .. }
-        | Step::Stop { array }
-        | Step::Start { array } => Some(array),
-        Step::WipeSignatures { .. }
-        | Step::Create(_)
-        | Step::Assemble { .. }
-        | Step::ZeroSuperblock { .. }
-        | Step::Record { .. }
-        | Step::Forget { .. } => None,
-    }
-}
-
 fn node(array: &ArrayRef) -> String {
     format!("/dev/{}", array.kernel_name)
 }

@@ -91,7 +91,7 @@ impl Kernel {
     }
 
     /// Of arrays on the same disks one works at a time, the one that began first (`md_do_sync`).
-    pub(super) fn take_turns(&mut self) {
+    fn take_turns(&mut self, state: &SimState) {
         for live in self.arrays.values_mut() {
             let begins = live.sync.is_some() && live.turn.is_none();
             match live.sync {
@@ -114,11 +114,12 @@ impl Kernel {
             let Some(live) = self.arrays.get_mut(&name) else {
                 continue;
             };
-            let disks: BTreeSet<String> = live
-                .members
-                .iter()
-                .map(|it| disk_of(&it.kernel_name).to_owned())
-                .collect();
+            let disk_of = |name: &str| {
+                let disk = state.disk_named(name).and_then(|it| it.kernel_name.clone());
+                disk.unwrap_or_else(|| name.to_owned())
+            };
+            let members = live.members.iter();
+            let disks: BTreeSet<String> = members.map(|it| disk_of(&it.kernel_name)).collect();
             live.delayed = !disks.is_disjoint(&busy);
             if !live.delayed {
                 busy.extend(disks);
@@ -128,7 +129,7 @@ impl Kernel {
 
     /// Let time pass for everything that runs.
     pub(super) fn run_until(&mut self, now: SystemTime, state: &mut SimState) {
-        self.take_turns();
+        self.take_turns(state);
         let mut left = now.duration_since(self.at).unwrap_or(Duration::ZERO);
         while !left.is_zero() {
             // From one thing that happens to the next, so that what comes after it is right too.
@@ -145,7 +146,7 @@ impl Kernel {
             for array in self.arrays.values_mut() {
                 array.run_for(step, self.at, state);
             }
-            self.take_turns();
+            self.take_turns(state);
         }
         self.at = self.at.max(now);
     }
@@ -222,17 +223,6 @@ impl Kernel {
             live.stop(state);
         }
         self.arrays.clear();
-    }
-}
-
-/// The disk that a device is, or is a part of.
-fn disk_of(name: &str) -> &str {
-    let base = name.trim_end_matches(|it: char| it.is_ascii_digit());
-    match base.strip_suffix('p') {
-        Some(disk) if disk.ends_with(|it: char| it.is_ascii_digit()) => disk,
-        // The digits of an NVMe disk belong to its name.
-        _ if name.starts_with("nvme") || name.starts_with("md") => name,
-        _ => base,
     }
 }
 

@@ -169,10 +169,7 @@ impl Live {
     pub(super) fn lose(&mut self, kernel_name: &str) {
         self.broken = true;
         self.sync = None;
-        if matches!(
-            self.superblock.level,
-            Level::Raid4 | Level::Raid5 | Level::Raid6
-        ) {
+        if geometry::has_parity(&self.superblock.level) {
             for member in self
                 .members
                 .iter_mut()
@@ -346,14 +343,6 @@ impl Live {
             return;
         }
         let missing = self.missing();
-        for member in &mut self.members {
-            // What it was to replace is gone: it takes the slot like any other.
-            if let Role::Replacement { slot } = member.role
-                && missing.contains(&slot)
-            {
-                member.role = Role::Recovering { slot };
-            }
-        }
         let replaces = |it: &LiveMember| matches!(it.role, Role::Replacement { .. });
         let mut begins = self.members.iter().any(replaces);
         for slot in missing {

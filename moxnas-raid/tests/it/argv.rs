@@ -16,7 +16,7 @@ use moxnas_raid::{
     BackendError, Consistency, Grow, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
     conf::CONF_PATH,
     plan::{ArrayRef, NewArray, Scrub, SpeedWish},
-    real::argv::{TOOLS, argv, array_of, probes},
+    real::argv::{TOOLS, argv, probes},
 };
 use proptest::prelude::*;
 

@@ -35,13 +35,12 @@ pub(crate) fn render(seen: &Inventory, root: &Path) {
     write(root, "proc/swaps", &swaps(seen));
     let mut text = "# mdadm.conf\nHOMEHOST <system>\n".to_owned();
     for (uuid, device) in &seen.conf.others {
-        let group = seen.conf.spare_groups.get(uuid).map(String::as_str);
-        text += &format!("{}\n", conf::array_line(uuid, device, group));
+        let line = conf::array_line(uuid, device, seen.conf.spare_group(uuid));
+        text += &format!("{line}\n");
     }
     for (uuid, device) in &seen.conf.ours {
         text = conf::with_array(&text, uuid, device);
-        let group = seen.conf.spare_groups.get(uuid).map(String::as_str);
-        text = conf::with_spare_group(&text, uuid, group);
+        text = conf::with_spare_group(&text, uuid, seen.conf.spare_group(uuid));
     }
     write(root, conf::CONF_PATH, &text);
 }

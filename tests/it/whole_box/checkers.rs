@@ -305,9 +305,8 @@ fn configuration_is_whole(app: &App, seen: &Seen) {
     let blocks = usize::from(!conf.ours.is_empty());
     assert_eq!(count("# BEGIN MoxNAS"), blocks, "{text}");
     assert_eq!(count("# END MoxNAS"), blocks, "{text}");
-    let group = |uuid: &str| conf.spare_groups.get(uuid).map(String::as_str);
     for (uuid, device) in &conf.ours {
-        let line = array_line(uuid, device, group(uuid));
+        let line = array_line(uuid, device, conf.spare_group(uuid));
         let lines = text.lines().filter(|it| *it == line).count();
         assert_eq!(lines, 1, "{line} in {text}");
         if let Some(array) = seen.raid.by_uuid(uuid) {

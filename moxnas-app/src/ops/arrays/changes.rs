@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_raid::{
-    self as raid, Array, CreateArray, Grow, Refusal, Role as MemberRole, SyncAction, plan::Scrub,
+    self as raid, Array, CreateArray, Refusal, Role as MemberRole, SyncAction,
+    growth::{CannotGrow, array_grown},
+    plan::Scrub,
 };
 
 use super::{
@@ -278,16 +280,7 @@ impl ArrayChange for ArrayGrow {
     /// That md has begun, or is done already: it moves data for hours.
     fn check(&self, after: &Seen) -> Result<ArrayView, Error> {
         let array = find(after, &self.array)?;
-        let is_so = match &self.grow {
-            Grow::Members { slots } => array.slots == *slots,
-            Grow::Level { level } => array.level == *level,
-            Grow::Layout { layout } => array.layout == layout.number(),
-            Grow::Chunk { chunk } => array.chunk == Some(*chunk),
-            Grow::Size => raid::growth::smallest(array).is_none_or(|it| {
-                let form = raid::growth::Form::of(array);
-                raid::growth::grown(&form, &Grow::Size, it).is_err()
-            }),
-        };
+        let is_so = array_grown(array, &self.grow) == Err(CannotGrow::Already);
         match is_so {
             true => Ok(view(after, array)),
             false => not_shown(format!("{} did not grow {}", self.array, self.grow)),

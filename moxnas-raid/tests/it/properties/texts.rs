@@ -390,13 +390,12 @@ proptest! {
     #[test]
     fn mdadm_conf_is_read_as_it_was_written(wanted in any_conf(), comment in "[a-z #]{0,20}", at in 0_usize..6) {
         let mut text = format!("HOMEHOST <system>\n# {comment}\n");
-        let group = |uuid: &str| wanted.spare_groups.get(uuid).map(String::as_str);
-        let others: Vec<String> = wanted.others.iter().map(|(uuid, name)| conf::array_line(uuid, name, group(uuid))).collect();
+        let others: Vec<String> = wanted.others.iter().map(|(uuid, name)| conf::array_line(uuid, name, wanted.spare_group(uuid))).collect();
         let (before, after) = others.split_at(at.min(others.len()));
         text.extend(before.iter().flat_map(|it| [it.as_str(), "\n"]));
         for (uuid, name) in &wanted.ours {
             text = conf::with_array(&text, uuid, name);
-            text = conf::with_spare_group(&text, uuid, group(uuid));
+            text = conf::with_spare_group(&text, uuid, wanted.spare_group(uuid));
         }
         text.extend(after.iter().flat_map(|it| [it.as_str(), "\n"]));
         prop_assert_eq!(Conf::parse(&text), wanted.clone(), "{}", text);

@@ -1,7 +1,7 @@
 //! The product's own eyes and hands in the guest.
 
 use anyhow::{Context as _, Result};
-use moxnas_raid::{Inventory, Mdadm, RaidBackend as _, Step, real::argv};
+use moxnas_raid::{Inventory, Mdadm, RaidBackend as _, Step};
 
 use super::guard::lab_disk;
 
@@ -19,7 +19,7 @@ pub(super) fn apply(step: &Step) -> Result<()> {
             lab_disk(&device.name)?;
         }
     }
-    if let Some(array) = argv::array_of(step) {
+    if let Some(array) = step.array() {
         lab_disk(&array.kernel_name)?;
     }
     raid.apply(step).with_context(|| step.to_string())
