@@ -31,11 +31,7 @@ impl App {
         to_the_end(async move {
             let _one_at_a_time = app.lane(C::LANE).lock().await;
             let seen = app.look_for(&change).await?;
-            let agreed = match app.agree(&change, &seen, &terms) {
-                Ok(plan) => app.not_worked_on(&plan).await.map(|()| plan),
-                Err(err) => Err(err),
-            };
-            let plan = match agreed {
+            let plan = match app.agree(&change, &seen, &terms).await {
                 Ok(plan) => plan,
                 Err(err) => {
                     // Asking for the plan is no attempt.
@@ -52,17 +48,10 @@ impl App {
                 entry.detail = json!({ "steps": words(&plan) });
             })
             .await?;
-            let changing = Changing::new(&app.changing);
-            let done = app.carry_out(&change, &plan).await;
-            let entry = app.outcome::<C, _>(&actor, change.object(), Some(fingerprint), &done);
-            let after = done.as_ref().ok().map(|(_, after)| &**after);
-            let written = app
-                .expect_what_was_done(&seen, after, &actor.name, Some(&entry))
-                .await;
-            drop(changing);
-            app.judge_again();
-            written?;
-            done.map(|(output, _)| output)
+            let outcome = |done: &_| {
+                Some(app.outcome::<C, _>(&actor, change.object(), Some(fingerprint), done))
+            };
+            app.make(&change, &plan, &seen, &actor.name, outcome).await
         })
         .await
     }
@@ -98,8 +87,7 @@ impl App {
     ) -> Result<String, Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look_for(change).await?;
-        let plan = self.agree(change, &seen, terms)?;
-        self.not_worked_on(&plan).await?;
+        let plan = self.agree(change, &seen, terms).await?;
         let work = change.job(&seen)?;
         let origin = Origin::caller(actor);
         let kind = crate::jobs::find(C::Job::KIND).expect("every kind has a line in the table");
@@ -121,12 +109,27 @@ impl App {
     ) -> Result<C::Output, Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look().await?;
-        let plan = self.agree(change, &seen, &Terms::default())?;
-        self.not_worked_on(&plan).await?;
+        let plan = self.agree(change, &seen, &Terms::default()).await?;
+        self.make(change, &plan, &seen, "job", |_| None).await
+    }
+
+    /// Carry a plan out, and expect from then on what it led to. `outcome` is what the audit log is to
+    /// be told of it.
+    async fn make<C: Change>(
+        &self,
+        change: &C,
+        plan: &Plan<AppStep>,
+        before: &Seen,
+        by: &str,
+        outcome: impl FnOnce(&Result<(C::Output, Arc<Seen>), Error>) -> Option<Entry>,
+    ) -> Result<C::Output, Error> {
         let changing = Changing::new(&self.changing);
-        let done = self.carry_out(change, &plan).await;
+        let done = self.carry_out(change, plan).await;
+        let entry = outcome(&done);
         let after = done.as_ref().ok().map(|(_, after)| &**after);
-        let written = self.expect_what_was_done(&seen, after, "job", None).await;
+        let written = self
+            .expect_what_was_done(before, after, by, entry.as_ref())
+            .await;
         drop(changing);
         self.judge_again();
         written?;
@@ -189,8 +192,8 @@ impl App {
         }
     }
 
-    /// Plan on a fresh look, and hold it against what the caller agreed to.
-    fn agree<C: Change>(
+    /// Plan on a fresh look, and hold it against what the caller agreed to and what jobs work on.
+    async fn agree<C: Change>(
         &self,
         change: &C,
         seen: &Seen,
@@ -213,6 +216,7 @@ impl App {
             _ => (),
         }
         self.check_right()?;
+        self.not_worked_on(&plan).await?;
         Ok(plan)
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Job, JobError, Run,
-    disk_pass::{Doing, Far, Held, Tally, obey, speed},
+    disk_pass::{Doing, Far, Held, Tally, obey, share, speed},
 };
 use crate::{actor::Role, machine::AppStep, ops::disks::DiskBurnIn, store::Level};
 
@@ -105,7 +105,7 @@ impl BurnIn {
         let mut held = Held::open(run, &self.id(), self.size).await?;
         while let Some(doing) = halves.get(noted.done.len()) {
             let at = noted.done.len();
-            let shown = |half: usize| PASSES * share(half, halves.len());
+            let shown = |half: usize| PASSES * share(half as u64, halves.len() as u64);
             let note = |far: &Far| Noted {
                 far: far.clone(),
                 ..noted.clone()
@@ -214,9 +214,4 @@ impl BurnIn {
         });
         Ok(Done { message, result })
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share for people")]
-fn share(at: usize, of: usize) -> f64 {
-    at as f64 / of.max(1) as f64
 }

@@ -318,7 +318,7 @@ async fn must_be_there(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-fn share(at: u64, of: u64) -> f64 {
+pub(super) fn share(at: u64, of: u64) -> f64 {
     at as f64 / of.max(1) as f64
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Job, JobError, Run, Wanted,
-    disk_pass::{Doing, Far, Held, failed, obey, speed},
+    disk_pass::{Doing, Far, Held, failed, obey, share, speed},
 };
 use crate::{
     actor::Role, disk_plan::WipeLevel, machine::AppStep, ops::disks::DiskWipe, store::Level,
@@ -206,7 +206,7 @@ impl WipeDisk {
             noted.far.at = Bytes(at.0 + length.0);
             noted.far.took_ms += u64::try_from(took).unwrap_or(u64::MAX);
             run.checkpoint(&noted).await?;
-            run.progress(Some(share(noted.far.at, self.size)), &words)
+            run.progress(Some(share(noted.far.at.0, self.size.0)), &words)
                 .await?;
         }
         self.must_be_blank(run).await?;
@@ -427,9 +427,4 @@ fn not_verified(why: String) -> JobError {
         code: "not_verified",
         why,
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share for people")]
-fn share(at: Bytes, of: Bytes) -> f64 {
-    at.0 as f64 / of.0.max(1) as f64
 }

@@ -126,7 +126,8 @@ impl Bench {
     }
 }
 
-async fn make<C: Change + Clone>(app: &Arc<App>, change: C) -> Result<C::Output, Error> {
+/// Agree to the plan, whatever it is, and make the change.
+pub(crate) async fn make<C: Change + Clone>(app: &Arc<App>, change: C) -> Result<C::Output, Error> {
     let terms = match app.change(&actor(), change.clone(), Terms::default()).await {
         Err(Error::ConfirmationRequired(plan)) => Terms {
             confirm: Some(plan.fingerprint.parse().unwrap()),

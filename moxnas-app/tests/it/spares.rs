@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use moxnas_app::{
-    App, Error,
-    operation::{Change, Terms},
+    App,
     ops::arrays::{ArrayCreate, ArraySet, MemberFail},
     scenario::Scenario,
     settings::Settings,
@@ -12,18 +11,7 @@ use moxnas_app::{
 use moxnas_core::sim::Fault;
 use moxnas_raid::{ArraySettings, Level, plan::GroupWish};
 
-use crate::jobs::actor;
-
-async fn make<C: Change + Clone>(app: &Arc<App>, change: C) -> C::Output {
-    let terms = match app.change(&actor(), change.clone(), Terms::default()).await {
-        Err(Error::ConfirmationRequired(plan)) => Terms {
-            confirm: Some(plan.fingerprint.parse().unwrap()),
-            ..Terms::default()
-        },
-        done => return done.unwrap(),
-    };
-    app.change(&actor(), change, terms).await.unwrap()
-}
+use crate::expected::make;
 
 /// Two mirrors in one group, the second with a spare.
 async fn start() -> Arc<App> {
@@ -38,19 +26,19 @@ async fn start() -> Arc<App> {
     };
     let level = Level::Raid1;
     let tank = ArrayCreate::new("tank".parse().unwrap(), level.clone(), disks[..2].to_vec());
-    make(&app, tank).await;
+    make(&app, tank).await.unwrap();
     let data = ArrayCreate {
         spares: disks[4..5].to_vec(),
         ..ArrayCreate::new("data".parse().unwrap(), level, disks[2..4].to_vec())
     };
-    make(&app, data).await;
+    make(&app, data).await.unwrap();
     for array in ["tank", "data"] {
         let settings = ArraySettings {
             spare_group: Some(GroupWish::Join("attic".parse().unwrap())),
             ..ArraySettings::default()
         };
         let array = array.to_owned();
-        make(&app, ArraySet { array, settings }).await;
+        make(&app, ArraySet { array, settings }).await.unwrap();
     }
     app
 }
@@ -62,7 +50,7 @@ async fn lose_a_member(app: &Arc<App>) {
         tank.members[0].device.to_string()
     };
     let array = "tank".to_owned();
-    make(app, MemberFail { array, device }).await;
+    make(app, MemberFail { array, device }).await.unwrap();
 }
 
 fn spares(app: &App, array: &str) -> usize {
