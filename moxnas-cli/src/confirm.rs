@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use moxnas_api::wire::plans::{Plan, PlanRequest};
 use poem::http::Method;
+use serde_json::Value;
 
 use crate::{
     cli::Global,
@@ -16,6 +17,30 @@ use crate::{
 pub(crate) struct Wish {
     pub(crate) ask: Ask,
     pub(crate) plan: PlanRequest,
+}
+
+impl Wish {
+    /// A request for an operation, with what its path names and its body.
+    pub(crate) fn new(
+        operation: &str,
+        method: Method,
+        at: String,
+        parameters: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Wish {
+        let parameter = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Wish {
+            ask: Ask {
+                body: body.clone(),
+                ..Ask::bare(method, at)
+            },
+            plan: PlanRequest {
+                operation: operation.to_owned(),
+                path: parameters.iter().map(parameter).collect(),
+                body,
+            },
+        }
+    }
 }
 
 /// Whether there is something to show afterwards.

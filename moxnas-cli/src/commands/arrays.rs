@@ -1,11 +1,8 @@
 //! Arrays.
 
-use std::collections::BTreeMap;
-
 use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
     expected::{AcceptExpected, ExpectedPage},
-    plans::PlanRequest,
 };
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
@@ -54,7 +51,7 @@ pub(super) async fn array(
             let ask = Ask::with_body(Method::POST, at, &body);
             return expected(&transport.raw(&ask).await?, printer);
         }
-        ArrayVerb::Create(body) => wish(
+        ArrayVerb::Create(body) => Wish::new(
             "array_create",
             Method::POST,
             ARRAYS.to_owned(),
@@ -63,7 +60,7 @@ pub(super) async fn array(
         ),
         ArrayVerb::Delete(it) => {
             let at = path(&it.array, "");
-            wish(
+            Wish::new(
                 "array_delete",
                 Method::DELETE,
                 at,
@@ -73,7 +70,7 @@ pub(super) async fn array(
         }
         ArrayVerb::Stop(it) => {
             let at = path(&it.array, "/stop");
-            wish(
+            Wish::new(
                 "array_stop",
                 Method::POST,
                 at,
@@ -83,11 +80,11 @@ pub(super) async fn array(
         }
         ArrayVerb::Assemble(body) => {
             let at = format!("{ARRAYS}/assemble");
-            wish("array_assemble", Method::POST, at, &[], body.to_json())
+            Wish::new("array_assemble", Method::POST, at, &[], body.to_json())
         }
         ArrayVerb::Add { array, body } => {
             let at = path(&array.array, "/members");
-            wish(
+            Wish::new(
                 "member_add",
                 Method::POST,
                 at,
@@ -99,16 +96,16 @@ pub(super) async fn array(
         ArrayVerb::Grow { array, body } => {
             let at = path(&array.array, "/grow");
             let named = [("array", array.array.as_str())];
-            wish("array_grow", Method::POST, at, &named, body.to_json())
+            Wish::new("array_grow", Method::POST, at, &named, body.to_json())
         }
         ArrayVerb::Set { array, body } => {
             let at = path(&array.array, "");
             let named = [("array", array.array.as_str())];
-            wish("array_set", Method::PATCH, at, &named, body.to_json())
+            Wish::new("array_set", Method::PATCH, at, &named, body.to_json())
         }
         ArrayVerb::MoveSpare => {
             let at = format!("{ARRAYS}/move-spare");
-            wish("spare_move", Method::POST, at, &[], None)
+            Wish::new("spare_move", Method::POST, at, &[], None)
         }
         ArrayVerb::Fail(it) => member("member_fail", Method::POST, &it, "/fail", None),
         ArrayVerb::Remove(it) => member("member_remove", Method::DELETE, &it, "", None),
@@ -125,17 +122,14 @@ pub(super) async fn array(
             patience,
         } => {
             let at = path(&array.array, "/scrub");
-            let scrub = wish(
+            let scrub = Wish::new(
                 "array_scrub",
                 Method::POST,
                 at,
                 &[("array", &array.array)],
                 body.to_json(),
             );
-            return match carry_out(transport, global, printer, scrub).await? {
-                Outcome::Planned => Ok(()),
-                Outcome::Done(text) => jobs::begun(transport, printer, &text, patience).await,
-            };
+            return jobs::begin(transport, global, printer, scrub, patience).await;
         }
     };
     match carry_out(transport, global, printer, wish).await? {
@@ -177,33 +171,11 @@ fn member(
 ) -> Wish {
     let device = name_of(&it.device);
     let at = path(&it.array, &format!("/members/{}{rest}", segment(device)));
-    wish(
+    Wish::new(
         operation,
         method,
         at,
         &[("array", &it.array), ("device", device)],
         body,
     )
-}
-
-fn wish(
-    operation: &str,
-    method: Method,
-    at: String,
-    parameters: &[(&str, &str)],
-    body: Option<Value>,
-) -> Wish {
-    let parameter = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    let path: BTreeMap<String, String> = parameters.iter().map(parameter).collect();
-    Wish {
-        ask: Ask {
-            body: body.clone(),
-            ..Ask::bare(method, at)
-        },
-        plan: PlanRequest {
-            operation: operation.to_owned(),
-            path,
-            body,
-        },
-    }
 }

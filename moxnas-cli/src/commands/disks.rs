@@ -1,11 +1,8 @@
 //! Disks.
 
-use std::collections::BTreeMap;
-
 use moxnas_api::wire::{
     consequences::DiskConsequences,
     disks::{Disk, DiskPage, LocateDisk},
-    plans::PlanRequest,
 };
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
@@ -13,7 +10,7 @@ use serde_json::Value;
 
 use super::{all_pages, jobs, name_of, parse};
 use crate::{
-    cli::{DiskVerb, Global, Patience},
+    cli::{DiskVerb, Global},
     confirm::{Outcome, Wish, carry_out},
     failure::Failure,
     print::Printer,
@@ -56,7 +53,7 @@ pub(super) async fn disk(
             patience,
         } => {
             let wish = wish("disk_wipe", &disk, "/wipe", body.to_json());
-            long(transport, global, printer, wish, patience).await
+            jobs::begin(transport, global, printer, wish, patience).await
         }
         DiskVerb::BurnIn {
             disk,
@@ -64,7 +61,7 @@ pub(super) async fn disk(
             patience,
         } => {
             let wish = wish("disk_burn_in", &disk, "/burn-in", body.to_json());
-            long(transport, global, printer, wish, patience).await
+            jobs::begin(transport, global, printer, wish, patience).await
         }
         DiskVerb::Locate { disk, off } => {
             let body = LocateDisk { on: !off };
@@ -74,20 +71,6 @@ pub(super) async fn disk(
                 Outcome::Done(text) => shown(&text, printer),
             }
         }
-    }
-}
-
-/// What a job does.
-async fn long(
-    transport: &Transport,
-    global: &Global,
-    printer: &Printer,
-    wish: Wish,
-    patience: Patience,
-) -> Result<(), Failure> {
-    match carry_out(transport, global, printer, wish).await? {
-        Outcome::Planned => Ok(()),
-        Outcome::Done(text) => jobs::begun(transport, printer, &text, patience).await,
     }
 }
 
@@ -104,16 +87,6 @@ fn path(disk: &str, rest: &str) -> String {
 }
 
 fn wish(operation: &str, disk: &str, rest: &str, body: Option<Value>) -> Wish {
-    let parameter = ("disk".to_owned(), name_of(disk).to_owned());
-    Wish {
-        ask: Ask {
-            body: body.clone(),
-            ..Ask::bare(Method::POST, path(disk, rest))
-        },
-        plan: PlanRequest {
-            operation: operation.to_owned(),
-            path: BTreeMap::from([parameter]),
-            body,
-        },
-    }
+    let named = [("disk", name_of(disk))];
+    Wish::new(operation, Method::POST, path(disk, rest), &named, body)
 }

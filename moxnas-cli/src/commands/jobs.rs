@@ -7,7 +7,8 @@ use poem::http::Method;
 
 use super::{all_pages, parse};
 use crate::{
-    cli::{JobId, JobVerb, Patience},
+    cli::{Global, JobId, JobVerb, Patience},
+    confirm::{Outcome, Wish, carry_out},
     failure::Failure,
     print::Printer,
     transport::{Ask, Transport, segment},
@@ -62,6 +63,20 @@ pub(super) async fn job(
             let text = transport.raw(&ask).await?;
             begun(transport, printer, &text, patience).await
         }
+    }
+}
+
+/// Make a change that a job makes, and stay with it.
+pub(super) async fn begin(
+    transport: &Transport,
+    global: &Global,
+    printer: &Printer,
+    wish: Wish,
+    patience: Patience,
+) -> Result<(), Failure> {
+    match carry_out(transport, global, printer, wish).await? {
+        Outcome::Planned => Ok(()),
+        Outcome::Done(text) => begun(transport, printer, &text, patience).await,
     }
 }
 

@@ -122,8 +122,12 @@ impl SideBySide {
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
-                    while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let place = scenarios.iter().position(|it| it.name == scenario.name);
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let (Some(scenario), Some(cell)) = (scenarios.get(place), held.get(place))
+                        else {
+                            return;
+                        };
                         let one = hold(scenario, release, &self.agent, folder);
                         let word = if one.outcome.is_ok() {
                             "equal"
@@ -131,9 +135,7 @@ impl SideBySide {
                             "DIFFERENT"
                         };
                         eprintln!("{suite}: {} {word} ({:.0} s)", scenario.name, one.seconds);
-                        if let Some(cell) = place.and_then(|it| held.get(it)) {
-                            *cell.lock().expect("nobody panics with it") = Some(one);
-                        }
+                        *cell.lock().expect("nobody panics with it") = Some(one);
                     }
                 });
             }
