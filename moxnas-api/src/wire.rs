@@ -11,6 +11,7 @@ pub mod consequences;
 pub mod disks;
 pub mod events;
 pub mod expected;
+pub mod initramfs;
 pub mod jobs;
 pub mod plans;
 pub mod schedules;

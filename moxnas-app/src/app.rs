@@ -7,7 +7,6 @@ mod spares;
 mod start;
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, RwLock,
@@ -30,6 +29,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 pub use self::start::StartError;
 use crate::{
     actor::{Actor, Credential, Role, Via},
+    answers::{self, Question},
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
@@ -139,6 +139,7 @@ impl App {
             // Somebody looked later than this look and was done earlier.
             return Ok(Arc::clone(&seen));
         }
+        new.answers = seen.answers.still_there(&new.raid.devices);
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events
@@ -146,6 +147,33 @@ impl App {
         *seen = Arc::new(new);
         self.looked.add();
         Ok(Arc::clone(&seen))
+    }
+
+    /// Ask what no look asks. Whoever looks from now on sees the answer.
+    pub(crate) async fn ask(&self, question: Question) -> Result<Arc<Seen>, Error> {
+        let known = Arc::clone(&self.seen().answers);
+        let write_down = self
+            .with_machine(move |it| answers::ask(it, &known, question))
+            .await?;
+        Ok(self.see_anew(|new| write_down(Arc::make_mut(&mut new.answers))))
+    }
+
+    /// Put something beside what was last seen, without looking again.
+    fn see_anew(&self, change: impl FnOnce(&mut Seen)) -> Arc<Seen> {
+        let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut seen = self.seen.write().expect("no holder of this lock panics");
+        let mut new = Seen {
+            look: number,
+            serial: number,
+            ..Seen::clone(&seen)
+        };
+        change(&mut new);
+        self.judge(&seen, &mut new);
+        self.events
+            .publish_differences(&seen.differences, &new.differences, new.as_of);
+        *seen = Arc::new(new);
+        self.looked.add();
+        Arc::clone(&seen)
     }
 
     /// Have the machine do something that may take a while.
@@ -287,7 +315,8 @@ async fn look(
         let mut seen = Seen {
             raid,
             abilities,
-            asked: BTreeMap::new(),
+            answers: Arc::default(),
+            has_initramfs: machine.has_initramfs,
             as_of,
             boot: machine.host.boot_id(),
             look,

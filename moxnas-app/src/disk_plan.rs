@@ -289,7 +289,7 @@ impl Wipe<'_> {
             disk: disk.clone(),
             because,
         };
-        let asked = seen.asked.get(&disk);
+        let asked = seen.answers.sanitize.get(&disk);
         let (methods, language, state) = match asked {
             Some(Ok(Sanitize::Can {
                 methods,
@@ -437,7 +437,7 @@ pub fn plan_locate(
         .locator
         .ok_or_else(|| DiskRefusal::NoLight(device.id.clone()))?;
     let mut plan = Plan::default();
-    if can.light == Some(on) {
+    if seen.answers.light(&device.id) == Some(on) {
         return Ok(plan);
     }
     if by == Locator::Ledctl {
@@ -468,7 +468,7 @@ pub fn takes(seen: &Seen, step: &DiskStep) -> Option<Expected> {
             "from a second to an hour: disks differ that much, and none says",
         )),
         DiskStep::Sanitize { method, .. } => {
-            let told = match seen.asked.get(step.device()) {
+            let told = match seen.answers.sanitize.get(step.device()) {
                 Some(Ok(Sanitize::Can { methods, .. })) => {
                     methods.iter().find(|(it, _)| it == method)?.1
                 }

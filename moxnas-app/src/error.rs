@@ -364,6 +364,8 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::NoScrub(_)
         | Refusal::NoSpare(_)
         | Refusal::NoSpareHasToMove
+        | Refusal::NoInitramfs
+        | Refusal::InitramfsNotKnown(_)
         | Refusal::ArrayReadOnly(_)
         | Refusal::Paused(_)
         | Refusal::CannotGrow { .. }

@@ -15,6 +15,7 @@ pub mod db_maintenance;
 pub mod disk_burn_in;
 mod disk_pass;
 pub mod disk_wipe;
+pub mod initramfs_update;
 pub mod raid_scrub;
 mod run;
 mod runner;
@@ -168,6 +169,7 @@ pub const KINDS: &[Kind] = &[
     kind::<db_maintenance::MaintainDatabase>(),
     kind::<disk_wipe::WipeDisk>(),
     kind::<disk_burn_in::BurnIn>(),
+    kind::<initramfs_update::UpdateInitramfs>(),
 ];
 
 /// Why nobody can end a job any more; `None`: it can be ended.

@@ -18,6 +18,7 @@
 //! ```
 
 pub mod actor;
+pub mod answers;
 pub mod app;
 pub mod audit;
 pub mod auth;

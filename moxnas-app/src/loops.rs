@@ -10,6 +10,7 @@ use moxnas_core::{chain::chain, clock::Stopwatch, root::Root, watch::MachineWatc
 use tokio::sync::Notify;
 
 use crate::{
+    answers::Question,
     app::{App, LOOK_EVERY},
     audit::{MARK_EVERY, forward::Forwarder},
 };
@@ -56,6 +57,25 @@ pub fn keep_looking(app: &Arc<App>) {
                 took
             };
             tokio::time::sleep((took * REST).min(REST_AT_MOST)).await;
+        }
+    });
+}
+
+/// How often it is looked whether somebody has written an initramfs.
+const ASK_INITRAMFS_EVERY: Duration = Duration::from_secs(600);
+
+/// Know what the images name that the machine's kernels start with, until the app is dropped.
+pub fn keep_initramfs_known(app: &Arc<App>) {
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        loop {
+            {
+                let Some(app) = app.upgrade() else { return };
+                if let Err(err) = app.ask(Question::Initramfs).await {
+                    tracing::warn!("{}", chain(&err));
+                }
+            }
+            tokio::time::sleep(ASK_INITRAMFS_EVERY).await;
         }
     });
 }

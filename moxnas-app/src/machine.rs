@@ -16,6 +16,7 @@ use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
     conf::{self, CONF_PATH},
     consequences::{LostContent, StepOutlook},
+    initramfs::{IMAGE_FOLDER, releases},
     real::argv,
 };
 use moxnas_telemetry::{ProcSource, SimSource, Source};
@@ -42,6 +43,8 @@ pub struct Machine {
     pub clock: Arc<dyn Clock>,
     /// What only the operating system tells.
     pub host: Arc<dyn Host>,
+    /// Whether its kernels start with an initramfs, as they did when this was made.
+    pub has_initramfs: bool,
 }
 
 /// What only the operating system tells.
@@ -83,6 +86,7 @@ impl Machine {
             raid: Arc::new(Mdadm::system()),
             disks: Arc::new(SystemDiskWork::system()),
             self_tests: Arc::new(NoSelfTests),
+            has_initramfs: has_image(&root.list(IMAGE_FOLDER).unwrap_or_default()),
             figures: Arc::new(ProcSource::new(root, Arc::new(SystemClock))),
             clock: Arc::new(SystemClock),
             host: Arc::new(Root::system()),
@@ -99,6 +103,7 @@ impl Machine {
             self_tests: Arc::new(NoSelfTests),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
             clock,
+            has_initramfs: has_image(&machine.state().folder(IMAGE_FOLDER)),
             host: Arc::clone(machine) as Arc<dyn Host>,
         }
     }
@@ -110,6 +115,11 @@ impl Machine {
             AppStep::Disk(step) => Ok(self.disks.apply(step)?),
         }
     }
+}
+
+/// Whether a kernel starts with one of the files in the folder of images.
+fn has_image(files: &[String]) -> bool {
+    !releases(files).is_empty()
 }
 
 /// A backend did not do as it was told.

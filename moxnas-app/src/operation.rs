@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use moxnas_core::{
-    disk::DeviceId,
-    plan::{Fingerprint, Plan},
-};
+use moxnas_core::plan::{Fingerprint, Plan};
 
 use crate::{
     actor::{Actor, Role},
+    answers::Question,
     app::App,
     error::Error,
     jobs::Job,
@@ -70,9 +68,8 @@ pub trait Change: Operation {
     /// What it must not run beside.
     const LANE: Lane;
 
-    /// The disk that has to be asked how it erases itself before this can be planned: no look asks,
-    /// as that opens the disk.
-    fn asks(&self, _: &Seen) -> Option<DeviceId> {
+    /// What has to be asked before this can be planned, and again before it is verified.
+    fn asks(&self, _: &Seen) -> Option<Question> {
         None
     }
 

@@ -21,6 +21,7 @@ pub mod audit;
 pub mod auth;
 pub mod disks;
 pub mod expected;
+pub mod initramfs;
 pub mod jobs;
 pub mod schedules;
 pub mod sessions;
@@ -93,6 +94,8 @@ pub fn all() -> Vec<OperationInfo> {
         info::<disks::DiskLocate>(),
         info::<expected::ExpectedList>(),
         info::<expected::ExpectedAccept>(),
+        info::<initramfs::InitramfsShow>(),
+        info::<initramfs::InitramfsUpdate>(),
         info::<jobs::JobList>(),
         info::<jobs::JobGet>(),
         info::<jobs::JobLog>(),

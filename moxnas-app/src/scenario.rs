@@ -14,11 +14,17 @@ use moxnas_core::{
     sim::{DiskSpec, SimMachine},
     units::Bytes,
 };
-use moxnas_raid::{Change, CreateArray, Inventory, Level, RaidBackend, SimRaid, execute, plan};
+use moxnas_raid::{
+    Change, CreateArray, Inventory, Level, RaidBackend, SimRaid, Step, execute,
+    initramfs::KernelRelease, plan,
+};
 use serde::Deserialize;
 
 /// Long enough for the largest disks to be filled.
 const SETTLED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The kernel whose image is there.
+const KERNEL: &str = "6.1.0-40-amd64";
 
 const BUILT_IN: [(&str, &str); 6] = [
     (
@@ -261,7 +267,9 @@ impl Scenario {
         for array in &arrays {
             array.spoil(raid)?;
         }
-        Ok(())
+        let kernel = KernelRelease::new(KERNEL).expect("it is a release");
+        let made = raid.apply(&Step::UpdateInitramfs { kernel });
+        made.map_err(|err| chain(&err))
     }
 }
 

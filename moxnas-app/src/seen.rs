@@ -7,11 +7,11 @@ use std::{
     time::SystemTime,
 };
 
-use moxnas_core::disk::{Abilities, DeviceId, ResolveError, Sanitize};
+use moxnas_core::disk::{Abilities, DeviceId, ResolveError};
 use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
 use sha2::{Digest, Sha256};
 
-use crate::expected::Expected;
+use crate::{answers::Answers, expected::Expected};
 
 /// A look at the machine.
 #[derive(Clone, Debug)]
@@ -20,9 +20,10 @@ pub struct Seen {
     pub raid: Inventory,
     /// What the disks can do, by kernel name.
     pub abilities: BTreeMap<String, Abilities>,
-    /// How disks can erase themselves; in words why they did not say. No look asks for it: only a
-    /// plan that needs it does.
-    pub asked: BTreeMap<DeviceId, Result<Sanitize, String>>,
+    /// What no look asks, as it was answered last.
+    pub answers: Arc<Answers>,
+    /// Whether the machine's kernels start with an initramfs, which has an mdadm.conf of its own.
+    pub has_initramfs: bool,
     /// When, by the machine's clock.
     pub as_of: SystemTime,
     /// Since which start of the machine, see [`boot_id`](crate::machine::Host::boot_id).

@@ -353,6 +353,13 @@ pub(crate) enum SystemVerb {
     Health,
     /// Show what machine this is
     Info,
+    /// Show what the kernels know of arrays while they start
+    Initramfs,
+    /// Make every initramfs again that does not name the arrays as they are
+    UpdateInitramfs {
+        #[command(flatten)]
+        patience: Patience,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,13 +14,17 @@ mod schedules;
 mod serve;
 mod users;
 
-use moxnas_api::wire::simulation::{Advance, Fault, Simulation};
+use moxnas_api::wire::{
+    initramfs::Initramfs,
+    simulation::{Advance, Fault, Simulation},
+};
 use poem::http::Method;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
 use crate::{
     cli::{Cli, Global, Noun, ScheduleVerb, SimVerb, SystemVerb},
+    confirm::Wish,
     failure::Failure,
     print::Printer,
     transport::{Ask, Transport, segment},
@@ -76,7 +80,11 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         }
         Noun::System(verb) => {
             let transport = Transport::open(&global).await?;
-            told(&transport, printer, system(&transport, verb, printer).await)
+            told(
+                &transport,
+                printer,
+                system(&transport, &global, verb, printer).await,
+            )
         }
         Noun::Job(verb) => {
             let transport = Transport::open(&global).await?;
@@ -160,10 +168,29 @@ fn name_of(device: &str) -> &str {
     }
 }
 
-async fn system(transport: &Transport, verb: SystemVerb, printer: &Printer) -> Result<(), Failure> {
+async fn system(
+    transport: &Transport,
+    global: &Global,
+    verb: SystemVerb,
+    printer: &Printer,
+) -> Result<(), Failure> {
     let path = match verb {
         SystemVerb::Health => "/api/system/health/detailed",
         SystemVerb::Info => "/api/system/info",
+        SystemVerb::Initramfs => {
+            let ask = Ask::get("/api/system/initramfs?fresh=true");
+            let text = transport.raw(&ask).await?;
+            match printer.is_json() {
+                true => printer.json(&text),
+                false => printer.initramfs(&parse::<Initramfs>(&text)?),
+            }
+            return Ok(());
+        }
+        SystemVerb::UpdateInitramfs { patience } => {
+            let at = "/api/system/initramfs/update".to_owned();
+            let wish = Wish::new("initramfs_update", Method::POST, at, &[], None);
+            return jobs::begin(transport, global, printer, wish, patience).await;
+        }
     };
     show(&transport.raw(&Ask::get(path)).await?, printer)
 }

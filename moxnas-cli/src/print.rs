@@ -7,6 +7,7 @@ mod audit;
 mod consequences;
 mod disks;
 mod expected;
+mod initramfs;
 mod jobs;
 mod outline;
 mod plan;
@@ -24,6 +25,7 @@ use moxnas_api::wire::{
     consequences::DiskConsequences,
     disks::{Disk, DiskPage},
     expected::ExpectedPage,
+    initramfs::Initramfs,
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
     schedules::{Schedule, SchedulePage, Timeline},
@@ -90,6 +92,10 @@ impl Printer {
 
     pub(crate) fn expected(&self, page: &ExpectedPage) {
         self.line(&expected::sheet(page));
+    }
+
+    pub(crate) fn initramfs(&self, all: &Initramfs) {
+        self.line(&initramfs::sheet(all));
     }
 
     pub(crate) fn disks(&self, page: &DiskPage) {

@@ -2,7 +2,7 @@
 
 use moxnas_core::{chain, cmd::CmdError, disk::ObserveError, root::FileError};
 
-use crate::{model::Inventory, plan::Step};
+use crate::{initramfs::Image, model::Inventory, plan::Step};
 
 /// What this crate needs from a machine that has md arrays.
 ///
@@ -12,6 +12,10 @@ pub trait RaidBackend: Send + Sync {
     /// Everything there is to know, at one moment. Never cached. What could not be read is named in
     /// [`Inventory::errors`], beside all that could.
     fn observe(&self) -> Result<Inventory, BackendError>;
+
+    /// What the images know of arrays that the machine's kernels start with; none where it starts
+    /// without, as a container does. Takes seconds for each that is not as `known`: it is unpacked.
+    fn initramfs(&self, known: &[Image]) -> Result<Vec<Image>, BackendError>;
 
     /// Do one step. When this returns `Ok`, the next `observe` shows the effect.
     fn apply(&self, step: &Step) -> Result<(), BackendError>;
@@ -87,6 +91,8 @@ pub fn package_of(tool: &str) -> &str {
     match tool {
         "wipefs" => "util-linux",
         "udevadm" => "udev",
+        "update-initramfs" => "initramfs-tools",
+        "unmkinitramfs" => "initramfs-tools-core",
         other => other,
     }
 }

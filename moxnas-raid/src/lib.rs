@@ -35,6 +35,7 @@ pub mod expected;
 pub mod geometry;
 pub mod growth;
 pub mod health;
+pub mod initramfs;
 pub mod mdstat;
 pub mod model;
 pub mod parsed;

@@ -1,6 +1,7 @@
 //! The real machine: facts from sysfs, steps through mdadm(8).
 
 pub mod argv;
+mod initramfs;
 mod names;
 pub mod sysfs;
 
@@ -16,6 +17,7 @@ use moxnas_core::{
 use crate::{
     backend::{BackendError, RaidBackend},
     conf::{self, CONF_PATH, Conf},
+    initramfs::Image,
     model::Inventory,
     plan::{ArrayRef, SpeedWish, Step},
 };
@@ -23,6 +25,7 @@ use crate::{
 /// md arrays of a real machine.
 ///
 /// Looking reads sysfs, udev's database and mdadm.conf, opens no disk and starts no program.
+/// [`RaidBackend::initramfs`] is no part of a look.
 /// Doing runs the commands of [`argv::argv`] and waits until udev has caught up.
 pub struct Mdadm {
     root: Root,
@@ -126,6 +129,10 @@ impl RaidBackend for Mdadm {
         })
     }
 
+    fn initramfs(&self, known: &[Image]) -> Result<Vec<Image>, BackendError> {
+        initramfs::images(&self.root, &*self.runner, known)
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         if let Some(array) = step.array() {
             self.check_identity(array)?;
@@ -151,6 +158,7 @@ impl RaidBackend for Mdadm {
     }
 
     fn tidy(&self) -> Result<(), BackendError> {
-        Ok(self.root.forget_unfinished(CONF_PATH)?)
+        self.root.forget_unfinished(CONF_PATH)?;
+        initramfs::tidy(&self.root)
     }
 }

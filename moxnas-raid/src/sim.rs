@@ -27,6 +27,7 @@ use crate::{
     backend::{BackendError, RaidBackend},
     conf::{self, CONF_PATH, Conf},
     geometry,
+    initramfs::{Content, IMAGE_FOLDER, Image, KernelRelease, releases},
     model::{Inventory, Level, Role, SyncAction},
     plan::{NewArray, Scrub, SpeedWish, Step},
     shape::Shape,
@@ -142,6 +143,25 @@ impl RaidBackend for SimRaid {
             conf,
             errors: Vec::new(),
         })
+    }
+
+    /// An image is kept as the mdadm.conf that is in it. The newest is that of the kernel that runs.
+    fn initramfs(&self, _: &[Image]) -> Result<Vec<Image>, BackendError> {
+        let state = self.machine.state();
+        let image = |kernel: KernelRelease| Image {
+            is_running: false,
+            stamp: String::new(),
+            content: Ok(Content::Conf(Conf::parse(
+                &state.files[&kernel.image_path()],
+            ))),
+            kernel,
+        };
+        let releases = releases(&state.folder(IMAGE_FOLDER));
+        let mut images: Vec<Image> = releases.into_iter().map(image).collect();
+        if let Some(last) = images.last_mut() {
+            last.is_running = true;
+        }
+        Ok(images)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
@@ -317,6 +337,10 @@ fn perform(step: &Step, kernel: &mut Kernel, state: &mut SimState) -> Result<(),
             });
         }
         Step::Forget { uuid } => edit_conf(state, |it| conf::without_array(it, uuid)),
+        Step::UpdateInitramfs { kernel } => {
+            let text = state.files.get(CONF_PATH).cloned().unwrap_or_default();
+            state.files.insert(kernel.image_path(), text);
+        }
     }
     Ok(())
 }

@@ -101,6 +101,8 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "api_key_delete"
         | "session_list"
         | "session_revoke"
+        | "initramfs_show"
+        | "initramfs_update"
         | "user_delete"
         | "user_get"
         | "user_list"
@@ -229,6 +231,7 @@ async fn a_plan_takes_what_the_operation_takes() {
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }
+            "initramfs_update" => json!({}),
             it if it.starts_with("disk_") => json!({ "disk": "none" }),
             _ => json!({ "array": "none" }),
         };

@@ -85,6 +85,10 @@ operations! {
     expected_accept: &[TANK, "array stop tank"], "array accept tank",
         "POST" "/api/storage/arrays/expected/accept", r#"{"array":"tank"}"# => "array expected", r#""differences":[]"#;
     expected_list: &[TANK], "array expected", "GET" "/api/storage/arrays/expected", "" => "array expected", "tank";
+    initramfs_show: &[], "system initramfs",
+        "GET" "/api/system/initramfs?fresh=true", "" => "system initramfs", "current";
+    initramfs_update: &[TANK], "system update-initramfs --detach",
+        "POST" "/api/system/initramfs/update", "" => "job list", "initramfs_update";
     member_add: &[TANK], "array add tank {4}",
         "POST" "/api/storage/arrays/tank/members", r#"{"device":"{4}"}"# => SHOW, "{4}";
     member_fail: &[TANK, FILLED], "array fail tank {2}",
@@ -143,6 +147,8 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ),
     ("expected_accept", EXPECTED),
     ("expected_list", EXPECTED),
+    ("initramfs_show", INITRAMFS),
+    ("initramfs_update", INITRAMFS),
 ];
 const READ: [&str; 3] = [
     "every_captured_machine_is_read",
@@ -158,6 +164,11 @@ const EXPECTED: [&str; 3] = [
     "each_loss_is_told_and_what_is_agreed_to_is_not",
     "a_member_that_leaves_is_told_when_it_leaves_and_when_it_is_agreed_to",
     "smoke_raid5_through_the_service",
+];
+const INITRAMFS: [&str; 3] = [
+    "an_image_is_read_wherever_its_files_are",
+    "what_changes_in_mdadm_conf_outdates_the_images_until_they_are_made_again",
+    "an_initramfs_is_read_and_made_again",
 ];
 /// Every change of arrays, by the library alone; a change without a case does not compile there.
 const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";
@@ -264,7 +275,14 @@ fn each_operation_is_shown_by_a_test_everywhere() {
          | operation | REST | command line | library | simulation | lab |\n\
          |---|---|---|---|---|---|\n",
     );
-    let of_storage = ["array_", "disk_", "member_", "spare_", "expected_"];
+    let of_storage = [
+        "array_",
+        "disk_",
+        "member_",
+        "spare_",
+        "expected_",
+        "initramfs_",
+    ];
     for operation in ops::all().iter().map(|it| it.name) {
         if !of_storage.iter().any(|it| operation.starts_with(it)) {
             continue;

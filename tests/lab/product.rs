@@ -2,6 +2,7 @@
 
 mod disks;
 mod heard;
+mod initramfs;
 mod kill;
 mod load;
 mod nas;

@@ -9,6 +9,7 @@ use moxnas_app::{
         MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
+    ops::initramfs::InitramfsUpdate,
 };
 use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
@@ -132,6 +133,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<WipeDisk>()?.of(disk);
             done(app, actor, it, change).await
         }
+        InitramfsUpdate::NAME => done(app, actor, it, InitramfsUpdate).await,
         MemberAdd::NAME => {
             let array = it.path("array")?;
             let change = it.body::<AddMember>()?.of(array);
@@ -193,7 +195,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 16] = [
+pub const PLANNED: [&str; 17] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -204,6 +206,7 @@ pub const PLANNED: [&str; 16] = [
     DiskBurnIn::NAME,
     DiskLocate::NAME,
     DiskWipe::NAME,
+    InitramfsUpdate::NAME,
     MemberAdd::NAME,
     MemberFail::NAME,
     MemberReAdd::NAME,

@@ -1,15 +1,25 @@
 //! The machine as a whole.
 
-use moxnas_app::ops::system::{HealthBasic, HealthDetailed, HealthLive, HealthReady, SystemInfo};
+use moxnas_app::ops::{
+    initramfs::{InitramfsShow, InitramfsUpdate},
+    system::{HealthBasic, HealthDetailed, HealthLive, HealthReady, SystemInfo},
+};
 use poem::web::Data;
-use poem_openapi::{ApiResponse, OpenApi, payload::Json};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Header, Query},
+    payload::Json,
+};
 
-use super::Tag;
+use super::{Tag, jobs::Begun, look, terms};
 use crate::{
     Shared,
     caller::{Anybody, Caller},
     problem::Answer,
-    wire::system::{self as wire, Detail, Health, Status},
+    wire::{
+        initramfs::Initramfs,
+        system::{self as wire, Detail, Health, Status},
+    },
 };
 
 /// The machine as a whole.
@@ -71,6 +81,48 @@ impl System {
     async fn detailed(&self, app: Data<&Shared>, caller: Caller) -> Answer<Json<Health>> {
         let checks = app.call(&caller.actor, HealthDetailed).await?;
         Ok(Json(Health::new(checks, Detail::All)))
+    }
+
+    /// Show what the kernels know of arrays while they start
+    ///
+    /// An initramfs has the mdadm.conf of the day that it was made. Read when the service starts, and
+    /// again when an image was written.
+    #[oai(path = "/initramfs", method = "get", operation_id = "initramfs_show")]
+    async fn initramfs(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Read now what was written since: that may take seconds
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Json<Initramfs>> {
+        let wish = InitramfsShow {
+            fresh: fresh.0.unwrap_or(false),
+        };
+        let look = look(fresh.0);
+        let view = app.call_after(look, &caller.actor, wish).await?;
+        Ok(Json(view.into()))
+    }
+
+    /// Make every initramfs again that does not name the arrays as they are
+    ///
+    /// The answer is the job that does it. Refused where the machine starts without one, as a
+    /// container does.
+    #[oai(
+        path = "/initramfs/update",
+        method = "post",
+        operation_id = "initramfs_update"
+    )]
+    async fn update_initramfs(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, InitramfsUpdate, terms).await?;
+        Ok(job.into())
     }
 
     /// Show what machine this is

@@ -63,7 +63,8 @@ pub struct Disk {
     pub can_discard: bool,
     /// Whether the light of its slot can be switched; by ledctl that shows when it is tried
     pub can_locate: bool,
-    /// Whether the light of its slot is on; left out if nobody can tell
+    /// Whether the light of its slot was on when MoxNAS last asked the enclosure, which is when it
+    /// switches it; left out if it has not asked, or nobody can tell
     pub locating: Option<bool>,
     /// Whether it may be given to an array
     pub usable: bool,
@@ -174,7 +175,7 @@ impl Disk {
             multipath: multipath_of(&seen.raid.devices, &device.name).map(str::to_owned),
             can_discard: can.discard_max.0 > 0,
             can_locate: can.locator.is_some(),
-            locating: can.light,
+            locating: seen.answers.light(&device.id),
             usable: not_usable_because.is_none(),
             not_usable_because,
             remedy: remedy.flatten(),

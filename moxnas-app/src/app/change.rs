@@ -154,20 +154,13 @@ impl App {
         }
     }
 
-    /// A fresh look, and what a device has to be asked for this change.
+    /// A fresh look, and what has to be asked for this change.
     pub(crate) async fn look_for<C: Change>(&self, change: &C) -> Result<Arc<Seen>, Error> {
         let seen = self.look().await?;
-        let Some(disk) = change.asks(&seen) else {
-            return Ok(seen);
-        };
-        let asked = {
-            let disk = disk.clone();
-            self.with_machine(move |it| it.disks.sanitize(&disk))
-                .await?
-        };
-        let mut seen = Seen::clone(&seen);
-        seen.asked.insert(disk, asked.map_err(|err| chain(&err)));
-        Ok(Arc::new(seen))
+        match change.asks(&seen) {
+            Some(question) => self.ask(question).await,
+            None => Ok(seen),
+        }
     }
 
     /// No job works on a disk that the plan is about. A job of the same disk is refused by the
@@ -241,7 +234,7 @@ impl App {
         let work = move || execute(&steps, |step| machine.apply(step));
         let done = at_pace(&self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
-        let after = self.look().await;
+        let after = self.look_for(change).await;
         done.map_err(Error::Stopped)?;
         let after = after?;
         Ok((change.verify(&after)?, after))

@@ -152,21 +152,11 @@ impl App {
 
     /// Hold what was last seen against what is expected since.
     pub(super) fn judge_again(&self) {
-        let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut seen = self.seen.write().expect("no holder of this lock panics");
-        let mut new = Seen {
-            look: number,
-            serial: number,
-            ..Seen::clone(&seen)
-        };
-        // While MoxNAS changed the machine it was held against nothing.
-        new.expected = self.expected();
-        new.differences = new.compare();
-        self.judge(&seen, &mut new);
-        self.events
-            .publish_differences(&seen.differences, &new.differences, new.as_of);
-        *seen = Arc::new(new);
-        self.looked.add();
+        self.see_anew(|new| {
+            // While MoxNAS changed the machine it was held against nothing.
+            new.expected = self.expected();
+            new.differences = new.compare();
+        });
     }
 
     /// Say what of a new look is not as expected.
@@ -185,6 +175,7 @@ impl App {
         }
         let same = old.raid == new.raid
             && old.abilities == new.abilities
+            && old.answers == new.answers
             && old.expected == new.expected
             && old.differences == new.differences;
         if same {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Job, JobError, Run,
-    disk_pass::{Doing, Far, Held, Tally, obey, share, speed},
+    disk_pass::{Doing, Far, Held, Tally, share, speed},
 };
 use crate::{actor::Role, machine::AppStep, ops::disks::DiskBurnIn, store::Level};
 
@@ -87,7 +87,7 @@ impl BurnIn {
             bytes: bytes.collect(),
             ..Noted::default()
         };
-        obey(run)?;
+        run.obey()?;
         run.checkpoint(&noted).await?;
         Ok(noted)
     }
@@ -145,7 +145,7 @@ impl BurnIn {
             let share = percent.map(|it| PASSES + (1.0 - PASSES) * f64::from(it) / 100.0);
             run.progress(share, &words).await?;
             run.wait(ASK_EVERY).await?;
-            obey(run)?;
+            run.obey()?;
             let id = id.clone();
             test = run
                 .app()

@@ -134,7 +134,7 @@ impl Held {
                 other => break other.map_err(|err| failed(&err))?,
             }
             run.wait(WAIT / 4).await?;
-            obey(run)?;
+            run.obey()?;
         };
         if open.size() != size {
             let (was, is) = (size, open.size());
@@ -218,7 +218,7 @@ impl Held {
             done += stretch.done.0;
             if stretch.done.0 == 0 {
                 run.wait(WAIT).await?;
-                obey(run)?;
+                run.obey()?;
             }
         }
         Ok(bad)
@@ -246,7 +246,7 @@ impl Held {
         while far.at.0 < size {
             if run.wanted() != Wanted::Run {
                 run.checkpoint(&note(&far)).await?;
-                obey(run)?;
+                run.obey()?;
             }
             let left = Bytes(length.min(size - far.at.0));
             let stretch = self.once(run, far.at, left, doing).await?;
@@ -324,15 +324,6 @@ pub(super) fn share(at: u64, of: u64) -> f64 {
 
 fn now(run: &Run) -> SystemTime {
     run.app().machine.clock.now()
-}
-
-/// Stop if somebody wants that.
-pub(super) fn obey(run: &Run) -> Result<(), JobError> {
-    match run.wanted() {
-        Wanted::Run => Ok(()),
-        Wanted::Pause => Err(JobError::Paused),
-        Wanted::Cancel => Err(JobError::Cancelled),
-    }
 }
 
 /// Bytes per second, as measured; `None`: it was too quick to tell.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Job, JobError, Run, Wanted,
-    disk_pass::{Doing, Far, Held, failed, obey, share, speed},
+    disk_pass::{Doing, Far, Held, failed, share, speed},
 };
 use crate::{
     actor::Role, disk_plan::WipeLevel, machine::AppStep, ops::disks::DiskWipe, store::Level,
@@ -121,7 +121,7 @@ impl WipeDisk {
             far: Far::default(),
             sent: false,
         };
-        obey(run)?;
+        run.obey()?;
         run.checkpoint(&noted).await?;
         Ok(noted)
     }
@@ -140,7 +140,7 @@ impl WipeDisk {
     async fn wipe_signatures(&self, run: &Run, noted: &Noted) -> Result<(), JobError> {
         let wipes = |it: &&DiskStep| matches!(it, DiskStep::WipeSignatures { .. });
         for step in noted.steps.iter().filter(wipes) {
-            obey(run)?;
+            run.obey()?;
             match self.apply(run, step).await {
                 // A partition that went with the table before: it was wiped when that was.
                 Err(_) if self.is_gone(run, step.device()).await? => (),
@@ -190,7 +190,7 @@ impl WipeDisk {
         let words = format!("discarding {}", self.disk);
         let mut since = run.app().machine.clock.now();
         while noted.far.at < self.size {
-            obey(run)?;
+            run.obey()?;
             let at = noted.far.at;
             let length = Bytes(piece.min(self.size.0 - at.0));
             let disk = self.id();
@@ -305,7 +305,7 @@ impl WipeDisk {
             samples.read += 1;
             samples.bytes += length;
             samples.differ += u64::from(!bad.is_empty());
-            obey(run)?;
+            run.obey()?;
         }
         Ok(samples)
     }
@@ -322,7 +322,7 @@ impl WipeDisk {
         let was_sent = noted.sent;
         if !(was_sent && runs) {
             if !was_sent {
-                obey(run)?;
+                run.obey()?;
             }
             let state = if was_sent {
                 self.state(run).await?

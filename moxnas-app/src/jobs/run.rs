@@ -137,6 +137,15 @@ impl Run {
         *self.wanted.borrow()
     }
 
+    /// End here if something else is wanted of it than to go on.
+    pub fn obey(&self) -> Result<(), JobError> {
+        match self.wanted() {
+            Wanted::Run => Ok(()),
+            Wanted::Pause => Err(JobError::Paused),
+            Wanted::Cancel => Err(JobError::Cancelled),
+        }
+    }
+
     /// Wait for the next look at the machine, or for something else to be wanted. If nobody looks
     /// for this long, look.
     pub async fn wait(&mut self, at_most: Duration) -> Result<(), JobError> {

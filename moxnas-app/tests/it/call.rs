@@ -26,7 +26,7 @@ use moxnas_core::{
     plan::Fingerprint,
     sim::{DiskSpec, Fault, SimMachine},
 };
-use moxnas_raid::{BackendError, Inventory, Level, RaidBackend, SimRaid, Step};
+use moxnas_raid::{BackendError, Inventory, Level, RaidBackend, SimRaid, Step, initramfs::Image};
 
 /// A backend whose steps wait until the test lets them go on.
 struct Slow {
@@ -65,6 +65,10 @@ impl RaidBackend for Slow {
 
     fn observe(&self) -> Result<Inventory, BackendError> {
         self.raid.observe()
+    }
+
+    fn initramfs(&self, known: &[Image]) -> Result<Vec<Image>, BackendError> {
+        self.raid.initramfs(known)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

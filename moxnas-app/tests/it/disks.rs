@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use moxnas_app::{
-    Error,
+    Error, Seen,
     disk_plan::WipeLevel,
     operation::{LongChange, Terms},
     ops::{
@@ -516,8 +516,9 @@ async fn a_light_is_switched_on_and_off() {
             .change(&actor(), change, Terms::default())
             .await
             .unwrap();
-        let light = view.seen.abilities_of(&view.device.name).light;
-        assert_eq!(light, Some(on));
+        let light = |seen: &Seen| seen.answers.light(&view.device.id);
+        assert_eq!(light(&view.seen), Some(on));
+        assert_eq!(light(&box_.app.look().await.unwrap()), Some(on), "kept");
     }
     let err = box_
         .app

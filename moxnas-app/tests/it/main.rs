@@ -10,6 +10,7 @@ mod database;
 mod disks;
 mod engines;
 mod expected;
+mod initramfs;
 mod jobs;
 mod schedules;
 mod seal;

@@ -4,7 +4,11 @@ use std::{os::unix::net::UnixStream, path::PathBuf};
 
 use moxnas_app::settings::SOCKET;
 use moxnas_core::root::Root;
-use moxnas_raid::{backend::package_of, real::argv::TOOLS};
+use moxnas_raid::{
+    backend::package_of,
+    initramfs::{IMAGE_FOLDER, releases},
+    real::argv::{TOOLS, UNMKINITRAMFS, UPDATE_INITRAMFS},
+};
 use serde::Serialize;
 
 use crate::{cli::Global, failure::Failure, print::Printer};
@@ -30,6 +34,7 @@ enum Verdict {
 pub(super) fn doctor(global: &Global, printer: &Printer) -> Result<(), Failure> {
     let mut findings: Vec<Finding> = TOOLS.iter().map(|it| tool(*it)).collect();
     findings.extend([md(), udev(), root(), service(global)]);
+    findings.extend(initramfs());
     if printer.is_json() {
         let text = serde_json::to_string(&findings);
         printer.json(&text.map_err(|err| Failure::Broken(err.to_string()))?);
@@ -63,6 +68,26 @@ fn tool(tool: moxnas_core::cmd::Tool) -> Finding {
             remedy: Some(format!("apt-get install {}", package_of(name))),
         },
     }
+}
+
+/// What reads and makes the images that the kernels of this machine start with.
+fn initramfs() -> Vec<Finding> {
+    let files = Root::system().list(IMAGE_FOLDER).unwrap_or_default();
+    let Some(kernel) = releases(&files).pop() else {
+        return Vec::new();
+    };
+    let finding = |it| match tool(it) {
+        it if it.verdict == Verdict::Good => it,
+        missing => Finding {
+            verdict: Verdict::Note,
+            found: format!(
+                "missing: nobody can tell what {} knows of arrays",
+                kernel.image_path()
+            ),
+            ..missing
+        },
+    };
+    [UNMKINITRAMFS, UPDATE_INITRAMFS].map(finding).into()
 }
 
 fn good(what: &str, found: impl Into<String>) -> Finding {

@@ -12,12 +12,16 @@ use crate::{cmd::CmdError, root::FileError, units::Bytes};
 
 /// What this crate needs from a machine whose disks are worked on.
 pub trait DiskWork: Send + Sync {
-    /// What the disks can do, by kernel name, without opening any of them.
+    /// What the disks can do, by kernel name, without opening any of them or asking an enclosure.
     fn abilities(&self) -> Result<BTreeMap<String, Abilities>, ObserveError>;
 
     /// Ask a disk how it can erase itself, and whether it does. Opens it: one that hangs delays
     /// the answer.
     fn sanitize(&self, disk: &DeviceId) -> Result<Sanitize, WorkError>;
+
+    /// Whether the light of a disk's slot is on; `None`: nobody can tell. The enclosure is asked: one
+    /// that hangs delays the answer.
+    fn light(&self, disk: &DeviceId) -> Result<Option<bool>, WorkError>;
 
     /// What stands on a device now, as found by reading it.
     fn probe(&self, device: &DeviceId) -> Result<Vec<Signature>, WorkError>;
@@ -84,8 +88,6 @@ pub struct Abilities {
     pub discard_max: Bytes,
     /// How its light is switched; `None`: there is no way.
     pub locator: Option<Locator>,
-    /// Whether its light is on; `None`: nobody can tell.
-    pub light: Option<bool>,
 }
 
 /// What switches the light of a disk's slot.

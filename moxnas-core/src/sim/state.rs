@@ -54,6 +54,16 @@ pub struct SimState {
 }
 
 impl SimState {
+    /// The names of the files in a folder.
+    #[must_use]
+    pub fn folder(&self, path: &str) -> Vec<String> {
+        let name = |it: &String| {
+            let name = it.strip_prefix(path)?.strip_prefix('/')?;
+            (!name.contains('/')).then(|| name.to_owned())
+        };
+        self.files.keys().filter_map(name).collect()
+    }
+
     pub(super) fn new(seed: u64) -> SimState {
         SimState {
             disks: BTreeMap::new(),

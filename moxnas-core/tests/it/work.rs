@@ -248,7 +248,8 @@ fn a_light_is_switched_where_there_is_one() {
         ..DiskSpec::sas("S", GIB)
     });
     let can = || it.work.abilities().unwrap()["sda"].clone();
-    assert_eq!(can().light, Some(false));
+    let light = || it.work.light(&it.disk).unwrap();
+    assert_eq!(light(), Some(false));
     let by = can().locator.unwrap();
     assert_eq!(
         by.file().unwrap(),
@@ -261,7 +262,8 @@ fn a_light_is_switched_where_there_is_one() {
             on: true,
         })
         .unwrap();
-    assert_eq!(can().light, Some(true));
+    assert_eq!(light(), Some(true));
     let dark = box_with(DiskSpec::hdd("A", GIB));
     assert_eq!(dark.work.abilities().unwrap()["sda"].locator, None);
+    assert_eq!(dark.work.light(&dark.disk).unwrap(), None);
 }

@@ -113,7 +113,8 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
         | Step::Assemble { .. }
         | Step::ZeroSuperblock { .. }
         | Step::Record { .. }
-        | Step::Forget { .. } => return predict(seen, step),
+        | Step::Forget { .. }
+        | Step::UpdateInitramfs { .. } => return predict(seen, step),
     }
     after
 }

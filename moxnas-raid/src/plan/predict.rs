@@ -112,6 +112,7 @@ pub fn predict(seen: &Inventory, step: &Step) -> Inventory {
             after.conf.ours.remove(uuid);
         }
         Step::Record { .. }
+        | Step::UpdateInitramfs { .. }
         | Step::Assemble { .. }
         | Step::WipeSignatures { .. }
         | Step::ZeroSuperblock { .. }

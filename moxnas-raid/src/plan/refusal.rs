@@ -15,6 +15,12 @@ use crate::{
 /// Why a wish is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// No kernel of the machine starts with an initramfs.
+    #[error("there is no initramfs in /boot: this machine starts without one of its own")]
+    NoInitramfs,
+    /// What is in `/boot` could not be listed.
+    #[error("what the initramfs in /boot know of arrays is not known: {0}")]
+    InitramfsNotKnown(String),
     /// An array of that name is there, or lies stopped on some disks.
     #[error("an array named {0} exists already")]
     NameTaken(ArrayName),
@@ -315,6 +321,8 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Refusal::NoInitramfs => "no_initramfs",
+            Refusal::InitramfsNotKnown(_) => "initramfs_not_known",
             Refusal::NameTaken(_) => "array_name_taken",
             Refusal::LevelNotMade(_) => "level_not_made",
             Refusal::TooFewMembers { .. } => "too_few_members",
@@ -367,6 +375,14 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Refusal::NoInitramfs => {
+                "a container starts with the kernel of its host: run `update-initramfs -u` there if \
+                 the host is to know the arrays"
+                    .to_owned()
+            }
+            Refusal::InitramfsNotKnown(_) => {
+                "`moxnas system initramfs` reads them again".to_owned()
+            }
             Refusal::NameTaken(_) => "choose another name, or delete that array first".to_owned(),
             Refusal::LevelNotMade(_) => {
                 "raid0, raid1, raid4, raid5, raid6 and raid10 can".to_owned()

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::SpeedWish;
 use crate::{
     growth::Grow,
+    initramfs::KernelRelease,
     model::Array,
     shape::{Consistency, Shape},
 };
@@ -231,6 +232,11 @@ pub enum Step {
         /// Who it is.
         uuid: String,
     },
+    /// Make the image again that a kernel starts with, with the mdadm.conf of now.
+    UpdateInitramfs {
+        /// The kernel.
+        kernel: KernelRelease,
+    },
 }
 
 impl Step {
@@ -257,7 +263,8 @@ impl Step {
             | Step::Assemble { .. }
             | Step::ZeroSuperblock { .. }
             | Step::Record { .. }
-            | Step::Forget { .. } => None,
+            | Step::Forget { .. }
+            | Step::UpdateInitramfs { .. } => None,
         }
     }
 
@@ -283,7 +290,8 @@ impl Step {
             | Step::Start { .. }
             | Step::Assemble { .. }
             | Step::Record { .. }
-            | Step::Forget { .. } => Vec::new(),
+            | Step::Forget { .. }
+            | Step::UpdateInitramfs { .. } => Vec::new(),
         }
     }
 
@@ -309,7 +317,8 @@ impl Step {
             | Step::Stop { .. }
             | Step::Start { .. }
             | Step::Record { .. }
-            | Step::Forget { .. } => Vec::new(),
+            | Step::Forget { .. }
+            | Step::UpdateInitramfs { .. } => Vec::new(),
         }
     }
 
@@ -383,6 +392,9 @@ impl fmt::Display for Step {
             Step::ZeroSuperblock { device } => write!(f, "erase the md superblock on {device}"),
             Step::Record { name } => write!(f, "name {name} in mdadm.conf"),
             Step::Forget { uuid } => write!(f, "take array {uuid} out of mdadm.conf"),
+            Step::UpdateInitramfs { kernel } => {
+                write!(f, "make the initramfs of kernel {kernel} again")
+            }
         }
     }
 }

@@ -22,12 +22,18 @@ use crate::{
 const MDADM: Tool = Tool::new("mdadm");
 const WIPEFS: Tool = Tool::new("wipefs");
 const UDEVADM: Tool = Tool::new("udevadm");
+/// Unpacks an initramfs; only where a kernel starts with one.
+pub const UNMKINITRAMFS: Tool = Tool::new("unmkinitramfs");
+/// Makes an initramfs; only where a kernel starts with one.
+pub const UPDATE_INITRAMFS: Tool = Tool::new("update-initramfs");
 
 /// The programs that [`argv`] names, and the one that waits for udev.
 pub const TOOLS: [Tool; 3] = [MDADM, WIPEFS, UDEVADM];
 
 /// mdadm waits for udev and for members to be written; this is for a machine in trouble.
 const LIMIT: Duration = Duration::from_secs(120);
+/// An image is compressed as well as it goes.
+const IMAGE_LIMIT: Duration = Duration::from_secs(900);
 
 /// The commands for a step; none for those that write a file.
 pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
@@ -95,6 +101,11 @@ pub fn argv(step: &Step) -> Result<Vec<Cmd>, BackendError> {
             .arg(format!("--uuid={uuid}"))
             .args(paths(members.iter())?),
         Step::ZeroSuperblock { device } => mdadm().arg("--zero-superblock").arg(path(device)?),
+        Step::UpdateInitramfs { kernel } => {
+            Cmd::new(UPDATE_INITRAMFS)
+                .limit(IMAGE_LIMIT)
+                .args(["-u", "-k", kernel.as_str()])
+        }
         // Files of the kernel and of mdadm.
         Step::SetSpeed { .. }
         | Step::SetSpareGroup { .. }

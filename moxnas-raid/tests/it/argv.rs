@@ -15,8 +15,9 @@ use moxnas_core::{
 use moxnas_raid::{
     BackendError, Consistency, Grow, Layout, Level, Mdadm, Metadata, RaidBackend, Shape, Step,
     conf::CONF_PATH,
+    initramfs::KernelRelease,
     plan::{ArrayRef, NewArray, Scrub, SpeedWish},
-    real::argv::{TOOLS, argv, probes},
+    real::argv::{TOOLS, UPDATE_INITRAMFS, argv, probes},
 };
 use proptest::prelude::*;
 
@@ -235,6 +236,9 @@ fn steps() -> Vec<Step> {
         Step::Forget {
             uuid: UUID.to_owned(),
         },
+        Step::UpdateInitramfs {
+            kernel: KernelRelease::new("6.1.0-40-amd64").unwrap(),
+        },
         Step::ReAdd {
             array: array(),
             device: disk(),
@@ -312,9 +316,10 @@ fn steps() -> Vec<Step> {
         Step::SetConsistency { .. } => 17,
         Step::SetSpeed { .. } => 18,
         Step::SetSpareGroup { .. } => 19,
+        Step::UpdateInitramfs { .. } => 20,
     };
     let all: BTreeSet<i32> = steps.iter().map(variant).collect();
-    assert_eq!(all.len(), 20);
+    assert_eq!(all.len(), 21);
     steps
 }
 
@@ -332,7 +337,7 @@ fn every_command() {
             table += &format!("    (writes {file})\n");
         }
         for cmd in cmds {
-            assert!(TOOLS.contains(&cmd.tool));
+            assert!(TOOLS.contains(&cmd.tool) || cmd.tool == UPDATE_INITRAMFS);
             table += &format!("    {cmd}\n");
         }
     }

@@ -37,6 +37,8 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("disk_locate", "disk locate", "none"),
     ("disk_wipe", "disk wipe", "none --level overwrite"),
     ("health_detailed", "system health", ""),
+    ("initramfs_show", "system initramfs", ""),
+    ("initramfs_update", "system update-initramfs", ""),
     ("member_add", "array add", "none none"),
     ("member_fail", "array fail", "none none"),
     ("member_re_add", "array re-add", "none none"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use moxnas_app::{App, app::Simulation, machine::Machine, scenario::Scenario, settings::Settings};
-use moxnas_raid::{BackendError, Inventory, RaidBackend, SimRaid, Step};
+use moxnas_raid::{BackendError, Inventory, RaidBackend, SimRaid, Step, initramfs::Image};
 
 use crate::nas::{ARRAYS, Nas, get};
 
@@ -49,6 +49,10 @@ impl RaidBackend for Hung {
     fn observe(&self) -> Result<Inventory, BackendError> {
         self.disk.pass();
         self.raid.observe()
+    }
+
+    fn initramfs(&self, known: &[Image]) -> Result<Vec<Image>, BackendError> {
+        self.raid.initramfs(known)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

@@ -13,7 +13,8 @@ use moxnas_app::{
 };
 use moxnas_core::sim::SimMachine;
 use moxnas_raid::{
-    Array, BackendError, Inventory, RaidBackend, SimRaid, Step, SyncAction, plan::Scrub,
+    Array, BackendError, Inventory, RaidBackend, SimRaid, Step, SyncAction, initramfs::Image,
+    plan::Scrub,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -267,6 +268,10 @@ impl RaidBackend for Hands {
             _ => None,
         })?;
         self.raid.observe()
+    }
+
+    fn initramfs(&self, known: &[Image]) -> Result<Vec<Image>, BackendError> {
+        self.raid.initramfs(known)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

@@ -176,12 +176,7 @@ impl Builder<'_> {
         run(Command::new("chroot")
             .arg(&self.root)
             .args(["passwd", "-d", "root"]))?;
-        for leftover in [
-            "var/lib/apt/lists",
-            "var/cache/apt",
-            "usr/share/doc",
-            "boot",
-        ] {
+        for leftover in ["var/lib/apt/lists", "var/cache/apt", "usr/share/doc"] {
             remove_tree(&self.root.join(leftover))?;
         }
         Ok(())

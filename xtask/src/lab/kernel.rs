@@ -41,6 +41,11 @@ pub(super) fn install(deb: &Path, work: &Path, root: &Path, vmlinux: &Path) -> R
     let bz_image = fs::read(unpacked.join(format!("boot/vmlinuz-{release}")))?;
     fs::write(vmlinux, unpack_kernel(bz_image)?)?;
 
+    // Says how an initramfs may be compressed.
+    let config = format!("boot/config-{release}");
+    fs::copy(unpacked.join(&config), root.join(&config))
+        .context("the kernel's configuration cannot be copied")?;
+
     let target = root.join(MODULES_FOLDER).join(&release);
     fs::create_dir_all(root.join(MODULES_FOLDER))?;
     run(Command::new("cp")

@@ -16,6 +16,8 @@ pub(super) const PACKAGES: &[&str] = &[
     "ca-certificates",
     // Disks and arrays.
     "mdadm",
+    "initramfs-tools",
+    "zstd",
     "lvm2",
     "smartmontools",
     "nvme-cli",

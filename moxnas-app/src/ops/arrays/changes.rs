@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_raid::{
-    self as raid, Array, CreateArray, Refusal, Role as MemberRole, SyncAction,
+    self as raid, Array, CreateArray, Refusal, Role as MemberRole, Step, SyncAction,
     growth::{CannotGrow, array_grown},
     plan::Scrub,
 };
@@ -37,7 +37,16 @@ impl<T: ArrayChange> Change for T {
     const LANE: Lane = Lane::Storage;
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
-        Ok(raid::plan(&seen.raid, &self.wish(seen)?)?.map(AppStep::Raid))
+        let mut plan = raid::plan(&seen.raid, &self.wish(seen)?)?;
+        let changes_conf = |it: &Step| matches!(it, Step::Record { .. } | Step::Forget { .. });
+        if seen.has_initramfs && plan.steps.iter().any(changes_conf) {
+            plan.warnings.push(
+                "the initramfs in /boot has the mdadm.conf of before: `moxnas system \
+                 update-initramfs` makes it again"
+                    .to_owned(),
+            );
+        }
+        Ok(plan.map(AppStep::Raid))
     }
 
     fn etag(&self, seen: &Seen) -> Option<String> {

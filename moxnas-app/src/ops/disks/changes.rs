@@ -11,6 +11,7 @@ use moxnas_raid::Refusal;
 use super::{DiskView, find};
 use crate::{
     actor::Role,
+    answers::Question,
     disk_plan::{Wipe, WipeLevel, plan_burn_in, plan_locate},
     error::Error,
     jobs::{disk_burn_in::BurnIn, disk_wipe::WipeDisk},
@@ -74,9 +75,9 @@ fn must_be_there(after: &Seen, disk: &str) -> Result<(), Error> {
 impl Change for DiskWipe {
     const LANE: Lane = Lane::Storage;
 
-    fn asks(&self, seen: &Seen) -> Option<DeviceId> {
+    fn asks(&self, seen: &Seen) -> Option<Question> {
         let device = find(seen, &self.disk).ok()?;
-        (self.level == WipeLevel::Sanitize).then(|| device.id.clone())
+        (self.level == WipeLevel::Sanitize).then(|| Question::Sanitize(device.id.clone()))
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
@@ -146,6 +147,12 @@ impl LongChange for DiskBurnIn {
 impl Change for DiskLocate {
     const LANE: Lane = Lane::Storage;
 
+    fn asks(&self, seen: &Seen) -> Option<Question> {
+        let device = find(seen, &self.disk).ok()?;
+        let can = seen.abilities_of(&device.name);
+        can.locator.map(|_| Question::Light(device.id.clone()))
+    }
+
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
         let plan = plan_locate(seen, find(seen, &self.disk)?, self.on)?;
         Ok(plan.map(AppStep::Disk))
@@ -157,10 +164,10 @@ impl Change for DiskLocate {
 
     fn verify(&self, after: &Seen) -> Result<DiskView, Error> {
         let device = find(after, &self.disk)?;
-        let light = after.abilities_of(&device.name).light;
+        let disk = &device.id;
+        let light = after.answers.light(disk);
         if light.is_some_and(|it| it != self.on) {
             let word = if self.on { "off" } else { "on" };
-            let disk = &device.id;
             return Err(Error::NotVerified(format!("the light of {disk} is {word}")));
         }
         Ok(DiskView {

@@ -94,25 +94,15 @@ impl SystemDiskWork {
         })
     }
 
-    /// What the folder of a disk under `/sys/block` says.
-    fn abilities_of(&self, name: &str, has_ledctl: bool) -> Abilities {
-        let folder = format!("/sys/block/{name}");
-        let read = |path: String| self.root.read(path).ok().flatten();
-        let number = |path: String| read(path)?.trim().parse().ok();
-        let discard = number(format!("{folder}/queue/discard_max_bytes"));
-        let slot = self.slot(&folder);
-        let light = slot.as_ref().and_then(Locator::file).and_then(number);
-        Abilities {
-            discard_max: Bytes(discard.unwrap_or(0)),
-            locator: slot.or(has_ledctl.then_some(Locator::Ledctl)),
-            light: light.map(|it| it != 0),
-        }
+    /// A file of the kernel that holds a number.
+    fn number(&self, path: &str) -> Option<u64> {
+        self.root.read(path).ok()??.trim().parse().ok()
     }
 
     /// The slot of an enclosure, by the link that the kernel's driver of enclosures puts beside a
     /// disk: `device/enclosure_device:Slot 01`.
-    fn slot(&self, folder: &str) -> Option<Locator> {
-        let device = format!("{folder}/device");
+    fn slot(&self, name: &str) -> Option<Locator> {
+        let device = format!("/sys/block/{name}/device");
         let names = self.root.list(&device).ok()?;
         let link = names
             .into_iter()
@@ -131,31 +121,44 @@ impl SystemDiskWork {
         let DiskStep::Locate { disk, by, on } = step else {
             return Ok(());
         };
+        let Some(file) = by.file() else {
+            return Ok(());
+        };
         let name = self.find(disk)?.name;
-        let is = self.abilities_of(&name, *by == Locator::Ledctl).locator;
-        if is.as_ref() != Some(by) {
-            return Err(WorkError::LightMoved(disk.clone()));
+        match self.slot(&name).as_ref() == Some(by) {
+            true => Ok(self.root.poke(file, if *on { "1" } else { "0" })?),
+            false => Err(WorkError::LightMoved(disk.clone())),
         }
-        if let Some(file) = by.file() {
-            self.root.poke(file, if *on { "1" } else { "0" })?;
-        }
-        Ok(())
     }
 }
 
 impl DiskWork for SystemDiskWork {
     fn abilities(&self) -> Result<BTreeMap<String, Abilities>, ObserveError> {
-        let has_ledctl = work_argv::ledctl().find().is_some();
+        let ledctl = work_argv::ledctl().find().map(|_| Locator::Ledctl);
+        // Few machines have one, and to find a disk's slot is to list all that is known of the disk.
+        let has_slots = self.root.list("/sys/class/enclosure");
+        let has_slots = has_slots.is_ok_and(|it| !it.is_empty());
         let names = self.root.list("/sys/block")?;
         let disks = names
             .into_iter()
             .filter(|it| self.root.exists(format!("/sys/block/{it}/device")));
         Ok(disks
             .map(|it| {
-                let can = self.abilities_of(&it, has_ledctl);
+                let discard_max = self.number(&format!("/sys/block/{it}/queue/discard_max_bytes"));
+                let slot = has_slots.then(|| self.slot(&it)).flatten();
+                let can = Abilities {
+                    discard_max: Bytes(discard_max.unwrap_or(0)),
+                    locator: slot.or_else(|| ledctl.clone()),
+                };
                 (it, can)
             })
             .collect())
+    }
+
+    fn light(&self, disk: &DeviceId) -> Result<Option<bool>, WorkError> {
+        let name = self.find(disk)?.name;
+        let file = self.slot(&name).as_ref().and_then(Locator::file);
+        Ok(file.and_then(|it| self.number(&it)).map(|it| it != 0))
     }
 
     fn sanitize(&self, disk: &DeviceId) -> Result<Sanitize, WorkError> {

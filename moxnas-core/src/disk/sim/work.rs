@@ -137,7 +137,6 @@ impl DiskWork for SimDiskWork {
             let slot = it.spec.slot.clone();
             let can = Abilities {
                 discard_max: Bytes(if it.spec.discards { 2 << 30 } else { 0 }),
-                light: slot.is_some().then_some(it.light),
                 locator: slot.map(|(enclosure, slot)| Locator::Slot { enclosure, slot }),
             };
             Some((name, can))
@@ -172,6 +171,13 @@ impl DiskWork for SimDiskWork {
                 },
             },
         })
+    }
+
+    fn light(&self, device: &DeviceId) -> Result<Option<bool>, WorkError> {
+        self.struck(&format!("ask for the light of {device}"))?;
+        let mut state = self.settled();
+        let it = disk(&mut state, device)?;
+        Ok(it.spec.slot.is_some().then_some(it.light))
     }
 
     fn probe(&self, device: &DeviceId) -> Result<Vec<Signature>, WorkError> {

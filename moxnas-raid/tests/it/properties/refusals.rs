@@ -147,6 +147,8 @@ fn all() -> Vec<Refusal> {
         },
         Refusal::NotInOurConf(array()),
         Refusal::NoSpareHasToMove,
+        Refusal::NoInitramfs,
+        Refusal::InitramfsNotKnown("/boot could not be listed".to_owned()),
     ];
     // A variant that is not in the list does not compile here, or is missed below.
     let number = |it: &Refusal| match it {
@@ -195,8 +197,10 @@ fn all() -> Vec<Refusal> {
         Refusal::BadSpeed { .. } => 42,
         Refusal::NotInOurConf(_) => 43,
         Refusal::NoSpareHasToMove => 44,
+        Refusal::NoInitramfs => 45,
+        Refusal::InitramfsNotKnown(_) => 46,
     };
-    assert!((0..45).eq(all.iter().map(number)));
+    assert!((0..47).eq(all.iter().map(number)));
     all
 }
 

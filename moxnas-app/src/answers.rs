@@ -1,0 +1,87 @@
+//! What no look finds out, because it opens a device, wakes an enclosure or takes long: asked when
+//! something needs it, and kept until it is asked again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use moxnas_core::{
+    chain::chain,
+    disk::{BlockDevices, DeviceId, Sanitize},
+};
+
+use moxnas_raid::initramfs::Image;
+
+use crate::machine::Machine;
+
+/// Something that no look asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How a disk can erase itself.
+    Sanitize(DeviceId),
+    /// Whether the light of a disk's slot is on.
+    Light(DeviceId),
+    /// What the images know of arrays that the machine's kernels start with.
+    Initramfs,
+}
+
+/// What was answered last. A question that failed is answered with the reason, in words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// How disks can erase themselves.
+    pub sanitize: BTreeMap<DeviceId, Result<Sanitize, String>>,
+    /// Whether the lights of disks are on; `None`: nobody can tell.
+    pub lights: BTreeMap<DeviceId, Result<Option<bool>, String>>,
+    /// What the images know of arrays that the machine's kernels start with; `None`: not asked yet.
+    pub initramfs: Option<Result<Vec<Image>, String>>,
+}
+
+impl Answers {
+    /// Whether the light of a disk was on when that was last asked.
+    #[must_use]
+    pub fn light(&self, disk: &DeviceId) -> Option<bool> {
+        self.lights.get(disk)?.clone().ok()?
+    }
+
+    /// The images that the machine's kernels start with; in words why they are not known.
+    pub fn images(&self) -> Result<&[Image], String> {
+        match &self.initramfs {
+            Some(Ok(images)) => Ok(images),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("the images in /boot were not read yet".to_owned()),
+        }
+    }
+
+    /// Without what was said of devices that are gone: one that comes back may be in another slot.
+    pub(crate) fn still_there(self: &Arc<Answers>, devices: &BlockDevices) -> Arc<Answers> {
+        let is_gone = |it: &DeviceId| devices.by_id(it).is_none();
+        let mut all = self.sanitize.keys().chain(self.lights.keys());
+        if !all.any(is_gone) {
+            return Arc::clone(self);
+        }
+        let mut left = Answers::clone(self);
+        left.sanitize.retain(|it, _| !is_gone(it));
+        left.lights.retain(|it, _| !is_gone(it));
+        Arc::new(left)
+    }
+}
+
+/// Writes down what was answered.
+pub(crate) type Writing = Box<dyn FnOnce(&mut Answers) + Send>;
+
+/// Ask. It may take as long as a device takes to answer.
+pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Writing {
+    match question {
+        Question::Sanitize(disk) => {
+            let said = machine.disks.sanitize(&disk).map_err(|err| chain(&err));
+            Box::new(move |it| drop(it.sanitize.insert(disk, said)))
+        }
+        Question::Light(disk) => {
+            let said = machine.disks.light(&disk).map_err(|err| chain(&err));
+            Box::new(move |it| drop(it.lights.insert(disk, said)))
+        }
+        Question::Initramfs => {
+            let said = machine.raid.initramfs(known.images().unwrap_or_default());
+            let said = said.map_err(|err| chain(&err));
+            Box::new(move |it| it.initramfs = Some(said))
+        }
+    }
+}
