@@ -2,10 +2,10 @@
 
 /// Declares a name type: text that can only be made by parsing, so that a function that takes
 /// it cannot forget the check. The text never begins with a dash, is never empty, and has only
-/// the characters that the closure allows.
+/// the characters that the closure allows. The words say to people what it is.
 #[macro_export]
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $max:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(
             Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
@@ -15,6 +15,8 @@ macro_rules! name_type {
         pub struct $name(String);
 
         impl $name {
+            /// What it is, for people.
+            pub const KIND: &'static str = $kind;
             /// The longest text allowed, in bytes.
             pub const MAX_LEN: usize = $max;
 
@@ -29,7 +31,7 @@ macro_rules! name_type {
             type Err = $crate::names::BadName;
             fn from_str(text: &str) -> Result<Self, $crate::names::BadName> {
                 let valid: fn(char) -> bool = $valid;
-                $crate::names::check(stringify!($name), text, $max, valid)?;
+                $crate::names::check(Self::KIND, text, $max, valid)?;
                 Ok(Self(text.to_owned()))
             }
         }
@@ -59,20 +61,20 @@ name_type! {
     /// Name of an md array that MoxNAS makes: what follows `/dev/md/`.
     ///
     /// 32 bytes is the room of the 1.x superblock, see md(4); mdadm puts `host:` before it.
-    ArrayName, 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
+    ArrayName, "name of an array", 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
 }
 
 name_type! {
     /// Name of a group of arrays that help each other out with spares: `spare-group` in
     /// mdadm.conf(5).
-    SpareGroup, 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
+    SpareGroup, "name of a spare group", 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
 }
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {kind}: {why}")]
 pub struct BadName {
-    /// The type that was wished for.
+    /// What was wished for.
     pub kind: &'static str,
     /// What is wrong.
     pub why: Why,

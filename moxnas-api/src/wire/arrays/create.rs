@@ -227,7 +227,7 @@ impl TryFrom<CreateArray> for ArrayCreate {
         } = it;
         if RESERVED.contains(&name.as_str()) {
             return Err(BadName {
-                kind: "ArrayName",
+                kind: moxnas_core::names::ArrayName::KIND,
                 why: Why::Reserved,
                 text: name,
             });
