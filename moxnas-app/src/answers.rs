@@ -7,7 +7,6 @@ use moxnas_core::{
     chain::chain,
     disk::{BlockDevices, DeviceId, Sanitize},
 };
-
 use moxnas_raid::initramfs::Image;
 
 use crate::machine::Machine;

@@ -4,6 +4,7 @@
 mod render;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, FileTimes},
     io::Read,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use std::{
 
 use moxnas_core::{
     cmd::ScriptedRunner,
-    disk::{BlockDevice, DeviceId},
+    disk::{Abilities, BlockDevice, DeviceId, DiskWork, SystemDiskWork},
     root::Root,
     sim::{DiskSpec, SimMachine},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Machine {
     /// What is to be seen of it.
     pub(crate) seen: Inventory,
     mdadm: Mdadm,
+    disks: SystemDiskWork,
     /// The files that a look reads.
     pub(crate) files: Vec<PathBuf>,
     /// Removes the tree when nobody needs it any more.
@@ -46,25 +48,32 @@ impl Machine {
         let raid = arrays();
         let tree = scratch();
         render::render(&raid.observe().unwrap(), tree.path());
-        let mdadm = Mdadm::new(
+        let (root, runner) = (
             Root::fixture(tree.path()),
             Arc::new(ScriptedRunner::default()),
         );
+        let disks = SystemDiskWork::new(root.clone(), Arc::clone(&runner) as _);
+        let mdadm = Mdadm::new(root, runner);
         let files = files(tree.path());
         let seen = mdadm.observe().unwrap();
+        assert_eq!(disks.abilities().unwrap().len(), DISKS);
         assert_eq!(seen.arrays.len(), ARRAYS);
         assert_eq!(seen.devices.by_name.len(), ARRAYS + DISKS);
         Machine {
             seen,
             mdadm,
+            disks,
             files: read_ones(files),
             _tree: tree,
         }
     }
 
-    /// One look at all of it.
-    pub(crate) fn look(&self) -> Inventory {
-        self.mdadm.observe().unwrap()
+    /// One look at all of it: arrays, devices, and what the disks can do.
+    pub(crate) fn look(&self) -> (Inventory, BTreeMap<String, Abilities>) {
+        (
+            self.mdadm.observe().unwrap(),
+            self.disks.abilities().unwrap(),
+        )
     }
 
     /// Read the very same files, and nothing more. Gives how many bytes they have.

@@ -89,6 +89,7 @@ fn disk_attrs(disk: &Disk, attr: impl Fn(&str, &str)) {
     attr("removable", flag(disk.removable));
     attr("hidden", "0");
     attr("queue/rotational", flag(disk.rotational.unwrap()));
+    attr("queue/discard_max_bytes", "0");
     attr("queue/logical_block_size", &disk.logical_sector.to_string());
     attr(
         "queue/physical_block_size",
