@@ -14,7 +14,7 @@ mod text;
 
 use std::{hint::black_box, process::ExitCode, time::Duration};
 
-use moxnas_raid::{Change, mdstat, plan};
+use moxnas_raid::{Change, ExpectedArray, expected::compare, mdstat, plan};
 
 use self::{
     machine::{ARRAYS, DISKS, Machine},
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     ];
     let machine = Machine::new();
     rows.push(looking(&machine));
+    rows.push(comparing(&machine));
     rows.extend(
         machine
             .wishes()
@@ -85,6 +86,25 @@ fn looking(machine: &Machine) -> Row {
     Row::of(&what, &pair, &baseline)
         .limit(pair.ratio() <= LOOK_LIMIT, &format!("ratio {LOOK_LIMIT}"))
         .aim(pair.figure, LOOK_AIM)
+}
+
+/// Every look is held against what is expected.
+fn comparing(machine: &Machine) -> Row {
+    let expected = ExpectedArray::all_of(&machine.seen);
+    assert_eq!(expected.len(), ARRAYS);
+    let pair = beside(
+        Pace {
+            times: 1,
+            rounds: 200,
+        },
+        || drop(black_box(compare(&expected, black_box(&machine.seen)))),
+        || drop(black_box(machine.seen.clone())),
+    );
+    Row::of(
+        "hold it against what is expected",
+        &pair,
+        "copy what was seen",
+    )
 }
 
 fn planning(machine: &Machine, what: &str, wish: &Change) -> Row {
