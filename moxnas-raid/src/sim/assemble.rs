@@ -157,10 +157,11 @@ fn joined(mut found: Vec<Found>) -> Live {
     for it in found {
         // One change may have been on its way to the members when power was cut.
         let is_old = it.superblock.events + 1 < newest;
+        // A replacement shares the slot with the member that it is to replace.
         let holds = |slot: u32| {
-            members
-                .iter()
-                .any(|it: &LiveMember| it.slot() == Some(slot))
+            members.iter().any(|it: &LiveMember| {
+                it.slot() == Some(slot) && !matches!(it.role, Role::Replacement { .. })
+            })
         };
         let role = match it.superblock.role {
             SuperRole::Spare => Role::Spare,

@@ -146,6 +146,8 @@ impl Kernel {
             for array in self.arrays.values_mut() {
                 array.run_for(step, self.at, state);
             }
+            // An array that was started late may be mounted already.
+            self.notice_writes(state);
             self.take_turns(state);
         }
         self.at = self.at.max(now);
@@ -236,4 +238,47 @@ pub(super) fn is_part(member: &str, disk: &str) -> bool {
 fn is_mounted(array: &Live, state: &SimState) -> bool {
     let id = array.id().to_string();
     state.mounts.iter().any(|(device, _)| *device == id) || state.swaps.contains(&id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use moxnas_core::sim::{DiskSpec, SimMachine};
+
+    use crate::{Change, CreateArray, Health, Level, RaidBackend, SimRaid, execute, health, plan};
+
+    /// The timer starts a degraded array half a minute after the machine, and mounting it wakes it.
+    #[test]
+    fn an_array_that_is_started_late_and_mounted_goes_on_by_itself() {
+        let machine = SimMachine::new(1);
+        for serial in ["A", "B", "C"] {
+            machine.plug(DiskSpec::hdd(serial, 4_000_000_000_000));
+        }
+        let raid = SimRaid::new(Arc::clone(&machine));
+        let seen = raid.observe().unwrap();
+        let [a, b, c] = ["A", "B", "C"].map(|it| seen.devices.resolve(it).unwrap().id.clone());
+        let wish = CreateArray {
+            spares: vec![c],
+            ..CreateArray::new("tank".parse().unwrap(), Level::Raid1, vec![a, b])
+        };
+        let plan = plan(&seen, &Change::Create(wish)).unwrap();
+        execute(&raid, &plan.steps).unwrap();
+        let month = Duration::from_secs(30 * 24 * 3600);
+        machine.advance(month);
+        let array = raid.observe().unwrap().arrays.remove(0);
+        let id = format!("md-uuid-{}", array.uuid.unwrap());
+        machine.state().mounts.push((id, "/srv/tank".to_owned()));
+        machine.reboot();
+        machine.state().take_out("B").unwrap();
+        raid.observe().unwrap();
+        machine.advance(month);
+        let array = raid.observe().unwrap().arrays.remove(0);
+        let (is, reasons) = health(&array);
+        assert_eq!(
+            is,
+            Health::Optimal { can_lose: 1 },
+            "{reasons:?} {array:#?}"
+        );
+    }
 }

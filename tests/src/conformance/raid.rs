@@ -100,6 +100,9 @@ macro_rules! for_each_scenario {
                 both_disks_leave_a_mounted_mirror
                 a_pair_leaves_a_mounted_raid10
                 three_disks_leave_a_mounted_raid6
+                a_replacement_goes_on_after_a_reboot
+                a_replacement_that_is_found_first_goes_on
+                a_replacement_goes_on_after_a_power_cut
             }
         }
     };
@@ -336,6 +339,34 @@ pub fn a_replaced_member_after_a_reboot(it: &mut Journal<'_>) -> Result<()> {
     it.remove("LABB")?;
     it.restart(Shutdown::Clean, &["LABB"])?;
     it.plug_back("LABB")
+}
+
+pub fn a_replacement_goes_on_after_a_reboot(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.replace("LABB", Some("LABD"))?;
+    it.restart(Shutdown::Clean, &[])?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+/// Before the member whose slot it is to take.
+pub fn a_replacement_that_is_found_first_goes_on(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid1, &["LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.replace("LABB", Some("LABA"))?;
+    it.restart(Shutdown::Clean, &[])?;
+    it.mount("tank")?;
+    it.settle()
+}
+
+pub fn a_replacement_goes_on_after_a_power_cut(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid10, &["LABB", "LABC", "LABD", "LABE"], &["LABA"])?;
+    it.settle()?;
+    it.replace("LABD", None)?;
+    it.restart(Shutdown::PowerCut, &[])?;
+    it.mount("tank")?;
+    it.settle()
 }
 
 pub fn a_disk_leaves_an_idle_array_with_a_spare(it: &mut Journal<'_>) -> Result<()> {
