@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use moxnas_api::wire::events::Event;
 use poem::Response;
+use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
@@ -48,13 +50,21 @@ impl Listener {
             match line.split_once(':').map(|(key, value)| (key, value.trim())) {
                 Some(("id", id)) => id.clone_into(&mut heard.id),
                 Some(("event", kind)) => kind.clone_into(&mut heard.kind),
-                Some(("data", data)) => heard.data = serde_json::from_str(data).unwrap(),
+                Some(("data", data)) => heard.data = as_promised(data),
                 // A comment keeps the connection open; an empty line ends the event.
                 _ if heard.data.is_null() => (),
                 _ => return heard,
             }
         }
     }
+}
+
+/// What stands in the document of an event, no more and no less.
+fn as_promised(data: &str) -> Value {
+    let event = Event::parse_from_json_string(data).unwrap();
+    let said: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(event.to_json().unwrap(), said);
+    said
 }
 
 fn pull(serial: &str) -> Value {
