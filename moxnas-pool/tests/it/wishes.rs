@@ -3,7 +3,7 @@
 use moxnas_pool::prune::{Decision, Keep, Rule, Snapshot, TimeZone, Timestamp, decide};
 use proptest::{option, prelude::*, sample, strategy::Union};
 
-/// Whole and half hours, both hemispheres, and a clock that is put back over midnight.
+/// Whole and half hours, both hemispheres, and clocks that are put back over midnight.
 const ZONES: [&str; 7] = [
     "UTC",
     "Europe/Berlin",
@@ -20,21 +20,22 @@ pub(crate) fn zone() -> impl Strategy<Value = TimeZone> {
     sample::select(&ZONES).prop_map(|it| TimeZone::get(it).unwrap())
 }
 
-/// Moments within hours, days, months and years of each other, some of them twice. In St. John's and
-/// Havana of 1990 midnight came twice.
+/// Moments minutes, hours, days and weeks apart, some of them twice. The newest lie in weeks that begin
+/// in October and end in November 1990, when in St. John's midnight came twice.
 pub(crate) fn moment() -> impl Strategy<Value = Timestamp> {
-    let begins: i64 = "1990-01-01T00:00:00Z"
-        .parse::<Timestamp>()
-        .unwrap()
-        .as_second();
-    let autumn: i64 = "1990-10-28T00:00:00Z"
-        .parse::<Timestamp>()
-        .unwrap()
-        .as_second();
-    let coarse = (0..1200i64, 0..24i64).prop_map(move |it| begins + it.0 * 24 * HOUR + it.1 * HOUR);
-    let week = (0..14 * 24 * 12i64).prop_map(move |it| autumn - 7 * 24 * HOUR + it * 300);
-    let seconds = Union::new([coarse.boxed(), week.boxed()]);
-    seconds.prop_map(|it| Timestamp::from_second(it).unwrap())
+    let back = |step: i64, steps: i64| (0..steps).prop_map(move |it| it * step).boxed();
+    let back = Union::new([
+        back(60, 3 * 60),
+        back(HOUR, 3 * 24),
+        back(4 * HOUR, 6 * 30),
+        back(24 * HOUR, 300),
+        back(24 * HOUR, 3 * 365),
+    ]);
+    let ends = sample::select(&["1990-10-28T04:00:00Z", "1990-11-04T20:00:00Z"]);
+    (ends, back).prop_map(|(end, back)| {
+        let end: Timestamp = end.parse().unwrap();
+        Timestamp::from_second(end.as_second() - back).unwrap()
+    })
 }
 
 pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
