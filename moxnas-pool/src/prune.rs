@@ -26,6 +26,7 @@
 //!
 //! [pruning]: https://pbs.proxmox.com/docs/maintenance.html#pruning
 
+mod covered;
 mod decision;
 mod entry;
 mod keep;

@@ -1,12 +1,11 @@
 //! What becomes of a snapshot, and the reason for people.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
     Keep, Period, Rule, Snapshot,
+    covered::Covered,
     entry::Entry,
     mark::{Mark, covered_before, marks},
 };
@@ -195,7 +194,7 @@ struct Reasons<'a> {
     keep: &'a Keep,
     marks: &'a [Mark],
     /// For each rule that runs, what those before it cover.
-    covered: Vec<BTreeMap<Period, usize>>,
+    covered: Vec<Covered>,
 }
 
 impl Reasons<'_> {
@@ -224,10 +223,10 @@ impl Reasons<'_> {
     /// A rule left it open: its period was covered, or the rule did not get so far.
     fn misses(&self, entry: &Entry) -> Vec<Miss> {
         let rules = self.keep.rules().zip(&self.covered);
-        let miss = |((rule, of), covered): ((Rule, u32), &BTreeMap<Period, usize>)| {
+        let miss = |((rule, of), covered): ((Rule, u32), &Covered)| {
             let cover = entry
                 .period(rule)
-                .and_then(|it| Some(self.cover(it, *covered.get(&it)?)));
+                .and_then(|it| Some(self.cover(it, covered.get(it)?)));
             cover.map_or(Miss::Full { rule, of }, Miss::Covered)
         };
         rules.map(miss).collect()

@@ -1,8 +1,6 @@
 //! The rules, gone through.
 
-use std::collections::BTreeMap;
-
-use super::{Keep, Period, Rule, entry::Entry};
+use super::{Keep, Period, Rule, covered::Covered, entry::Entry};
 
 /// What becomes of an entry. Others are named by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +50,9 @@ pub(super) fn marks(entries: &[Entry], keep: &Keep) -> Vec<Mark> {
     };
     let mut marks: Vec<Mark> = entries.iter().enumerate().map(unruled).collect();
     for (rule, count) in keep.rules() {
+        if !marks.contains(&Mark::Open) {
+            break;
+        }
         run(rule, count, entries, &mut marks);
     }
     marks
@@ -60,17 +61,17 @@ pub(super) fn marks(entries: &[Entry], keep: &Keep) -> Vec<Mark> {
 /// One rule, over what those before it left open.
 fn run(rule: Rule, count: u32, entries: &[Entry], marks: &mut [Mark]) {
     let covered = covered_before(rule, entries, marks);
-    let mut own: BTreeMap<Period, usize> = BTreeMap::new();
+    let mut own = Covered::default();
     let mut kept = 0;
     for at in (0..entries.len()).rev() {
         if marks[at] != Mark::Open {
             continue;
         }
         let period = entries[at].period(rule);
-        if period.is_some_and(|it| covered.contains_key(&it)) {
+        if period.is_some_and(|it| covered.get(it).is_some()) {
             continue;
         }
-        let newer = period.and_then(|period| Some((period, *own.get(&period)?)));
+        let newer = period.and_then(|period| Some((period, own.get(period)?)));
         if let Some((period, by)) = newer {
             marks[at] = Mark::Covered { period, by };
             continue;
@@ -80,20 +81,20 @@ fn run(rule: Rule, count: u32, entries: &[Entry], marks: &mut [Mark]) {
         }
         kept += 1;
         marks[at] = Mark::Kept { rule, nth: kept };
-        own.extend(period.map(|it| (it, at)));
+        if let Some(period) = period {
+            own.add(period, at);
+        }
     }
 }
 
 /// The periods of a rule of which a rule before it keeps a snapshot, with the newest of these.
-pub(super) fn covered_before(
-    rule: Rule,
-    entries: &[Entry],
-    marks: &[Mark],
-) -> BTreeMap<Period, usize> {
-    let mut covered = BTreeMap::new();
-    for (at, (entry, mark)) in entries.iter().zip(marks).enumerate() {
-        if matches!(mark, Mark::Kept { rule: by, .. } if *by < rule) {
-            covered.extend(entry.period(rule).map(|it| (it, at)));
+pub(super) fn covered_before(rule: Rule, entries: &[Entry], marks: &[Mark]) -> Covered {
+    let mut covered = Covered::default();
+    for (at, (entry, mark)) in entries.iter().zip(marks).enumerate().rev() {
+        if matches!(mark, Mark::Kept { rule: by, .. } if *by < rule)
+            && let Some(period) = entry.period(rule)
+        {
+            covered.add(period, at);
         }
     }
     covered

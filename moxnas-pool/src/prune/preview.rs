@@ -3,12 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use super::{
-    Decision, Keep, Snapshot,
-    decision::decisions,
-    entry::Entry,
-    mark::{Mark, marks},
-};
+use super::{Decision, Keep, Snapshot, decision::decisions, entry::Entry, mark::marks};
 
 /// How it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +42,8 @@ pub fn preview(
         let place = entries.partition_point(|it| it.age() <= taken.age());
         entries.insert(place, taken);
         if keep.has_rules() {
-            let mut stay = marks(&entries, keep).into_iter().map(Mark::stays);
+            let marks = marks(&entries, keep);
+            let mut stay = marks.iter().map(|it| it.stays());
             entries.retain(|_| stay.next().unwrap_or(true));
         }
         counts.push(Count {

@@ -107,6 +107,41 @@ fn a_day_is_as_long_as_its_clock_says() {
     }
 }
 
+/// In 1990 clocks in St. John's were put back at one minute past midnight, so that the 28th of October
+/// began, the 27th went on for an hour, and the 28th began again.
+#[test]
+fn a_day_that_begins_twice_is_one_day() {
+    let all = [
+        "1990-10-28T02:00:00Z",
+        "1990-10-28T02:30:30Z",
+        "1990-10-28T03:00:00Z",
+        "1990-10-28T03:30:00Z",
+    ]
+    .map(|it| Snapshot::at(it.parse().unwrap()));
+    assert_eq!(
+        kept(&all, &daily(9), "America/St_Johns"),
+        [
+            "23:30 NST: keep-daily 2 of 9: 1990-10-27",
+            "00:00 NST: keep-daily 1 of 9: 1990-10-28",
+        ]
+    );
+    let whys: Vec<String> = {
+        let zone = TimeZone::get("America/St_Johns").unwrap();
+        let decisions = decide(&all, &daily(9), &zone);
+        decisions
+            .iter()
+            .map(|it| it.verdict.explain(&zone))
+            .collect()
+    };
+    assert_eq!(
+        whys[..2],
+        [
+            "its day 1990-10-27 has a newer one, 1990-10-27 23:30:00 NST of keep-daily",
+            "its day 1990-10-28 has a newer one, 1990-10-28 00:00:00 NST of keep-daily",
+        ]
+    );
+}
+
 #[test]
 fn the_zone_says_which_day_it_is() {
     let all = ["2026-12-31T22:30:00Z", "2026-12-31T23:30:00Z"]
