@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod database;
+mod prune;
 mod work;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -20,6 +21,7 @@ pub(crate) use self::{
     access::{KeyVerb, Login, SessionVerb, TotpVerb, UserTotpVerb, UserVerb},
     audit::{AuditFilter, AuditVerb, VerifyAudit},
     database::{DatabasePlace, DbVerb},
+    prune::{PruneVerb, SimulatePrune},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
 
@@ -125,6 +127,9 @@ pub(crate) enum Noun {
     /// What runs by itself, and when
     #[command(subcommand)]
     Schedule(ScheduleVerb),
+    /// Which snapshots to keep
+    #[command(subcommand)]
+    Prune(PruneVerb),
     /// Log in to a service, and stay logged in
     Login(Login),
     /// End the session of `moxnas login`

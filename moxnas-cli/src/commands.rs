@@ -9,7 +9,9 @@ mod disks;
 mod doctor;
 mod jobs;
 mod login;
+mod moments;
 mod paper;
+mod prune;
 mod schedules;
 mod serve;
 mod users;
@@ -23,7 +25,7 @@ use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
 use crate::{
-    cli::{Cli, Global, Noun, ScheduleVerb, SimVerb, SystemVerb},
+    cli::{Cli, Global, Noun, PruneVerb, ScheduleVerb, SimVerb, SystemVerb},
     confirm::Wish,
     failure::Failure,
     print::Printer,
@@ -36,6 +38,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
     match noun {
         Noun::Serve(serve) => serve::serve(&global, serve, printer).await,
         Noun::Decode(verb) => decode::decode(&verb, printer),
+        Noun::Prune(PruneVerb::Simulate(it)) => prune::simulate(&it, printer),
         Noun::Completions { shell } => paper::completions(shell, printer),
         Noun::Man { dir } => paper::man(dir.as_deref(), printer),
         Noun::Audit(verb) => audit::audit(&global, verb, printer).await,

@@ -11,6 +11,7 @@ mod initramfs;
 mod jobs;
 mod outline;
 mod plan;
+mod prune;
 
 use std::{
     borrow::Cow,
@@ -32,8 +33,10 @@ use moxnas_api::wire::{
     sessions::SessionPage,
     users::UserPage,
 };
+use moxnas_pool::prune::{Decision, Preview, TimeZone};
 use serde_json::Value;
 
+pub(crate) use self::prune::Reasons;
 use crate::{cli::Output, failure::Failure};
 
 /// Writes results to the standard output, everything about them to the standard error.
@@ -149,6 +152,14 @@ impl Printer {
 
     pub(crate) fn timeline(&self, timeline: &Timeline) {
         self.line(&jobs::timeline(timeline));
+    }
+
+    pub(crate) fn pruned(&self, decisions: &[Decision], zone: &TimeZone, reasons: Reasons) {
+        self.line(&prune::decisions(decisions, zone, reasons));
+    }
+
+    pub(crate) fn prune_preview(&self, ahead: &Preview, zone: &TimeZone, reasons: Reasons) {
+        self.line(&prune::preview(ahead, zone, reasons));
     }
 
     pub(crate) fn audit(&self, page: &AuditPage) {

@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// Crates that others may use.
-const LIBRARIES: [&str; 5] = [
+const LIBRARIES: [&str; 6] = [
     "moxnas-core",
     "moxnas-raid",
+    "moxnas-pool",
     "moxnas-telemetry",
     "moxnas-app",
     "moxnas-api",

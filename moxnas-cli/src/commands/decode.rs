@@ -56,7 +56,8 @@ fn form(text: &str) -> Form {
     }
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// The text of a file, or of the standard input if it is called `-`.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = match file == Path::new("-") {
         true => std::io::stdin().read_to_end(&mut bytes).map(|_| ()),

@@ -1,13 +1,10 @@
 //! Schedules, and what an expression means.
 
-use std::time::SystemTime;
-
 use moxnas_api::wire::schedules::{ChangeSchedule, Schedule, SchedulePage, Timeline};
-use moxnas_app::calendar::{Calendar, TimeZone, Timestamp};
 use poem::http::Method;
 use serde_json::json;
 
-use super::{jobs, parse};
+use super::{jobs, moments, parse};
 use crate::{
     cli::{NextRuns, ScheduleName, ScheduleVerb},
     failure::Failure,
@@ -107,25 +104,9 @@ fn path(schedule: &str, rest: &str) -> String {
 
 /// When an expression comes next. Needs no service.
 pub(super) fn next(it: &NextRuns, printer: &Printer) -> Result<(), Failure> {
-    let calendar: Calendar =
-        it.expression
-            .parse()
-            .map_err(|err: moxnas_app::calendar::CalendarError| {
-                Failure::with_hint(format!("{:?}: {err}", it.expression), err.hint())
-            })?;
-    let zone = match &it.tz {
-        None => TimeZone::system(),
-        Some(name) => TimeZone::get(name).map_err(|_| {
-            Failure::with_hint(
-                format!("there is no time zone {name}"),
-                "names are those of IANA, such as Europe/Berlin",
-            )
-        })?,
-    };
-    let from = match &it.from {
-        None => Timestamp::try_from(now()).map_err(|err| Failure::Broken(err.to_string()))?,
-        Some(text) => moment(text, &zone)?,
-    };
+    let calendar = moments::calendar(&it.expression)?;
+    let zone = moments::zone(it.tz.as_deref())?;
+    let from = moments::moment(it.from.as_deref(), &zone)?;
     let zone = calendar.zone(&zone).clone();
     let times: Vec<_> = calendar.upcoming(from, &zone).take(it.count).collect();
     if printer.is_json() {
@@ -147,25 +128,4 @@ pub(super) fn next(it: &NextRuns, printer: &Printer) -> Result<(), Failure> {
         return Err(Failure::refused("it never comes"));
     }
     Ok(())
-}
-
-fn now() -> SystemTime {
-    use moxnas_core::clock::Clock;
-    moxnas_core::clock::SystemClock.now()
-}
-
-/// A moment: `2026-03-01T00:00:00Z`, or without `Z` as the clocks of the zone show it.
-fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, Failure> {
-    let text = text.trim();
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let local = text.parse::<jiff::civil::DateTime>();
-    let at = local.and_then(|it| zone.to_ambiguous_timestamp(it).compatible());
-    at.map_err(|_| {
-        Failure::with_hint(
-            format!("{text:?} is no moment"),
-            "such as 2026-03-01T06:00:00Z, or 2026-03-01T06:00:00 in the zone of --tz",
-        )
-    })
 }

@@ -1,0 +1,8 @@
+//! The crate as its users see it.
+#![expect(clippy::unwrap_used, reason = "what fails here is a test")]
+
+mod clocks;
+mod foreseen;
+mod properties;
+mod spelled_out;
+mod wishes;
