@@ -8,7 +8,7 @@ mod text;
 use std::sync::LazyLock;
 
 use divan::Bencher;
-use moxnas_raid::{Inventory, mdstat, plan};
+use moxnas_raid::{mdstat, plan};
 
 use self::machine::Machine;
 
@@ -37,7 +37,7 @@ fn split_mdstat(bencher: Bencher, arrays: usize) {
 }
 
 #[divan::bench]
-fn look() -> Inventory {
+fn look() -> impl Sized {
     MACHINE.look()
 }
 
