@@ -93,11 +93,12 @@ pub(super) fn plan_settings(
         consistency(array, wished, writable, &mut plan)?;
     }
     speed(array, want, &mut plan)?;
-    if want.paused == Some(false) {
-        pause(array, false, &mut plan)?;
-    }
+    // What goes on would be in the way of making it read-only.
     if want.read_only == Some(true) {
         read_only(seen, array, true, &mut plan)?;
+    }
+    if want.paused == Some(false) {
+        pause(array, false, &mut plan)?;
     }
     if let Some(group) = &want.spare_group {
         spare_group(seen, array, group, &mut plan)?;

@@ -90,6 +90,7 @@ macro_rules! for_each_scenario {
                 a_read_only_array_is_stopped_and_comes_back
                 a_recovery_is_paused
                 a_pause_holds_a_spare_up
+                a_paused_recovery_waits_for_a_read_only_array
                 a_resync_is_paused_and_ends_with_a_reboot
                 a_bitmap_is_taken_off_and_put_back
                 a_partial_parity_log_becomes_a_bitmap

@@ -83,6 +83,22 @@ pub(super) fn a_pause_holds_a_spare_up(it: &mut Journal<'_>) -> Result<()> {
     it.settle()
 }
 
+pub(super) fn a_paused_recovery_waits_for_a_read_only_array(it: &mut Journal<'_>) -> Result<()> {
+    it.create(Level::Raid5, &["LABA", "LABB", "LABC"], &[])?;
+    it.settle()?;
+    it.fail("LABB")?;
+    it.remove("LABB")?;
+    it.add("LABD")?;
+    it.set(paused(true))?;
+    it.set(ArraySettings {
+        read_only: Some(true),
+        ..paused(false)
+    })?;
+    it.settle()?;
+    it.set(read_only(false))?;
+    it.settle()
+}
+
 pub(super) fn a_resync_is_paused_and_ends_with_a_reboot(it: &mut Journal<'_>) -> Result<()> {
     it.create(Level::Raid1, &["LABA", "LABB"], &[])?;
     it.set(paused(true))?;
