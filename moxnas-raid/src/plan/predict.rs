@@ -149,9 +149,18 @@ pub(super) fn holds_still(array: &Array) -> bool {
         || array.sync == SyncState::Frozen
 }
 
-/// What waits goes on waiting, everything else comes to its end.
+fn is_complete(array: &Array) -> bool {
+    let missing = array.missing_slots();
+    array.state != ArrayState::Broken
+        && geometry::can_lose(&array.level, array.layout, array.slots, &missing).is_some()
+}
+
+/// What waits goes on waiting, and of data that is not complete nothing is moved or made to agree;
+/// everything else comes to its end.
 fn finish(array: &mut Array) {
-    if !holds_still(array) {
+    if !is_complete(array) {
+        array.sync = SyncState::Idle;
+    } else if !holds_still(array) {
         array.sync = SyncState::Idle;
         array.resync_due = false;
         if array.reshape.take().is_some() {
@@ -195,10 +204,8 @@ fn fill(array: &mut Array) {
     if holds_still(array) {
         return count_missing(array);
     }
-    let missing = array.missing_slots();
-    let is_complete = array.state != ArrayState::Broken
-        && geometry::can_lose(&array.level, array.layout, array.slots, &missing).is_some();
-    for slot in missing.into_iter().filter(|_| is_complete) {
+    let is_complete = is_complete(array);
+    for slot in array.missing_slots().into_iter().filter(|_| is_complete) {
         let waiting = |it: &&mut Member| {
             matches!(it.role, Role::Spare) || it.role == Role::Recovering { slot }
         };

@@ -527,3 +527,35 @@ fn a_reboot_with_a_member_missing_starts_degraded_after_the_timer() {
         }
     );
 }
+
+#[test]
+fn an_array_that_died_in_a_reshape_is_not_said_to_end_it() {
+    let raid = raid5();
+    let array = raid.observe().unwrap().arrays.remove(0);
+    let mounted = format!("md-uuid-{}", array.uuid.as_ref().unwrap());
+    let at = "/srv/tank".to_owned();
+    raid.machine().state().mounts.push((mounted, at));
+    run(
+        &raid,
+        &Change::Grow {
+            array: on("tank"),
+            grow: Grow::Members { slots: 4 },
+            add: ids(&raid, &["D"]),
+        },
+    );
+    raid.observe().unwrap();
+    let lost = id(&raid, "A");
+    for serial in ["A", "B"] {
+        raid.machine().pull(serial).unwrap();
+    }
+    let seen = raid.observe().unwrap();
+    let array = &seen.arrays[0];
+    assert!(array.reshape.is_some(), "{array:#?}");
+    let step = Step::Remove {
+        array: ArrayRef::of(array),
+        device: lost,
+    };
+    let after = predict(&seen, &step);
+    assert_eq!(after.arrays[0].size, array.size);
+    assert!(after.arrays[0].reshape.is_some());
+}
