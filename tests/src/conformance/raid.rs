@@ -103,7 +103,6 @@ macro_rules! for_each_scenario {
                 three_disks_leave_a_mounted_raid6
                 a_replacement_goes_on_after_a_reboot
                 a_replacement_that_is_found_first_goes_on
-                a_replacement_goes_on_after_a_power_cut
             }
         }
     };
@@ -357,15 +356,6 @@ pub fn a_replacement_that_is_found_first_goes_on(it: &mut Journal<'_>) -> Result
     it.settle()?;
     it.replace("LABB", Some("LABA"))?;
     it.restart(Shutdown::Clean, &[])?;
-    it.mount("tank")?;
-    it.settle()
-}
-
-pub fn a_replacement_goes_on_after_a_power_cut(it: &mut Journal<'_>) -> Result<()> {
-    it.create(Level::Raid10, &["LABB", "LABC", "LABD", "LABE"], &["LABA"])?;
-    it.settle()?;
-    it.replace("LABD", None)?;
-    it.restart(Shutdown::PowerCut, &[])?;
     it.mount("tank")?;
     it.settle()
 }
