@@ -150,6 +150,21 @@ impl Root {
         }
     }
 
+    /// Remove a file. That it is not there is no error.
+    pub fn remove(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = self.path(path);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let removed = fs::remove_file(&path).and_then(|()| fs::File::open(folder)?.sync_all());
+        match removed {
+            Err(cause) if !is_absent(&cause) => Err(FileError {
+                verb: "removed",
+                path,
+                cause,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Write to a file that is there, such as an attribute under `/sys`; never makes one.
     pub fn poke(&self, path: impl AsRef<Path>, text: &str) -> Result<(), FileError> {
         let path = self.path(path);
@@ -228,6 +243,17 @@ mod tests {
         assert_eq!(root.list("/etc/mdadm").unwrap(), ["mdadm.conf"]);
         let text = root.read("/etc/mdadm/mdadm.conf").unwrap();
         assert_eq!(text.as_deref(), Some("whole"));
+    }
+
+    #[test]
+    fn a_file_is_removed_once_and_missed_by_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::fixture(dir.path());
+        root.replace("/etc/a", b"text", 0o644).unwrap();
+        root.remove("/etc/a").unwrap();
+        assert_eq!(root.read("/etc/a").unwrap(), None);
+        root.remove("/etc/a").unwrap();
+        assert!(root.remove("/etc").is_err(), "a folder is no file");
     }
 
     #[test]

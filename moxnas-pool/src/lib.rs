@@ -1,4 +1,10 @@
-//! A place to put data: for now, which of its snapshots to keep.
+//! A place to put data: pools, and which of its snapshots to keep.
+//!
+//! A pool is a filesystem on any block device (an array, a disk, a partition, a logical volume) with a
+//! place in the tree, where a `.mount` unit puts it at each start of the machine. The unit is all that
+//! is written down of it: what is there is what the machine says. [`plan`](plan::plan) turns facts and
+//! a wish into steps or a refusal, and a [`PoolBackend`](backend::PoolBackend), real or simulated,
+//! carries them out.
 //!
 //! [`prune`] decides by counts (the last three, one a day for a week) what stays and what goes, and
 //! says why of each snapshot; it also shows in advance what will be there in a year. It is arithmetic
@@ -26,6 +32,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Filesystems, mounts, datasets and snapshots themselves follow.
+//! Datasets and snapshots themselves follow.
 
+pub mod backend;
+pub mod model;
+pub mod plan;
 pub mod prune;
+pub mod real;
+pub mod sim;
+pub mod unit;

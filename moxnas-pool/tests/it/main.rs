@@ -3,6 +3,8 @@
 
 mod clocks;
 mod foreseen;
+mod pools;
 mod properties;
 mod spelled_out;
 mod wishes;
+mod world;

@@ -1,0 +1,124 @@
+//! The seam between judgement and machine.
+
+use moxnas_core::{
+    chain,
+    cmd::CmdError,
+    disk::{BlockDevices, DeviceId, ObserveError},
+    root::FileError,
+};
+
+use crate::{
+    model::{Filesystem, Pools},
+    plan::Step,
+};
+
+/// What this crate needs from a machine that has pools.
+///
+/// A backend reports and obeys. It never decides whether a step is wise: that was settled by
+/// [`plan`](crate::plan::plan()), and is the same for every backend.
+pub trait PoolBackend: Send + Sync {
+    /// The pools, on the devices of the same look. It opens no device, starts no program, and asks no
+    /// filesystem: none that hangs can delay it. What could not be read is named in
+    /// [`Pools::errors`], beside all that could.
+    fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError>;
+
+    /// Do one step. When this returns `Ok`, the next look shows the effect.
+    fn apply(&self, step: &Step) -> Result<(), BackendError>;
+}
+
+/// The machine did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// A program failed.
+    #[error(transparent)]
+    Command(#[from] CmdError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The block devices could not be listed.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The device is not there any more, or cannot be named safely.
+    #[error("the device {0} is not there")]
+    DeviceGone(DeviceId),
+    /// A device holds something that was not known when the plan was made.
+    #[error("{device} holds something that the plan did not know of: {found}")]
+    NotBlank {
+        /// The device.
+        device: DeviceId,
+        /// What libblkid finds.
+        found: String,
+    },
+    /// What was to be mounted is not there.
+    #[error("{device} has no {filesystem} with a UUID")]
+    NoFilesystem {
+        /// The device.
+        device: DeviceId,
+        /// What should be on it.
+        filesystem: Filesystem,
+    },
+    /// Files would be hidden.
+    #[error("{at} is not empty: what is in it would be hidden")]
+    FolderNotEmpty {
+        /// Where the pool is to be mounted.
+        at: String,
+    },
+    /// Somebody works in it.
+    #[error("{at} is in use by {}", by.join(", "))]
+    Busy {
+        /// Where the pool is mounted.
+        at: String,
+        /// Processes, by name and number.
+        by: Vec<String>,
+    },
+    /// The simulation was told to fail here.
+    #[error("{0}")]
+    Injected(String),
+}
+
+/// Stopped part way through the steps of this crate.
+pub type Stopped = moxnas_core::plan::Stopped<Step, BackendError>;
+
+/// Carry out steps on a backend.
+pub fn execute(backend: &dyn PoolBackend, steps: &[Step]) -> Result<(), Box<Stopped>> {
+    moxnas_core::plan::execute(steps, |step| backend.apply(step))
+}
+
+impl BackendError {
+    /// What would make it work, if that can be told.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        use moxnas_core::cmd::Cause;
+        match self {
+            BackendError::Command(CmdError {
+                cause: Cause::Missing(tool),
+                ..
+            }) => Some(format!("install it: apt-get install {}", package_of(tool))),
+            BackendError::Command(err) if chain::chain(err).contains("Permission denied") => {
+                Some("run MoxNAS as root".to_owned())
+            }
+            BackendError::NotBlank { device, .. } => Some(format!(
+                "`udevadm trigger {device}` lets udev look again; then plan again"
+            )),
+            BackendError::FolderNotEmpty { at } => {
+                Some(format!("move away what is in {at}, or choose another name"))
+            }
+            BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The Debian package that brings a program.
+#[must_use]
+pub fn package_of(tool: &str) -> &str {
+    match tool {
+        "wipefs" => "util-linux",
+        "udevadm" => "udev",
+        "mkfs.ext4" => "e2fsprogs",
+        "mkfs.xfs" => "xfsprogs",
+        "mkfs.btrfs" => "btrfs-progs",
+        "systemctl" => "systemd",
+        other => other,
+    }
+}

@@ -1,0 +1,305 @@
+//! What there is: pools, and where they stand.
+
+use std::{fmt, str::FromStr};
+
+use moxnas_core::{
+    disk::{BlockDevice, BlockDevices, DeviceId},
+    units::Bytes,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::unit::MountUnit;
+
+moxnas_core::name_type! {
+    /// Name of a pool: the folder below [`POOL_FOLDER`](crate::unit::POOL_FOLDER) that it is mounted at.
+    PoolName, "name of a pool", 32, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
+}
+
+/// What MoxNAS makes a pool of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filesystem {
+    /// ext4(5): the one that every rescue system reads.
+    Ext4,
+    /// xfs(5): large files and many writers at a time.
+    Xfs,
+    /// btrfs(5): checksums, snapshots, compression.
+    Btrfs,
+}
+
+impl Filesystem {
+    /// All of them.
+    pub const ALL: [Filesystem; 3] = [Filesystem::Ext4, Filesystem::Xfs, Filesystem::Btrfs];
+
+    /// As mount(8) and blkid(8) name it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Filesystem::Ext4 => "ext4",
+            Filesystem::Xfs => "xfs",
+            Filesystem::Btrfs => "btrfs",
+        }
+    }
+
+    /// The longest label that fits into its superblock, in bytes.
+    #[must_use]
+    pub fn label_max(self) -> usize {
+        match self {
+            Filesystem::Ext4 => 16,
+            Filesystem::Xfs => 12,
+            Filesystem::Btrfs => 255,
+        }
+    }
+
+    /// The smallest device that its mkfs takes: what mkfs.xfs 6.1 and mkfs.btrfs 6.2 ask for, and for
+    /// ext4 what leaves room for a journal.
+    #[must_use]
+    pub fn smallest_device(self) -> Bytes {
+        match self {
+            Filesystem::Ext4 => Bytes(16 << 20),
+            Filesystem::Xfs => Bytes(300 << 20),
+            Filesystem::Btrfs => Bytes(109 << 20),
+        }
+    }
+
+    /// Why somebody would choose it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Filesystem::Ext4 => {
+                "ext4 is the one that every rescue system reads; it has no snapshots and no \
+                 checksums of data"
+            }
+            Filesystem::Xfs => {
+                "xfs is made for large files and many writers at a time; it has no snapshots and no \
+                 checksums of data, and cannot be made smaller"
+            }
+            Filesystem::Btrfs => {
+                "btrfs has snapshots, checksums of data and compression; databases and disks of \
+                 virtual machines are slow on it"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Filesystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A filesystem of which MoxNAS makes no pools.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is none of ext4, xfs and btrfs")]
+pub struct OtherFilesystem(pub String);
+
+impl FromStr for Filesystem {
+    type Err = OtherFilesystem;
+
+    fn from_str(text: &str) -> Result<Filesystem, OtherFilesystem> {
+        let found = Filesystem::ALL.into_iter().find(|it| it.word() == text);
+        found.ok_or_else(|| OtherFilesystem(text.to_owned()))
+    }
+}
+
+/// A filesystem with a place in the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: PoolName,
+    /// What it is.
+    pub filesystem: Filesystem,
+    /// The UUID of the filesystem, by which it is mounted.
+    pub uuid: String,
+    /// The device that the filesystem is on; `None`: no device has it.
+    pub device: Option<DeviceId>,
+    /// More devices that have a filesystem of the same UUID, such as a clone of the disk. Which one
+    /// would be mounted is chance.
+    pub clones: Vec<DeviceId>,
+    /// The size of the device.
+    pub size: Option<Bytes>,
+    /// Where it is mounted when it is.
+    pub at: String,
+    /// With what options, beside those of systemd.
+    pub options: Vec<String>,
+    /// Whether it is mounted there.
+    pub is_mounted: bool,
+    /// Something else that is mounted there in its place.
+    pub covered_by: Option<DeviceId>,
+}
+
+/// What the crate knows of a machine, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pools {
+    /// The pools, by name.
+    pub all: Vec<Pool>,
+    /// What could not be read, in words, beside all that could.
+    pub errors: Vec<String>,
+}
+
+impl Pools {
+    /// The pool of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Pool> {
+        self.all.iter().find(|it| it.name.as_str() == name)
+    }
+}
+
+/// How a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is mounted where it should be.
+    Mounted,
+    /// Its device is there, and it is not mounted.
+    Unmounted,
+    /// No device has its filesystem.
+    Missing,
+    /// More than one device has its filesystem, or something else is mounted in its place.
+    Confused,
+}
+
+/// How a pool is, with the reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The verdict.
+    pub standing: Standing,
+    /// Why it is not mounted as it should be, a sentence each.
+    pub reasons: Vec<String>,
+}
+
+impl Pool {
+    /// How it is.
+    #[must_use]
+    pub fn judge(&self) -> Verdict {
+        let mut reasons = Vec::new();
+        if let Some(other) = &self.covered_by {
+            reasons.push(format!("{other} is mounted at {}", self.at));
+        }
+        if !self.clones.is_empty() {
+            let all = self.device.iter().chain(&self.clones);
+            let all: Vec<String> = all.map(ToString::to_string).collect();
+            let (uuid, all) = (&self.uuid, all.join(", "));
+            reasons.push(format!("the filesystem {uuid} is on {all}: one is a copy"));
+        }
+        let standing = match (reasons.is_empty(), self.is_mounted, &self.device) {
+            (false, ..) => Standing::Confused,
+            (true, true, _) => Standing::Mounted,
+            (true, false, Some(_)) => {
+                reasons.push("it is not mounted".to_owned());
+                Standing::Unmounted
+            }
+            (true, false, None) => {
+                reasons.push(format!("no device has the filesystem {}", self.uuid));
+                Standing::Missing
+            }
+        };
+        Verdict { standing, reasons }
+    }
+}
+
+/// The pools of these units, on these devices.
+pub(crate) fn assemble(
+    devices: &BlockDevices,
+    units: impl IntoIterator<Item = MountUnit>,
+) -> Vec<Pool> {
+    let mut all: Vec<Pool> = units.into_iter().map(|it| pool(devices, &it)).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+fn pool(devices: &BlockDevices, unit: &MountUnit) -> Pool {
+    let at = unit.at();
+    let is_at = |it: &&BlockDevice| it.mounts.contains(&at);
+    // The one that is mounted first, if any: it is the pool, whatever the others are.
+    let mut on: Vec<&BlockDevice> = devices_with(devices, unit.filesystem, &unit.uuid).collect();
+    on.sort_by_key(|it| (!is_at(it), it.id.to_string()));
+    let is_mounted = on.iter().any(is_at);
+    let is_ours = |it: &&BlockDevice| on.iter().any(|on| on.name == it.name);
+    let covering = devices.by_name.values().filter(is_at);
+    let covered_by = covering.filter(|it| !is_ours(it)).map(|it| it.id.clone());
+    Pool {
+        covered_by: covered_by.min_by_key(ToString::to_string),
+        device: on.first().map(|it| it.id.clone()),
+        clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
+        size: on.first().map(|it| it.size),
+        is_mounted,
+        name: unit.name.clone(),
+        filesystem: unit.filesystem,
+        uuid: unit.uuid.clone(),
+        options: unit.options.clone(),
+        at: unit.at(),
+    }
+}
+
+/// The devices with this filesystem.
+pub(crate) fn devices_with<'a>(
+    devices: &'a BlockDevices,
+    filesystem: Filesystem,
+    uuid: &'a str,
+) -> impl Iterator<Item = &'a BlockDevice> {
+    devices.by_name.values().filter(move |it| {
+        it.signatures
+            .iter()
+            .any(|it| it.kind == filesystem.word() && it.uuid.as_deref() == Some(uuid))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool() -> Pool {
+        Pool {
+            name: "tank".parse().unwrap(),
+            filesystem: Filesystem::Xfs,
+            uuid: "U".to_owned(),
+            device: Some(DeviceId::Md("1:2:3:4".to_owned())),
+            clones: Vec::new(),
+            size: None,
+            at: "/srv/tank".to_owned(),
+            options: Vec::new(),
+            is_mounted: true,
+            covered_by: None,
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_folder_and_no_way_out_of_one() {
+        for good in ["tank", "a", "Data-2_x"] {
+            assert_eq!(good.parse::<PoolName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-x", ".", "..", ".hidden", "a/b", "a b", "ä", "a\n"] {
+            assert!(bad.parse::<PoolName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_pool_that_is_not_there_is_never_well() {
+        let standing = |it: &Pool| it.judge().standing;
+        assert_eq!(standing(&pool()), Standing::Mounted);
+        assert_eq!(pool().judge().reasons, Vec::<String>::new());
+        let unmounted = Pool {
+            is_mounted: false,
+            ..pool()
+        };
+        assert_eq!(standing(&unmounted), Standing::Unmounted);
+        let missing = Pool {
+            device: None,
+            ..unmounted.clone()
+        };
+        assert_eq!(standing(&missing), Standing::Missing);
+        let other = DeviceId::Md("5:6:7:8".to_owned());
+        let covered = Pool {
+            covered_by: Some(other.clone()),
+            ..unmounted
+        };
+        assert_eq!(standing(&covered), Standing::Confused);
+        let cloned = Pool {
+            clones: vec![other],
+            ..pool()
+        };
+        assert_eq!(standing(&cloned), Standing::Confused);
+        assert_eq!(cloned.judge().reasons.len(), 1);
+    }
+}

@@ -1,0 +1,454 @@
+//! Facts and a wish give steps, or the reason why not.
+
+mod refusal;
+mod step;
+
+use std::collections::BTreeSet;
+
+use moxnas_core::{
+    disk::{BlockDevice, BlockDevices, BlockKind, DeviceId},
+    plan::{Danger, Plan},
+};
+use serde::{Deserialize, Serialize};
+
+pub use refusal::Refusal;
+pub use step::Step;
+
+use crate::{
+    model::{Filesystem, Pool, PoolName, Pools, Standing},
+    unit::{MountUnit, is_uuid, mount_point},
+};
+
+moxnas_core::name_type! {
+    /// An option of mount(8), such as `noatime` or `compress=zstd:3`: one word of a unit, without a
+    /// comma, a quote or white space.
+    MountOption, "mount option", 64, |it| it.is_ascii_alphanumeric() || "-_=:./".contains(it)
+}
+
+/// What somebody wishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Make a filesystem on a device and mount it, now and at each start of the machine.
+    Create(CreatePool),
+    /// Take a filesystem in that is on a device already. Nothing on it is changed, but for what the
+    /// filesystem itself writes when it is mounted.
+    Import(ImportPool),
+    /// Mount it, now and at each start.
+    Mount {
+        /// Its name.
+        pool: String,
+    },
+    /// Unmount it, and leave it so.
+    Unmount {
+        /// Its name.
+        pool: String,
+    },
+    /// Forget it: unmount it, and leave the filesystem as it is.
+    Export {
+        /// Its name.
+        pool: String,
+    },
+    /// Forget it, and what is on it.
+    Delete {
+        /// Its name.
+        pool: String,
+    },
+}
+
+/// A pool that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatePool {
+    /// Its name.
+    pub name: PoolName,
+    /// The device: an array, a disk, a partition or a logical volume.
+    pub device: DeviceId,
+    /// What to make on it.
+    pub filesystem: Filesystem,
+    /// How to mount it.
+    pub options: Vec<MountOption>,
+}
+
+/// A filesystem that is to become a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportPool {
+    /// The name that it gets.
+    pub name: PoolName,
+    /// The device that it is on.
+    pub device: DeviceId,
+    /// Nothing may be written.
+    pub read_only: bool,
+    /// How to mount it.
+    pub options: Vec<MountOption>,
+}
+
+/// What the planner goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The block devices.
+    pub devices: &'a BlockDevices,
+    /// The pools.
+    pub pools: &'a Pools,
+}
+
+/// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
+pub fn plan(facts: Facts<'_>, change: &Change) -> Result<Plan<Step>, Refusal> {
+    match change {
+        Change::Create(wish) => create(facts, wish),
+        Change::Import(wish) => import(facts, wish),
+        Change::Mount { pool } => mount(facts, find(facts, pool)?),
+        Change::Unmount { pool } => Ok(unmount(facts, find(facts, pool)?)),
+        Change::Export { pool } => Ok(export(facts, find(facts, pool)?)),
+        Change::Delete { pool } => delete(facts, find(facts, pool)?),
+    }
+}
+
+fn find<'a>(facts: Facts<'a>, pool: &str) -> Result<&'a Pool, Refusal> {
+    let found = facts.pools.find(pool);
+    found.ok_or_else(|| Refusal::NoSuchPool(pool.to_owned()))
+}
+
+fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
+    check_name(facts, &wish.name)?;
+    check_options(&wish.options)?;
+    let device = usable(facts.devices, &wish.device)?;
+    let need = wish.filesystem.smallest_device();
+    if device.size < need {
+        return Err(Refusal::TooSmall {
+            device: device.id.clone(),
+            filesystem: wish.filesystem,
+            need,
+            has: device.size,
+        });
+    }
+    let mut plan = Plan::default();
+    give_up(facts.devices, device, &mut plan);
+    let label = wish.name.as_str();
+    plan.steps.push(Step::MakeFilesystem {
+        device: device.id.clone(),
+        filesystem: wish.filesystem,
+        label: (label.len() <= wish.filesystem.label_max()).then(|| wish.name.clone()),
+    });
+    take_in(
+        &mut plan,
+        &wish.name,
+        device,
+        wish.filesystem,
+        &wish.options,
+    );
+    plan.warnings.push(wish.filesystem.reason().to_owned());
+    Ok(plan)
+}
+
+fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
+    check_name(facts, &wish.name)?;
+    check_options(&wish.options)?;
+    let device = usable_but_read_only(facts.devices, &wish.device, wish.read_only)?;
+    let (filesystem, uuid) = filesystem_on(device)?;
+    let known = facts.pools.all.iter().find(|it| it.uuid == uuid);
+    if let Some(pool) = known {
+        return Err(Refusal::IsPool {
+            device: device.id.clone(),
+            pool: pool.name.clone(),
+        });
+    }
+    let copies = crate::model::devices_with(facts.devices, filesystem, &uuid);
+    let copies: BTreeSet<String> = copies.map(|it| it.id.to_string()).collect();
+    if copies.len() > 1 {
+        return Err(Refusal::Cloned {
+            uuid,
+            devices: copies.into_iter().collect(),
+        });
+    }
+    let mut options = wish.options.clone();
+    let is_ro = |it: &MountOption| it.as_str() == "ro";
+    if wish.read_only && !options.iter().any(is_ro) {
+        options.insert(0, "ro".parse().expect("it is an option"));
+    }
+    let mut plan = Plan::default();
+    plan.evidence.push(evidence(facts.devices, device));
+    take_in(&mut plan, &wish.name, device, filesystem, &options);
+    if !wish.read_only {
+        plan.warnings.push(
+            "the filesystem writes to its device when it is mounted, as after an unclean stop; \
+             read-only first shows what is on it"
+                .to_owned(),
+        );
+    }
+    Ok(plan)
+}
+
+/// The unit, and mounting it.
+fn take_in(
+    plan: &mut Plan<Step>,
+    name: &PoolName,
+    device: &BlockDevice,
+    filesystem: Filesystem,
+    options: &[MountOption],
+) {
+    plan.steps.push(Step::WriteUnit {
+        pool: name.clone(),
+        device: device.id.clone(),
+        filesystem,
+        options: options.iter().map(ToString::to_string).collect(),
+    });
+    plan.steps.push(Step::Mount { pool: name.clone() });
+}
+
+fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    let verdict = pool.judge();
+    let mut plan = Plan::default();
+    let Some(device) = device_of(facts, pool) else {
+        return Err(Refusal::DeviceMissing {
+            pool: pool.name.clone(),
+            uuid: pool.uuid.clone(),
+        });
+    };
+    match verdict.standing {
+        Standing::Mounted => return Ok(plan),
+        Standing::Confused | Standing::Missing => {
+            return Err(Refusal::Confused {
+                pool: pool.name.clone(),
+                why: verdict.reasons.join("; "),
+            });
+        }
+        Standing::Unmounted => (),
+    }
+    plan.evidence.push(evidence(facts.devices, device));
+    plan.steps.push(Step::Mount {
+        pool: pool.name.clone(),
+    });
+    Ok(plan)
+}
+
+fn unmount(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
+    let mut plan = Plan::default();
+    stop(facts, pool, &mut plan);
+    plan
+}
+
+/// Whatever is mounted is unmounted. Also what is not: it would come back with the next start.
+fn stop(facts: Facts<'_>, pool: &Pool, plan: &mut Plan<Step>) {
+    if let Some(device) = device_of(facts, pool) {
+        plan.evidence.push(evidence(facts.devices, device));
+    }
+    plan.steps.push(Step::Unmount {
+        pool: pool.name.clone(),
+    });
+    // Not before: what is in use stays mounted, and stays so after a restart.
+    plan.steps.push(Step::Disable {
+        pool: pool.name.clone(),
+    });
+    if pool.is_mounted {
+        plan.dangers.push(Danger::Stops {
+            object: format!("pool {} at {}", pool.name, pool.at),
+        });
+    }
+}
+
+fn export(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
+    let mut plan = unmount(facts, pool);
+    plan.steps.push(Step::RemoveUnit {
+        pool: pool.name.clone(),
+    });
+    plan
+}
+
+fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if !pool.clones.is_empty() {
+        return Err(Refusal::Confused {
+            pool: pool.name.clone(),
+            why: pool.judge().reasons.join("; "),
+        });
+    }
+    let Some(device) = device_of(facts, pool) else {
+        return Err(Refusal::DeviceMissing {
+            pool: pool.name.clone(),
+            uuid: pool.uuid.clone(),
+        });
+    };
+    let elsewhere = device.mounts.iter().find(|it| **it != pool.at);
+    if let Some(at) = elsewhere {
+        return Err(Refusal::MountedElsewhere {
+            pool: pool.name.clone(),
+            at: at.clone(),
+        });
+    }
+    let mut plan = unmount(facts, pool);
+    plan.steps.push(Step::WipeSignatures {
+        device: device.id.clone(),
+    });
+    // Last: as long as there is something left to do the pool has its name.
+    plan.steps.push(Step::RemoveUnit {
+        pool: pool.name.clone(),
+    });
+    plan.dangers.push(Danger::DestroysData {
+        device: device.id.to_string(),
+        content: device.content(),
+    });
+    Ok(plan)
+}
+
+fn device_of<'a>(facts: Facts<'a>, pool: &Pool) -> Option<&'a BlockDevice> {
+    facts.devices.by_id(pool.device.as_ref()?)
+}
+
+fn check_name(facts: Facts<'_>, name: &PoolName) -> Result<(), Refusal> {
+    if let Some(pool) = facts.pools.find(name.as_str()) {
+        return Err(Refusal::NameTaken {
+            pool: name.clone(),
+            standing: pool.judge().standing,
+        });
+    }
+    let at = mount_point(name);
+    let mounted = facts
+        .devices
+        .by_name
+        .values()
+        .find(|it| it.mounts.contains(&at));
+    match mounted {
+        Some(device) => Err(Refusal::PlaceTaken {
+            at,
+            device: device.id.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What the unit says itself, and what systemd reads in /etc/fstab only.
+fn check_options(options: &[MountOption]) -> Result<(), Refusal> {
+    let refuse = |option: &MountOption, why| {
+        Err(Refusal::BadOption {
+            option: option.clone(),
+            why,
+        })
+    };
+    let mut seen = BTreeSet::new();
+    for option in options {
+        let word = option.as_str();
+        let key = word.split('=').next().unwrap_or(word);
+        if key.starts_with("x-") {
+            return refuse(
+                option,
+                "systemd takes it from /etc/fstab only, see systemd.mount(5)",
+            );
+        }
+        if [
+            "nofail", "auto", "noauto", "user", "users", "remount", "bind", "move",
+        ]
+        .contains(&key)
+        {
+            return refuse(option, "when and what is mounted is for the unit to say");
+        }
+        if !seen.insert(key) {
+            return refuse(option, "it is there twice");
+        }
+    }
+    Ok(())
+}
+
+/// The device, if nothing is in the way of making a filesystem on all of it.
+fn usable<'a>(devices: &'a BlockDevices, id: &DeviceId) -> Result<&'a BlockDevice, Refusal> {
+    usable_but_read_only(devices, id, false)
+}
+
+fn usable_but_read_only<'a>(
+    devices: &'a BlockDevices,
+    id: &DeviceId,
+    may_be_read_only: bool,
+) -> Result<&'a BlockDevice, Refusal> {
+    let mut named = devices.same_id(id);
+    let device = named
+        .next()
+        .ok_or_else(|| Refusal::NoSuchDevice(id.clone()))?;
+    let others: Vec<String> = named.map(|it| it.name.clone()).collect();
+    if !others.is_empty() {
+        let names = std::iter::once(device.name.clone()).chain(others).collect();
+        return Err(Refusal::NotUnique {
+            device: id.clone(),
+            names,
+        });
+    }
+    let uses = devices.uses(&device.name);
+    let of = uses.iter().find(|it| it.is_system()).or(uses.first());
+    if let Some(of) = of {
+        let (device, of) = (id.clone(), of.clone());
+        return Err(match of.is_system() {
+            true => Refusal::SystemDisk { device, of },
+            false => Refusal::InUse { device, of },
+        });
+    }
+    if !id.is_stable() {
+        return Err(Refusal::Unidentified(id.clone()));
+    }
+    if device.read_only && !may_be_read_only {
+        return Err(Refusal::ReadOnly(id.clone()));
+    }
+    Ok(device)
+}
+
+/// The one filesystem on a device.
+fn filesystem_on(device: &BlockDevice) -> Result<(Filesystem, String), Refusal> {
+    let none = |found: String| Refusal::NoFilesystem {
+        device: device.id.clone(),
+        found,
+    };
+    let [signature] = &device.signatures[..] else {
+        return Err(none(device.content()));
+    };
+    let filesystem = signature.kind.parse();
+    let uuid = signature.uuid.clone().filter(|it| is_uuid(it));
+    match (filesystem, uuid) {
+        (Ok(filesystem), Some(uuid)) => Ok((filesystem, uuid)),
+        _ => Err(none(device.content())),
+    }
+}
+
+/// Add to a plan what giving a device away means: the wiping, the danger, the evidence.
+fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut Plan<Step>) {
+    let parts = devices
+        .holders(&device.name)
+        .filter(|it| matches!(it.kind, BlockKind::Partition { .. }) && !it.signatures.is_empty());
+    let mut content = vec![device.content()];
+    for part in parts {
+        content.push(format!("{}: {}", part.name, part.content()));
+        plan.steps.push(Step::WipeSignatures {
+            device: part.id.clone(),
+        });
+    }
+    if !device.signatures.is_empty() {
+        plan.steps.push(Step::WipeSignatures {
+            device: device.id.clone(),
+        });
+    }
+    plan.evidence.push(evidence(devices, device));
+    plan.dangers.push(Danger::DestroysData {
+        device: device.id.to_string(),
+        content: content.join("; "),
+    });
+}
+
+/// What was seen of a device and of everything on top of it.
+fn evidence(devices: &BlockDevices, device: &BlockDevice) -> String {
+    let tower: Vec<String> = devices
+        .tower(&device.name)
+        .iter()
+        .map(|it| format!("{} {} {}", it.id, it.size.0, it.content()))
+        .collect();
+    format!("device {} [{}]", device.id, tower.join(", "))
+}
+
+/// The unit of a step that writes one, once the filesystem's UUID is known.
+pub(crate) fn unit(
+    pool: &PoolName,
+    filesystem: Filesystem,
+    options: &[String],
+    uuid: String,
+) -> MountUnit {
+    MountUnit {
+        name: pool.clone(),
+        filesystem,
+        uuid,
+        options: options.to_vec(),
+    }
+}

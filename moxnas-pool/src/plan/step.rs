@@ -1,0 +1,113 @@
+//! The steps of a plan: small, closed, and complete in themselves.
+
+use std::fmt;
+
+use moxnas_core::disk::DeviceId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{Filesystem, PoolName},
+    unit::mount_point,
+};
+
+/// One thing that a backend can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Erase every signature on a device.
+    WipeSignatures {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Make a filesystem.
+    MakeFilesystem {
+        /// The device.
+        device: DeviceId,
+        /// What.
+        filesystem: Filesystem,
+        /// Its label; `None`: the name of the pool is too long for one.
+        label: Option<PoolName>,
+    },
+    /// Write the unit that mounts a pool, by the UUID of the filesystem that is on the device by then.
+    WriteUnit {
+        /// The pool.
+        pool: PoolName,
+        /// The device.
+        device: DeviceId,
+        /// What is on it.
+        filesystem: Filesystem,
+        /// How to mount it.
+        options: Vec<String>,
+    },
+    /// Mount a pool, now and at each start of the machine.
+    Mount {
+        /// The pool.
+        pool: PoolName,
+    },
+    /// Unmount a pool.
+    Unmount {
+        /// The pool.
+        pool: PoolName,
+    },
+    /// Mount a pool no more at a start of the machine.
+    Disable {
+        /// The pool.
+        pool: PoolName,
+    },
+    /// Take the unit of a pool away.
+    RemoveUnit {
+        /// The pool.
+        pool: PoolName,
+    },
+}
+
+impl Step {
+    /// The device whose data the step destroys.
+    #[must_use]
+    pub fn destroys(&self) -> Option<&DeviceId> {
+        match self {
+            Step::WipeSignatures { device } | Step::MakeFilesystem { device, .. } => Some(device),
+            Step::WriteUnit { .. }
+            | Step::Mount { .. }
+            | Step::Unmount { .. }
+            | Step::Disable { .. }
+            | Step::RemoveUnit { .. } => None,
+        }
+    }
+
+    /// The device that the step touches.
+    #[must_use]
+    pub fn touches(&self) -> Option<&DeviceId> {
+        match self {
+            Step::WriteUnit { device, .. } => Some(device),
+            other => other.destroys(),
+        }
+    }
+}
+
+/// What it does, for plans that are shown.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::WipeSignatures { device } => write!(f, "erase all signatures on {device}"),
+            Step::MakeFilesystem {
+                device, filesystem, ..
+            } => {
+                write!(f, "make the filesystem {filesystem} on {device}")
+            }
+            Step::WriteUnit { pool, .. } => write!(f, "write the mount unit of pool {pool}"),
+            Step::Mount { pool } => {
+                write!(
+                    f,
+                    "mount {pool} at {}, now and at each start",
+                    mount_point(pool)
+                )
+            }
+            Step::Unmount { pool } => {
+                write!(f, "unmount {pool} from {}", mount_point(pool))
+            }
+            Step::Disable { pool } => write!(f, "mount {pool} no more at a start of the machine"),
+            Step::RemoveUnit { pool } => write!(f, "remove the mount unit of pool {pool}"),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The real machine: units in `/etc/systemd/system`, filesystems made by their own programs.
+
+pub mod argv;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use moxnas_core::{
+    cmd::{CmdError, Runner, SystemRunner},
+    disk::{BlockDevices, DeviceId, DiskBackend, SystemDisks},
+    root::Root,
+};
+
+use crate::{
+    backend::{BackendError, PoolBackend},
+    model::{Filesystem, PoolName, Pools, assemble},
+    plan::{Step, unit},
+    unit::{MountUnit, UNIT_FOLDER, is_uuid, mount_point, unit_of},
+};
+
+/// Pools of a real machine.
+pub struct SystemPools {
+    root: Root,
+    runner: Arc<dyn Runner>,
+}
+
+impl SystemPools {
+    /// This machine.
+    #[must_use]
+    pub fn system() -> SystemPools {
+        SystemPools::new(Root::system(), Arc::new(SystemRunner))
+    }
+
+    /// A machine whose files are below `root` and whose programs `runner` starts.
+    #[must_use]
+    pub fn new(root: Root, runner: Arc<dyn Runner>) -> SystemPools {
+        SystemPools { root, runner }
+    }
+
+    /// udev's database may be behind: what libblkid finds at the last moment counts.
+    fn check_blank(&self, device: &DeviceId) -> Result<(), BackendError> {
+        let found = self.runner.run(&argv::probe(device)?)?.text();
+        let kinds: Vec<&str> = found.split_whitespace().collect();
+        match kinds.is_empty() {
+            true => Ok(()),
+            false => Err(BackendError::NotBlank {
+                device: device.clone(),
+                found: kinds.join(", "),
+            }),
+        }
+    }
+
+    fn write_unit(
+        &self,
+        pool: &PoolName,
+        device: &DeviceId,
+        filesystem: Filesystem,
+        options: &[String],
+    ) -> Result<(), BackendError> {
+        let seen = SystemDisks::new(self.root.clone()).devices()?;
+        let found = seen.by_id(device);
+        let found = found.ok_or_else(|| BackendError::DeviceGone(device.clone()))?;
+        let signature = found
+            .signatures
+            .iter()
+            .find(|it| it.kind == filesystem.word());
+        let uuid = signature.and_then(|it| it.uuid.clone());
+        let uuid = uuid.filter(|it| is_uuid(it));
+        let uuid = uuid.ok_or_else(|| BackendError::NoFilesystem {
+            device: device.clone(),
+            filesystem,
+        })?;
+        let text = unit(pool, filesystem, options, uuid).render();
+        Ok(self.root.replace(path_of(pool), text.as_bytes(), 0o644)?)
+    }
+
+    /// Files that are there already would be hidden, and nobody would know where they went.
+    fn check_folder(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let at = mount_point(pool);
+        let is_mounted = SystemDisks::new(self.root.clone())
+            .devices()?
+            .by_name
+            .values()
+            .any(|it| it.mounts.contains(&at));
+        match is_mounted || self.root.list(&at)?.is_empty() {
+            true => Ok(()),
+            false => Err(BackendError::FolderNotEmpty { at }),
+        }
+    }
+
+    /// Who keeps a pool from being unmounted, in place of an error that does not say it.
+    fn busy(&self, pool: &PoolName, err: CmdError) -> BackendError {
+        let at = mount_point(pool);
+        let by: Vec<String> = users(&self.root, &at).into_iter().collect();
+        match by.is_empty() {
+            true => err.into(),
+            false => BackendError::Busy { at, by },
+        }
+    }
+}
+
+/// Where the unit of a pool is.
+#[must_use]
+pub fn path_of(pool: &PoolName) -> String {
+    format!("{UNIT_FOLDER}/{}", unit_of(&mount_point(pool)))
+}
+
+/// The processes that have a file or a folder below `at` open, or work in it.
+fn users(root: &Root, at: &str) -> BTreeSet<String> {
+    let below = format!("{at}/");
+    let is_in = |path: &str| {
+        let link = root.link(path);
+        let link = link.as_deref().and_then(|it| it.to_str());
+        link.is_some_and(|it| it == at || it.starts_with(&below))
+    };
+    let processes = root.list("/proc").unwrap_or_default();
+    let numbers = processes
+        .iter()
+        .filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    numbers
+        .filter(|it| {
+            let files = root.list(format!("/proc/{it}/fd")).unwrap_or_default();
+            let files = files.iter().map(|fd| format!("/proc/{it}/fd/{fd}"));
+            let works = ["cwd", "root", "exe"].map(|what| format!("/proc/{it}/{what}"));
+            works.into_iter().chain(files).any(|it| is_in(&it))
+        })
+        .map(|it| {
+            let name = root.read(format!("/proc/{it}/comm")).ok().flatten();
+            let name = name.unwrap_or_default();
+            format!("{} (process {it})", name.trim())
+        })
+        .collect()
+}
+
+impl PoolBackend for SystemPools {
+    fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
+        let mut errors = Vec::new();
+        let mut units = Vec::new();
+        for file in self.root.list(UNIT_FOLDER)? {
+            let is_unit = file.ends_with(".mount");
+            let path = format!("{UNIT_FOLDER}/{file}");
+            if !is_unit {
+                continue;
+            }
+            let text = match self.root.read(&path) {
+                Ok(text) => text.unwrap_or_default(),
+                Err(err) => {
+                    errors.push(moxnas_core::chain::chain(&err));
+                    continue;
+                }
+            };
+            match MountUnit::parse(&text) {
+                None => (),
+                Some(Ok(unit)) => units.push(unit),
+                Some(Err(why)) => errors.push(format!("{path}: {why}")),
+            }
+        }
+        Ok(Pools {
+            all: assemble(devices, units),
+            errors,
+        })
+    }
+
+    fn apply(&self, step: &Step) -> Result<(), BackendError> {
+        match step {
+            Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
+            Step::WriteUnit {
+                pool,
+                device,
+                filesystem,
+                options,
+            } => self.write_unit(pool, device, *filesystem, options)?,
+            Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
+            Step::Mount { pool } => self.check_folder(pool)?,
+            Step::Unmount { .. } | Step::Disable { .. } | Step::WipeSignatures { .. } => (),
+        }
+        self.runner
+            .run(&argv::argv(step)?)
+            .map_err(|err| match step {
+                Step::Unmount { pool } => self.busy(pool, err),
+                _ => err.into(),
+            })?;
+        for cmd in argv::catch_up(step)? {
+            self.runner.run(&cmd)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Pools of a machine that is not there.
+//!
+//! Units are files of the machine, filesystems are what is on its devices, and what is mounted is what
+//! its kernel knows. It obeys: whether a step is wise was settled by the planner.
+
+use std::sync::Arc;
+
+use moxnas_core::{
+    disk::{BlockDevices, DeviceId, Signature},
+    sim::{Fault, SimMachine, SimState},
+};
+
+use crate::{
+    backend::{BackendError, PoolBackend},
+    model::{Filesystem, PoolName, Pools, assemble, devices_with},
+    plan::{Step, unit},
+    real::path_of,
+    unit::{MountUnit, UNIT_FOLDER},
+};
+
+/// Pools of a [`SimMachine`].
+#[derive(Debug)]
+pub struct SimPools(Arc<SimMachine>);
+
+impl SimPools {
+    /// The pools of the machine.
+    #[must_use]
+    pub fn new(machine: Arc<SimMachine>) -> SimPools {
+        SimPools(machine)
+    }
+}
+
+impl PoolBackend for SimPools {
+    fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
+        let state = self.0.state();
+        let files = state.folder(UNIT_FOLDER);
+        let mut errors = Vec::new();
+        let mut units = Vec::new();
+        for file in files.iter().filter(|it| it.ends_with(".mount")) {
+            let path = format!("{UNIT_FOLDER}/{file}");
+            match state.files.get(&path).and_then(|it| MountUnit::parse(it)) {
+                None => (),
+                Some(Ok(unit)) => units.push(unit),
+                Some(Err(why)) => errors.push(format!("{path}: {why}")),
+            }
+        }
+        Ok(Pools {
+            all: assemble(devices, units),
+            errors,
+        })
+    }
+
+    fn apply(&self, step: &Step) -> Result<(), BackendError> {
+        let text = step.to_string();
+        let fault = self.0.state().take_fault(&text);
+        let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
+        match fault {
+            None => perform(step, &mut self.0.state()),
+            Some(Fault::StepLies { .. }) => Ok(()),
+            Some(Fault::StepFails { .. }) => injected("failed: the simulation was told so"),
+            Some(Fault::StepHangs { .. }) => injected("was stopped after 600s"),
+            Some(Fault::PowerCut { .. }) => {
+                self.0.power_cut();
+                injected("was not reached: power was cut")
+            }
+        }
+    }
+}
+
+fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
+    match step {
+        Step::WipeSignatures { device } => {
+            free(state, device)?;
+            state.contents_mut(device).signatures.clear();
+        }
+        Step::MakeFilesystem {
+            device,
+            filesystem,
+            label,
+        } => {
+            free(state, device)?;
+            let found = state.contents_of(device).signatures;
+            if let Some(found) = found.first() {
+                return Err(BackendError::NotBlank {
+                    device: device.clone(),
+                    found: found.kind.clone(),
+                });
+            }
+            let signature = Signature {
+                kind: filesystem.word().to_owned(),
+                uuid: Some(new_uuid(state)),
+                label: label.as_ref().map(ToString::to_string),
+            };
+            state.contents_mut(device).signatures.push(signature);
+        }
+        Step::WriteUnit {
+            pool,
+            device,
+            filesystem,
+            options,
+        } => {
+            let uuid = uuid_on(state, device, *filesystem)?;
+            let text = unit(pool, *filesystem, options, uuid).render();
+            state.files.insert(path_of(pool), text);
+        }
+        Step::Mount { pool } => mount(state, pool)?,
+        Step::Unmount { pool } => {
+            let at = crate::unit::mount_point(pool);
+            state.mounts.retain(|(_, it)| *it != at);
+        }
+        // What is mounted is mounted again at the start.
+        Step::Disable { .. } => (),
+        Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
+    }
+    Ok(())
+}
+
+/// Nothing uses the device: mkfs and wipefs refuse else.
+fn free(state: &SimState, device: &DeviceId) -> Result<(), BackendError> {
+    let devices = state.block_devices();
+    let found = devices.by_id(device);
+    let found = found.ok_or_else(|| BackendError::DeviceGone(device.clone()))?;
+    match devices.uses(&found.name).first() {
+        None => Ok(()),
+        Some(of) => Err(failed(&format!("{device}: Device or resource busy ({of})"))),
+    }
+}
+
+fn uuid_on(
+    state: &SimState,
+    device: &DeviceId,
+    filesystem: Filesystem,
+) -> Result<String, BackendError> {
+    let devices = state.block_devices();
+    let found = devices.by_id(device);
+    let found = found.ok_or_else(|| BackendError::DeviceGone(device.clone()))?;
+    let mut signatures = found.signatures.iter();
+    let signature = signatures.find(|it| it.kind == filesystem.word());
+    let uuid = signature.and_then(|it| it.uuid.clone());
+    uuid.ok_or_else(|| BackendError::NoFilesystem {
+        device: device.clone(),
+        filesystem,
+    })
+}
+
+fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
+    let unit = state.files.get(&path_of(pool));
+    let unit = unit.and_then(|it| MountUnit::parse(it)?.ok());
+    let unit = unit.ok_or_else(|| failed(&format!("{}: no such unit", path_of(pool))))?;
+    let devices = state.block_devices();
+    let found = devices_with(&devices, unit.filesystem, &unit.uuid).next();
+    let device = found.ok_or_else(|| failed("a job for its device timed out"))?;
+    let mount = (device.id.to_string(), unit.at());
+    if !state.mounts.contains(&mount) {
+        state.mounts.push(mount);
+    }
+    Ok(())
+}
+
+fn failed(why: &str) -> BackendError {
+    BackendError::Injected(why.to_owned())
+}
+
+fn new_uuid(state: &mut SimState) -> String {
+    let (a, b) = (state.random(), state.random());
+    let hex = format!("{a:016x}{b:016x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    parts.map(|it| hex[it].to_owned()).join("-")
+}
