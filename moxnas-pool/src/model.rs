@@ -8,7 +8,7 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::unit::MountUnit;
+use crate::unit::{MountUnit, UNIT_FOLDER};
 
 moxnas_core::name_type! {
     /// Name of a pool: the folder below [`POOL_FOLDER`](crate::unit::POOL_FOLDER) that it is mounted at.
@@ -198,14 +198,27 @@ impl Pool {
     }
 }
 
-/// The pools of these units, on these devices.
-pub(crate) fn assemble(
-    devices: &BlockDevices,
-    units: impl IntoIterator<Item = MountUnit>,
-) -> Vec<Pool> {
-    let mut all: Vec<Pool> = units.into_iter().map(|it| pool(devices, &it)).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all
+impl Pools {
+    /// The pools of the units among these files of [`UNIT_FOLDER`], on these devices. `read` gives the
+    /// text of a path, or why it cannot be read.
+    pub(crate) fn assemble(
+        devices: &BlockDevices,
+        files: &[String],
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Pools {
+        let mut pools = Pools::default();
+        for file in files.iter().filter(|it| it.ends_with(".mount")) {
+            let path = format!("{UNIT_FOLDER}/{file}");
+            match read(&path).map(|it| MountUnit::parse(&it)) {
+                Ok(None) => (),
+                Ok(Some(Ok(unit))) => pools.all.push(pool(devices, &unit)),
+                Ok(Some(Err(why))) => pools.errors.push(format!("{path}: {why}")),
+                Err(why) => pools.errors.push(why),
+            }
+        }
+        pools.all.sort_by(|a, b| a.name.cmp(&b.name));
+        pools
+    }
 }
 
 fn pool(devices: &BlockDevices, unit: &MountUnit) -> Pool {

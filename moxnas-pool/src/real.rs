@@ -5,6 +5,7 @@ pub mod argv;
 use std::{collections::BTreeSet, sync::Arc};
 
 use moxnas_core::{
+    chain::chain,
     cmd::{CmdError, Runner, SystemRunner},
     disk::{BlockDevices, DeviceId, DiskBackend, SystemDisks},
     root::Root,
@@ -12,9 +13,9 @@ use moxnas_core::{
 
 use crate::{
     backend::{BackendError, PoolBackend},
-    model::{Filesystem, PoolName, Pools, assemble},
+    model::{Filesystem, PoolName, Pools},
     plan::{Step, unit},
-    unit::{MountUnit, UNIT_FOLDER, is_uuid, mount_point, unit_of},
+    unit::{UNIT_FOLDER, is_uuid, mount_point, unit_of},
 };
 
 /// Pools of a real machine.
@@ -133,31 +134,12 @@ fn users(root: &Root, at: &str) -> BTreeSet<String> {
 
 impl PoolBackend for SystemPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
-        let mut errors = Vec::new();
-        let mut units = Vec::new();
-        for file in self.root.list(UNIT_FOLDER)? {
-            let is_unit = file.ends_with(".mount");
-            let path = format!("{UNIT_FOLDER}/{file}");
-            if !is_unit {
-                continue;
-            }
-            let text = match self.root.read(&path) {
-                Ok(text) => text.unwrap_or_default(),
-                Err(err) => {
-                    errors.push(moxnas_core::chain::chain(&err));
-                    continue;
-                }
-            };
-            match MountUnit::parse(&text) {
-                None => (),
-                Some(Ok(unit)) => units.push(unit),
-                Some(Err(why)) => errors.push(format!("{path}: {why}")),
-            }
-        }
-        Ok(Pools {
-            all: assemble(devices, units),
-            errors,
-        })
+        let files = self.root.list(UNIT_FOLDER)?;
+        Ok(Pools::assemble(devices, &files, |path| {
+            let text = self.root.read(path);
+            text.map(Option::unwrap_or_default)
+                .map_err(|err| chain(&err))
+        }))
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

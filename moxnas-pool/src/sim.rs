@@ -12,7 +12,7 @@ use moxnas_core::{
 
 use crate::{
     backend::{BackendError, PoolBackend},
-    model::{Filesystem, PoolName, Pools, assemble, devices_with},
+    model::{Filesystem, PoolName, Pools, devices_with},
     plan::{Step, unit},
     real::path_of,
     unit::{MountUnit, UNIT_FOLDER},
@@ -34,20 +34,9 @@ impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let state = self.0.state();
         let files = state.folder(UNIT_FOLDER);
-        let mut errors = Vec::new();
-        let mut units = Vec::new();
-        for file in files.iter().filter(|it| it.ends_with(".mount")) {
-            let path = format!("{UNIT_FOLDER}/{file}");
-            match state.files.get(&path).and_then(|it| MountUnit::parse(it)) {
-                None => (),
-                Some(Ok(unit)) => units.push(unit),
-                Some(Err(why)) => errors.push(format!("{path}: {why}")),
-            }
-        }
-        Ok(Pools {
-            all: assemble(devices, units),
-            errors,
-        })
+        Ok(Pools::assemble(devices, &files, |path| {
+            Ok(state.files.get(path).cloned().unwrap_or_default())
+        }))
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
