@@ -166,7 +166,7 @@ fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
         options.insert(0, "ro".parse().expect("it is an option"));
     }
     let mut plan = Plan::default();
-    plan.evidence.push(evidence(facts.devices, device));
+    plan.evidence.push(facts.devices.evidence(device));
     take_in(&mut plan, &wish.name, device, filesystem, &options);
     if !wish.read_only {
         plan.warnings.push(
@@ -214,7 +214,7 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         }
         Standing::Unmounted => (),
     }
-    plan.evidence.push(evidence(facts.devices, device));
+    plan.evidence.push(facts.devices.evidence(device));
     plan.steps.push(Step::Mount {
         pool: pool.name.clone(),
     });
@@ -230,7 +230,7 @@ fn unmount(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
 /// Whatever is mounted is unmounted. Also what is not: it would come back with the next start.
 fn stop(facts: Facts<'_>, pool: &Pool, plan: &mut Plan<Step>) {
     if let Some(device) = device_of(facts, pool) {
-        plan.evidence.push(evidence(facts.devices, device));
+        plan.evidence.push(facts.devices.evidence(device));
     }
     plan.steps.push(Step::Unmount {
         pool: pool.name.clone(),
@@ -421,21 +421,11 @@ fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut Plan<Step>) 
             device: device.id.clone(),
         });
     }
-    plan.evidence.push(evidence(devices, device));
+    plan.evidence.push(devices.evidence(device));
     plan.dangers.push(Danger::DestroysData {
         device: device.id.to_string(),
         content: content.join("; "),
     });
-}
-
-/// What was seen of a device and of everything on top of it.
-fn evidence(devices: &BlockDevices, device: &BlockDevice) -> String {
-    let tower: Vec<String> = devices
-        .tower(&device.name)
-        .iter()
-        .map(|it| format!("{} {} {}", it.id, it.size.0, it.content()))
-        .collect();
-    format!("device {} [{}]", device.id, tower.join(", "))
 }
 
 /// The unit of a step that writes one, once the filesystem's UUID is known.

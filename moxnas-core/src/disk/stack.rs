@@ -140,6 +140,18 @@ impl BlockDevices {
             .filter(move |it| it.slaves.iter().any(|slave| slave == name))
     }
 
+    /// What was seen of a device and of everything on top of it: the evidence of a plan that is about
+    /// the device.
+    #[must_use]
+    pub fn evidence(&self, device: &BlockDevice) -> String {
+        let tower: Vec<String> = self
+            .tower(&device.name)
+            .iter()
+            .map(|it| format!("{} {} {}", it.id, it.size.0, it.content()))
+            .collect();
+        format!("device {} [{}]", device.id, tower.join(", "))
+    }
+
     /// The device and everything on top of it, however far up.
     #[must_use]
     pub fn tower(&self, name: &str) -> Vec<&BlockDevice> {

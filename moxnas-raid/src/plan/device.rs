@@ -80,19 +80,9 @@ pub(super) fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut P
             device: device.id.clone(),
         });
     }
-    plan.evidence.push(device_evidence(devices, device));
+    plan.evidence.push(devices.evidence(device));
     plan.dangers.push(Danger::DestroysData {
         device: device.id.to_string(),
         content: content.join("; "),
     });
-}
-
-/// What was seen of a device and of everything on top of it.
-pub(super) fn device_evidence(devices: &BlockDevices, device: &BlockDevice) -> String {
-    let tower: Vec<String> = devices
-        .tower(&device.name)
-        .iter()
-        .map(|it| format!("{} {} {}", it.id, it.size.0, it.content()))
-        .collect();
-    format!("device {} [{}]", device.id, tower.join(", "))
 }

@@ -8,10 +8,7 @@ use moxnas_core::{
     plan::{Danger, Plan},
 };
 
-use super::{
-    ArrayRef, CreateArray, Refusal, Step, array_evidence,
-    device::{device_evidence, usable},
-};
+use super::{ArrayRef, CreateArray, Refusal, Step, array_evidence, device::usable};
 use crate::model::{Array, Inventory};
 
 /// What libblkid calls a device that carries an md superblock.
@@ -141,9 +138,7 @@ pub(super) fn plan_assemble(seen: &Inventory, text: &str) -> Result<Plan<Step>, 
     };
     let members = array.members.iter().filter_map(|it| seen.devices.by_id(it));
     Ok(Plan {
-        evidence: members
-            .map(|it| device_evidence(&seen.devices, it))
-            .collect(),
+        evidence: members.map(|it| seen.devices.evidence(it)).collect(),
         steps: vec![Step::Assemble {
             uuid: array.uuid,
             name,
@@ -160,7 +155,7 @@ pub(super) fn plan_delete(seen: &Inventory, array: &Array) -> Result<Plan<Step>,
         ..Plan::default()
     };
     let content = seen.devices.get(&array.kernel_name).map(|it| {
-        plan.evidence.push(device_evidence(&seen.devices, it));
+        plan.evidence.push(seen.devices.evidence(it));
         it.content()
     });
     plan.dangers.push(Danger::DestroysData {
@@ -202,7 +197,7 @@ pub(super) fn plan_delete_stopped(seen: &Inventory, text: &str) -> Result<Plan<S
     let mut plan = Plan::default();
     for id in array.iter().flat_map(|it| &it.members) {
         let device = usable(seen, id)?;
-        plan.evidence.push(device_evidence(&seen.devices, device));
+        plan.evidence.push(seen.devices.evidence(device));
         plan.dangers.push(Danger::DestroysData {
             device: id.to_string(),
             content: device.content(),

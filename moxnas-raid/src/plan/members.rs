@@ -8,7 +8,7 @@ use moxnas_core::{
 
 use super::{
     ArrayRef, MEMBER, Refusal, Step, array_evidence, colon_form,
-    device::{device_evidence, give_up, usable},
+    device::{give_up, usable},
     lowered_redundancy,
     settings::check_writable,
 };
@@ -107,10 +107,7 @@ pub(super) fn plan_readd(
         return refuse("without a bitmap nobody knows what changed while it was away");
     }
     let mut plan = Plan {
-        evidence: vec![
-            array_evidence(array),
-            device_evidence(&seen.devices, device),
-        ],
+        evidence: vec![array_evidence(array), seen.devices.evidence(device)],
         ..Plan::default()
     };
     if array.member(id).is_some() {
