@@ -7,7 +7,9 @@ use super::{ArrayRef, Refusal, Step, array_evidence};
 use crate::{
     geometry,
     health::health,
-    model::{Array, ArrayState, Inventory, SpeedLimit, SpeedLimits, SyncAction, SyncState},
+    model::{
+        Array, ArrayState, Inventory, Member, Role, SpeedLimit, SpeedLimits, SyncAction, SyncState,
+    },
     shape::Consistency,
 };
 
@@ -89,8 +91,7 @@ pub(super) fn plan_settings(
         read_only(seen, array, false, &mut plan)?;
     }
     if let Some(wished) = want.consistency {
-        let writable = want.read_only == Some(false);
-        consistency(array, wished, writable, &mut plan)?;
+        consistency(array, wished, want.read_only, &mut plan)?;
     }
     speed(array, want, &mut plan)?;
     // What goes on would be in the way of making it read-only.
@@ -191,7 +192,7 @@ fn read_only(
 fn consistency(
     array: &Array,
     wished: Consistency,
-    becomes_writable: bool,
+    becomes_read_only: Option<bool>,
     plan: &mut Plan<Step>,
 ) -> Result<(), Refusal> {
     if array.consistency == wished.word() {
@@ -215,6 +216,7 @@ fn consistency(
         Consistency::Journal => return refuse("a journal is given to an array when it is made"),
         Consistency::None => return refuse("an array with redundancy has to be healed somehow"),
     }
+    let becomes_writable = becomes_read_only == Some(false);
     if !becomes_writable {
         check_writable(array)?;
     }
@@ -227,6 +229,10 @@ fn consistency(
     if array.missing() > 0 {
         // What a bitmap knows of a member that is away goes with it.
         return Err(Refusal::degraded(array));
+    }
+    let is_filling = |it: &Member| matches!(it.role, Role::Replacement { .. });
+    if becomes_read_only == Some(true) && array.members.iter().any(is_filling) {
+        return refuse("the replacement of a member goes on with it: make it read-only after that");
     }
     if !becomes_writable {
         wake_first(array, plan);

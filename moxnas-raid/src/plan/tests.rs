@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     backend::RaidBackend,
     health::Health,
-    model::{Role, SyncState},
+    model::{ArrayState, Role, SyncState},
     shape::{Consistency, Layout},
     sim::SimRaid,
 };
@@ -402,6 +402,35 @@ fn replace_keeps_redundancy_while_it_runs() {
         with: None,
     };
     assert_eq!(refusal(&raid, &none), "array tank has no spare");
+}
+
+/// It goes on as soon as the array can be written, and would be in the way of what comes after.
+#[test]
+fn a_replacement_that_waits_is_not_in_the_way_of_other_settings() {
+    let raid = raid5();
+    let replace = Change::Replace {
+        array: on("tank"),
+        device: id(&raid, "B"),
+        with: Some(id(&raid, "E")),
+    };
+    run(&raid, &replace);
+    let mut seen = raid.observe().unwrap();
+    seen.arrays[0].state = ArrayState::ReadAuto;
+    seen.arrays[0].sync = SyncState::Idle;
+    let set = |read_only| Change::Set {
+        array: on("tank"),
+        settings: ArraySettings {
+            read_only,
+            consistency: Some(Consistency::Resync),
+            ..ArraySettings::default()
+        },
+    };
+    assert_eq!(
+        plan(&seen, &set(Some(true))).unwrap_err().to_string(),
+        "consistency cannot be as wished with raid5: the replacement of a member goes on with it: \
+         make it read-only after that"
+    );
+    assert_eq!(plan(&seen, &set(None)).unwrap().steps.len(), 2);
 }
 
 #[test]
