@@ -10,6 +10,7 @@ pub mod events;
 pub mod expected;
 pub mod jobs;
 pub mod plans;
+pub mod pools;
 pub mod schedules;
 pub mod simulation;
 pub mod system;
@@ -39,6 +40,8 @@ enum Tag {
     Disks,
     /// md arrays and their members
     Arrays,
+    /// Filesystems and where they are mounted
+    Pools,
     /// What would be done, before it is done
     Plans,
     /// What happens

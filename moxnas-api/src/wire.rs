@@ -14,6 +14,7 @@ pub mod expected;
 pub mod initramfs;
 pub mod jobs;
 pub mod plans;
+pub mod pools;
 pub mod schedules;
 pub mod sessions;
 pub mod simulation;

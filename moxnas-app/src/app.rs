@@ -310,10 +310,13 @@ async fn look(
         let _looking = looking;
         let as_of = machine.clock.now();
         let raid = machine.raid.observe().map_err(Error::Observe)?;
+        let pools = machine.pools.observe(&raid.devices);
+        let pools = pools.map_err(Error::ObservePools)?;
         let abilities = machine.disks.abilities();
         let abilities = abilities.map_err(|err| Error::Observe(err.into()))?;
         let mut seen = Seen {
             raid,
+            pools,
             abilities,
             answers: Arc::default(),
             has_initramfs: machine.has_initramfs,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName, plan::Stopped};
+use moxnas_pool as pool;
 use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
@@ -73,6 +74,9 @@ pub enum Error {
     /// The planner of single disks said no.
     #[error(transparent)]
     Disk(#[from] DiskRefusal),
+    /// The planner of pools said no.
+    #[error(transparent)]
+    Pool(#[from] pool::plan::Refusal),
     /// There is no such thing.
     #[error("there is no {what} {name}")]
     NotFound {
@@ -93,6 +97,9 @@ pub enum Error {
     /// The machine could not be looked at.
     #[error("the machine could not be read")]
     Observe(#[source] raid::BackendError),
+    /// The pools could not be looked at.
+    #[error("the pools could not be read")]
+    ObservePools(#[source] pool::backend::BackendError),
     /// A step failed.
     #[error("the change was started and did not finish")]
     Stopped(#[from] Box<Stopped<AppStep, ApplyError>>),
@@ -210,6 +217,7 @@ impl Error {
             Error::Refused(refusal) => refusal_kind(refusal),
             Error::Disk(DiskRefusal::NotUsable(refusal)) => refusal_kind(refusal),
             Error::Disk(refusal) if refusal.is_invalid() => Kind::Invalid,
+            Error::Pool(refusal) => pool_refusal_kind(refusal),
             Error::NotFound { .. } | Error::Simulated(_) => Kind::NotFound,
             Error::ConfirmationRequired(_) => Kind::NeedsConfirmation,
             Error::PlanChanged(_)
@@ -220,7 +228,10 @@ impl Error {
             | Error::JobCannotStop { .. }
             | Error::Disk(_) => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
-            Error::Observe(_) | Error::Stopped(_) | Error::NotVerified(_) => Kind::Unavailable,
+            Error::Observe(_)
+            | Error::ObservePools(_)
+            | Error::Stopped(_)
+            | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
             Error::Audit(_) | Error::Store(_) | Error::Bug(_) => Kind::Internal,
         }
@@ -243,11 +254,12 @@ impl Error {
             Error::Resolve(ResolveError::Ambiguous { .. }) => "device_ambiguous",
             Error::Refused(refusal) => refusal.code(),
             Error::Disk(refusal) => refusal.code(),
+            Error::Pool(refusal) => refusal.code(),
             Error::NotFound { .. } | Error::Simulated(_) => "not_found",
             Error::ConfirmationRequired(_) => "confirmation_required",
             Error::PlanChanged(_) => "plan_changed",
             Error::Stale(_) => "precondition_failed",
-            Error::Observe(_) => "machine_unreadable",
+            Error::Observe(_) | Error::ObservePools(_) => "machine_unreadable",
             Error::Stopped(_) => "step_failed",
             Error::NotVerified(_) => "not_verified",
             Error::ReadOnly(_) => "read_only",
@@ -278,6 +290,7 @@ impl Error {
             Error::Resolve(_) => "`moxnas disk list` shows the devices",
             Error::Refused(refusal) => return refusal.hint(),
             Error::Disk(refusal) => return refusal.hint(),
+            Error::Pool(refusal) => return refusal.hint(),
             Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
             Error::Rule(RuleError::Zone(_)) => "names are those of IANA, such as Europe/Berlin",
             Error::ConfirmationRequired(_) | Error::PlanChanged(_) => {
@@ -285,6 +298,7 @@ impl Error {
             }
             Error::Stale(_) => "read it again, and send its new ETag as If-Match",
             Error::Observe(err) => return err.hint(),
+            Error::ObservePools(err) => return err.hint(),
             Error::Stopped(stopped) => {
                 return stopped.cause.hint().or_else(|| {
                     Some("look at the machine and plan again: what was done stays done".to_owned())
@@ -376,5 +390,27 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
         | Refusal::NotTakenBack { .. }
         | Refusal::NotInOurConf(_)
         | Refusal::ArrayInUse { .. } => Kind::Conflict,
+    }
+}
+
+fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
+    use pool::plan::Refusal;
+    match refusal {
+        Refusal::NoSuchDevice(_) | Refusal::BadOption { .. } => Kind::Invalid,
+        Refusal::NoSuchPool(_) => Kind::NotFound,
+        Refusal::NameTaken { .. }
+        | Refusal::PlaceTaken { .. }
+        | Refusal::NotUnique { .. }
+        | Refusal::SystemDisk { .. }
+        | Refusal::InUse { .. }
+        | Refusal::Unidentified(_)
+        | Refusal::ReadOnly(_)
+        | Refusal::TooSmall { .. }
+        | Refusal::NoFilesystem { .. }
+        | Refusal::IsPool { .. }
+        | Refusal::Cloned { .. }
+        | Refusal::DeviceMissing { .. }
+        | Refusal::Confused { .. }
+        | Refusal::MountedElsewhere { .. } => Kind::Conflict,
     }
 }

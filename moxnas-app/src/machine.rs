@@ -12,6 +12,7 @@ use moxnas_core::{
     root::Root,
     sim::SimMachine,
 };
+use moxnas_pool::{self as pool, backend::PoolBackend, real::SystemPools, sim::SimPools};
 use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
     conf::{self, CONF_PATH},
@@ -33,6 +34,8 @@ use crate::{
 pub struct Machine {
     /// Arrays and block devices.
     pub raid: Arc<dyn RaidBackend>,
+    /// Pools.
+    pub pools: Arc<dyn PoolBackend>,
     /// What is done to single disks.
     pub disks: Arc<dyn DiskWork>,
     /// Disks that test themselves.
@@ -84,6 +87,7 @@ impl Machine {
         let root = Root::system();
         Machine {
             raid: Arc::new(Mdadm::system()),
+            pools: Arc::new(SystemPools::system()),
             disks: Arc::new(SystemDiskWork::system()),
             self_tests: Arc::new(NoSelfTests),
             has_initramfs: has_image(&root.list(IMAGE_FOLDER).unwrap_or_default()),
@@ -99,6 +103,7 @@ impl Machine {
         let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
         Machine {
             raid: Arc::new(raid),
+            pools: Arc::new(SimPools::new(Arc::clone(machine))),
             disks: Arc::new(SimDiskWork::new(Arc::clone(machine))),
             self_tests: Arc::new(NoSelfTests),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
@@ -113,6 +118,7 @@ impl Machine {
         match step {
             AppStep::Raid(step) => Ok(self.raid.apply(step)?),
             AppStep::Disk(step) => Ok(self.disks.apply(step)?),
+            AppStep::Pool(step) => Ok(self.pools.apply(step)?),
         }
     }
 }
@@ -131,6 +137,9 @@ pub enum ApplyError {
     /// That of single disks.
     #[error(transparent)]
     Disk(#[from] WorkError),
+    /// That of pools.
+    #[error(transparent)]
+    Pool(#[from] pool::backend::BackendError),
 }
 
 impl ApplyError {
@@ -140,6 +149,7 @@ impl ApplyError {
         match self {
             ApplyError::Raid(err) => err.hint(),
             ApplyError::Disk(err) => err.hint(),
+            ApplyError::Pool(err) => err.hint(),
         }
     }
 }
@@ -152,6 +162,8 @@ pub enum AppStep {
     Raid(raid::Step),
     /// Of single disks.
     Disk(DiskStep),
+    /// Of pools.
+    Pool(pool::plan::Step),
 }
 
 impl fmt::Display for AppStep {
@@ -159,6 +171,7 @@ impl fmt::Display for AppStep {
         match self {
             AppStep::Raid(step) => step.fmt(f),
             AppStep::Disk(step) => step.fmt(f),
+            AppStep::Pool(step) => step.fmt(f),
         }
     }
 }
@@ -170,6 +183,7 @@ impl AppStep {
             AppStep::Raid(step) => step.touches(),
             AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),
             AppStep::Disk(step) => vec![step.device()],
+            AppStep::Pool(step) => step.touches().into_iter().collect(),
         };
         devices
             .into_iter()
@@ -186,6 +200,7 @@ impl AppStep {
         let step = match self {
             AppStep::Raid(step) => step,
             AppStep::Disk(step) => return disk_report(step, seen),
+            AppStep::Pool(step) => return pool_report(step, seen),
         };
         // A step that names a device without stable id has no command; the planner makes none.
         let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());
@@ -199,6 +214,59 @@ impl AppStep {
             reversible: step.is_reversible(),
             outlook,
         }
+    }
+}
+
+fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
+    use pool::{plan::Step, real};
+    let command = real::argv::argv(step).ok().map(|it| it.words());
+    let file = match step {
+        Step::WriteUnit {
+            pool,
+            filesystem,
+            options,
+            ..
+        } => {
+            let uuid = "(of the filesystem)".to_owned();
+            let unit = pool::unit::MountUnit {
+                name: pool.clone(),
+                filesystem: *filesystem,
+                uuid,
+                options: options.clone(),
+            };
+            Some(FileReport {
+                path: real::path_of(pool),
+                diff: unit
+                    .render()
+                    .lines()
+                    .fold(String::new(), |text, line| text + "+" + line + "\n"),
+            })
+        }
+        Step::RemoveUnit { pool } => Some(FileReport {
+            path: real::path_of(pool),
+            diff: "(removed)".to_owned(),
+        }),
+        _ => None,
+    };
+    let lost = step.destroys().and_then(|it| {
+        let device = seen.raid.devices.by_id(it)?;
+        (!device.signatures.is_empty()).then(|| LostContent {
+            device: it.clone(),
+            content: disk_plan::content(&seen.raid.devices, device),
+        })
+    });
+    StepReport {
+        what: step.to_string(),
+        command,
+        command_block: None,
+        takes: None,
+        file,
+        destroys: step.destroys().iter().map(ToString::to_string).collect(),
+        reversible: step.destroys().is_none(),
+        outlook: StepOutlook {
+            lost: lost.into_iter().collect(),
+            ..StepOutlook::default()
+        },
     }
 }
 

@@ -23,6 +23,7 @@ pub mod disks;
 pub mod expected;
 pub mod initramfs;
 pub mod jobs;
+pub mod pools;
 pub mod schedules;
 pub mod sessions;
 pub mod simulation;
@@ -101,6 +102,14 @@ pub fn all() -> Vec<OperationInfo> {
         info::<jobs::JobLog>(),
         info::<jobs::JobCancel>(),
         info::<jobs::JobRetry>(),
+        info::<pools::PoolList>(),
+        info::<pools::PoolGet>(),
+        info::<pools::PoolCreate>(),
+        info::<pools::PoolImport>(),
+        info::<pools::PoolMount>(),
+        info::<pools::PoolUnmount>(),
+        info::<pools::PoolExport>(),
+        info::<pools::PoolDelete>(),
         info::<schedules::ScheduleList>(),
         info::<schedules::ScheduleGet>(),
         info::<schedules::ScheduleChange>(),

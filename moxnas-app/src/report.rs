@@ -87,7 +87,7 @@ impl PlanReport {
     pub fn new(operation: &str, plan: &Plan<AppStep>, before: &Seen) -> PlanReport {
         let raid_steps = plan.steps.iter().filter_map(|it| match it {
             AppStep::Raid(step) => Some(step.clone()),
-            AppStep::Disk(_) => None,
+            AppStep::Disk(_) | AppStep::Pool(_) => None,
         });
         let raid_steps: Vec<_> = raid_steps.collect();
         let told = outlook(&before.raid, &raid_steps);
@@ -98,7 +98,7 @@ impl PlanReport {
         let mut told = told.into_iter();
         let steps = plan.steps.iter().map(|it| match it {
             AppStep::Raid(_) => it.report(before, told.next().unwrap_or_default()),
-            AppStep::Disk(_) => it.report(before, StepOutlook::default()),
+            AppStep::Disk(_) | AppStep::Pool(_) => it.report(before, StepOutlook::default()),
         });
         let steps: Vec<StepReport> = steps.collect();
         let (old, new) = (outlooks(&before.raid), outlooks(&raid));

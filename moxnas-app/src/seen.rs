@@ -8,6 +8,7 @@ use std::{
 };
 
 use moxnas_core::disk::{Abilities, DeviceId, ResolveError};
+use moxnas_pool::model::Pools;
 use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,8 @@ use crate::{answers::Answers, expected::Expected};
 pub struct Seen {
     /// Arrays and block devices.
     pub raid: Inventory,
+    /// The pools.
+    pub pools: Pools,
     /// What the disks can do, by kernel name.
     pub abilities: BTreeMap<String, Abilities>,
     /// What no look asks, as it was answered last.

@@ -14,6 +14,7 @@ use moxnas_api::wire::{
         AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
     },
     disks::{BurnInDisk, WipeDisk},
+    pools::{CreatePool, ImportPool},
     simulation::FaultKind,
 };
 
@@ -118,6 +119,9 @@ pub(crate) enum Noun {
     /// md arrays
     #[command(subcommand)]
     Array(ArrayVerb),
+    /// Pools: filesystems, and where they are mounted
+    #[command(subcommand)]
+    Pool(PoolVerb),
     /// The machine as a whole
     #[command(subcommand)]
     System(SystemVerb),
@@ -219,6 +223,41 @@ SIGHUP has the certificate read again; a change of its files is also seen within
 pub(crate) enum Tls {
     /// The service itself
     SelfSigned,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolVerb {
+    /// List all pools
+    List,
+    /// Show a pool
+    Show {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Make a filesystem on a device, and a pool of it; all that is on the device is lost
+    Create(CreatePool),
+    /// Make a pool of a filesystem that is there
+    Import(ImportPool),
+    /// Mount a pool, now and at each start of the machine
+    Mount {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Unmount a pool, and leave it so
+    Unmount {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Forget a pool, and leave what is on it
+    Export {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Delete a pool and all that is on it
+    Delete {
+        /// Name of the pool
+        pool: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

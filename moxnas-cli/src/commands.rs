@@ -11,6 +11,7 @@ mod jobs;
 mod login;
 mod moments;
 mod paper;
+mod pools;
 mod prune;
 mod schedules;
 mod serve;
@@ -79,6 +80,11 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Array(verb) => {
             let transport = Transport::open(&global).await?;
             let done = arrays::array(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Pool(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = pools::pool(&transport, &global, verb, printer).await;
             told(&transport, printer, done)
         }
         Noun::System(verb) => {

@@ -11,6 +11,7 @@ mod initramfs;
 mod jobs;
 mod outline;
 mod plan;
+mod pools;
 mod prune;
 
 use std::{
@@ -29,6 +30,7 @@ use moxnas_api::wire::{
     initramfs::Initramfs,
     jobs::{Job, JobPage, LogPage},
     plans::Plan,
+    pools::{Pool, PoolPage},
     schedules::{Schedule, SchedulePage, Timeline},
     sessions::SessionPage,
     users::UserPage,
@@ -95,6 +97,17 @@ impl Printer {
 
     pub(crate) fn expected(&self, page: &ExpectedPage) {
         self.line(&expected::sheet(page));
+    }
+
+    pub(crate) fn pools(&self, page: &PoolPage) {
+        self.line(&pools::table(page));
+        for error in &page.errors {
+            self.note(&format!("not read: {error}"));
+        }
+    }
+
+    pub(crate) fn pool(&self, pool: &Pool) {
+        self.line(&pools::sheet(pool));
     }
 
     pub(crate) fn initramfs(&self, all: &Initramfs) {

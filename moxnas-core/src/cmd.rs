@@ -8,6 +8,8 @@ use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
 pub use scripted::ScriptedRunner;
 pub use system::SystemRunner;
 
+use crate::chain::chain;
+
 /// The folders in which programs are looked for, in this order. `$PATH` is never asked.
 pub const TOOL_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -15,19 +17,42 @@ pub const TOOL_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 ///
 /// The name is `'static`, so it can never come from input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tool(&'static str);
+pub struct Tool {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// Erases signatures, see wipefs(8).
+pub const WIPEFS: Tool = Tool::new("wipefs").of("util-linux");
+/// Asks udev, see udevadm(8).
+pub const UDEVADM: Tool = Tool::new("udevadm").of("udev");
 
 impl Tool {
-    /// Declare a program by its file name.
+    /// Declare a program by its file name. The Debian package of that name brings it.
     #[must_use]
     pub const fn new(name: &'static str) -> Tool {
-        Tool(name)
+        Tool {
+            name,
+            package: name,
+        }
+    }
+
+    /// A program that another Debian package brings.
+    #[must_use]
+    pub const fn of(self, package: &'static str) -> Tool {
+        Tool { package, ..self }
     }
 
     /// The file name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// What installs it.
+    #[must_use]
+    pub fn install(self) -> String {
+        format!("apt-get install {}", self.package)
     }
 
     /// Where it is installed, if it is.
@@ -35,7 +60,7 @@ impl Tool {
     pub fn find(self) -> Option<PathBuf> {
         TOOL_FOLDERS
             .iter()
-            .map(|it| PathBuf::from(it).join(self.0))
+            .map(|it| PathBuf::from(it).join(self.name))
             .find(|it| it.is_file())
     }
 }
@@ -130,7 +155,7 @@ impl Cmd {
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let args = self.args.iter().map(|it| it.to_string_lossy().into_owned());
-        std::iter::once(self.tool.0.to_owned())
+        std::iter::once(self.tool.name.to_owned())
             .chain(args)
             .collect()
     }
@@ -139,7 +164,7 @@ impl Cmd {
 /// For people: logs, errors, plans. Nothing parses it and nothing runs it.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.tool.0)?;
+        f.write_str(self.tool.name)?;
         for arg in &self.args {
             let arg = arg.to_string_lossy();
             let plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=,+@%".contains(it);
@@ -182,12 +207,25 @@ pub struct CmdError {
     pub cause: Cause,
 }
 
+impl CmdError {
+    /// What would make it work, if that can be told.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let is_denied = || chain(self).contains("Permission denied");
+        match self.cause {
+            Cause::Missing(tool) => Some(format!("install it: {}", tool.install())),
+            _ if is_denied() => Some("run MoxNAS as root".to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// The program is in none of [`TOOL_FOLDERS`].
-    #[error("{0} is not installed")]
-    Missing(&'static str),
+    #[error("{} is not installed", .0.name())]
+    Missing(Tool),
     /// The system refused to start it.
     #[error("it could not be started")]
     Start(#[source] io::Error),

@@ -1,14 +1,13 @@
 //! The seam between judgement and machine.
 
 use moxnas_core::{
-    chain,
     cmd::CmdError,
     disk::{BlockDevices, DeviceId, ObserveError},
     root::FileError,
 };
 
 use crate::{
-    model::{Filesystem, Pools},
+    model::{Filesystem, PoolName, Pools},
     plan::Step,
 };
 
@@ -63,6 +62,16 @@ pub enum BackendError {
         /// Where the pool is to be mounted.
         at: String,
     },
+    /// systemd could not mount it.
+    #[error("{pool} was not mounted: {why}")]
+    NotMounted {
+        /// The pool.
+        pool: PoolName,
+        /// The last lines of its unit in the journal.
+        why: String,
+        /// The command that failed.
+        source: CmdError,
+    },
     /// Somebody works in it.
     #[error("{at} is in use by {}", by.join(", "))]
     Busy {
@@ -88,15 +97,8 @@ impl BackendError {
     /// What would make it work, if that can be told.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        use moxnas_core::cmd::Cause;
         match self {
-            BackendError::Command(CmdError {
-                cause: Cause::Missing(tool),
-                ..
-            }) => Some(format!("install it: apt-get install {}", package_of(tool))),
-            BackendError::Command(err) if chain::chain(err).contains("Permission denied") => {
-                Some("run MoxNAS as root".to_owned())
-            }
+            BackendError::Command(err) => err.hint(),
             BackendError::NotBlank { device, .. } => Some(format!(
                 "`udevadm trigger {device}` lets udev look again; then plan again"
             )),
@@ -106,19 +108,5 @@ impl BackendError {
             BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),
             _ => None,
         }
-    }
-}
-
-/// The Debian package that brings a program.
-#[must_use]
-pub fn package_of(tool: &str) -> &str {
-    match tool {
-        "wipefs" => "util-linux",
-        "udevadm" => "udev",
-        "mkfs.ext4" => "e2fsprogs",
-        "mkfs.xfs" => "xfsprogs",
-        "mkfs.btrfs" => "btrfs-progs",
-        "systemctl" => "systemd",
-        other => other,
     }
 }

@@ -327,6 +327,9 @@ fn check_options(options: &[MountOption]) -> Result<(), Refusal> {
     for option in options {
         let word = option.as_str();
         let key = word.split('=').next().unwrap_or(word);
+        if key.starts_with('.') {
+            return refuse(option, "no option begins with a dot");
+        }
         if key.starts_with("x-") {
             return refuse(
                 option,

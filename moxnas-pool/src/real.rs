@@ -88,6 +88,21 @@ impl SystemPools {
         }
     }
 
+    /// Why systemd did not mount a pool, where the journal says it.
+    fn not_mounted(&self, pool: &PoolName, err: CmdError) -> BackendError {
+        let said = self.runner.run(&argv::journal(pool));
+        let said = said.map(|it| it.text()).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().map(str::trim).collect();
+        match lines.is_empty() {
+            true => err.into(),
+            false => BackendError::NotMounted {
+                pool: pool.clone(),
+                why: lines.join("; "),
+                source: err,
+            },
+        }
+    }
+
     /// Who keeps a pool from being unmounted, in place of an error that does not say it.
     fn busy(&self, pool: &PoolName, err: CmdError) -> BackendError {
         let at = mount_point(pool);
@@ -159,6 +174,7 @@ impl PoolBackend for SystemPools {
             .run(&argv::argv(step)?)
             .map_err(|err| match step {
                 Step::Unmount { pool } => self.busy(pool, err),
+                Step::Mount { pool } => self.not_mounted(pool, err),
                 _ => err.into(),
             })?;
         for cmd in argv::catch_up(step)? {

@@ -1,6 +1,6 @@
 //! The seam between judgement and machine.
 
-use moxnas_core::{chain, cmd::CmdError, disk::ObserveError, root::FileError};
+use moxnas_core::{cmd::CmdError, disk::ObserveError, root::FileError};
 
 use crate::{initramfs::Image, model::Inventory, plan::Step};
 
@@ -68,31 +68,12 @@ impl BackendError {
     /// What would make it work, if that can be told.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        use moxnas_core::cmd::Cause;
         match self {
-            BackendError::Command(CmdError {
-                cause: Cause::Missing(tool),
-                ..
-            }) => Some(format!("install it: apt-get install {}", package_of(tool))),
+            BackendError::Command(err) => err.hint(),
             BackendError::NotBlank { device, .. } => Some(format!(
                 "`udevadm trigger {device}` lets udev look again; then plan again"
             )),
-            BackendError::Command(err) if chain::chain(err).contains("Permission denied") => {
-                Some("run MoxNAS as root".to_owned())
-            }
             _ => None,
         }
-    }
-}
-
-/// The Debian package that brings a program.
-#[must_use]
-pub fn package_of(tool: &str) -> &str {
-    match tool {
-        "wipefs" => "util-linux",
-        "udevadm" => "udev",
-        "update-initramfs" => "initramfs-tools",
-        "unmkinitramfs" => "initramfs-tools-core",
-        other => other,
     }
 }

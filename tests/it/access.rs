@@ -28,12 +28,15 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         .replace("{job}", "none")
         .replace("{schedule}", "none")
         .replace("{device}", "none")
+        .replace("{pool}", "none")
         .replace("{username}", "nobody")
         .replace("{session}", "none")
         .replace("{key}", "999");
     let ask = bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
     let body = match id {
         "array_create" => wish("none", "raid1", &[1, 2]),
+        "pool_create" => json!({ "name": "none", "device": blank(1), "filesystem": "ext4" }),
+        "pool_import" => json!({ "name": "none", "device": blank(1) }),
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
         "expected_accept" => json!({ "array": "none" }),
@@ -102,6 +105,12 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "session_list"
         | "session_revoke"
         | "initramfs_show"
+        | "pool_delete"
+        | "pool_export"
+        | "pool_get"
+        | "pool_list"
+        | "pool_mount"
+        | "pool_unmount"
         | "initramfs_update"
         | "user_delete"
         | "user_get"
@@ -215,6 +224,8 @@ async fn a_plan_takes_what_the_operation_takes() {
             .unwrap();
         let body = match operation {
             "array_create" => wish("none", "raid1", &[1, 2]),
+            "pool_create" => json!({ "name": "none", "device": blank(1), "filesystem": "ext4" }),
+            "pool_import" => json!({ "name": "none", "device": blank(1) }),
             "array_assemble" => json!({ "array": "none" }),
             "array_scrub" => json!({ "action": "check" }),
             "member_add" => json!({ "device": blank(1) }),
@@ -231,7 +242,8 @@ async fn a_plan_takes_what_the_operation_takes() {
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }
-            "initramfs_update" => json!({}),
+            "initramfs_update" | "pool_create" | "pool_import" => json!({}),
+            it if it.starts_with("pool_") => json!({ "pool": "none" }),
             it if it.starts_with("disk_") => json!({ "disk": "none" }),
             _ => json!({ "array": "none" }),
         };

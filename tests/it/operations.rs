@@ -31,6 +31,7 @@ struct Row {
 }
 
 const TANK: &str = "array create tank --level raid5 --member {1} --member {2} --member {3}";
+const POOL: &str = "pool create data --device {1} --fs xfs";
 const SPARE: &str = "array add tank {4} --spare";
 const FILLED: &str = "sim advance 30d";
 const SHOW: &str = "array show tank";
@@ -99,6 +100,18 @@ operations! {
         "DELETE" "/api/storage/arrays/tank/members/{4}", "" => SHOW, "tank";
     member_replace: &[TANK, FILLED], "array replace tank {2} --with {4}",
         "POST" "/api/storage/arrays/tank/members/{2}/replace", r#"{"with":"{4}"}"# => SHOW, "replacement";
+    pool_create: &[TANK, FILLED], "pool create data --device tank --fs btrfs",
+        "POST" "/api/storage/pools", r#"{"name":"data","device":"tank","filesystem":"btrfs"}"# => "pool show data", "mounted";
+    pool_delete: &[POOL], "pool delete data", "DELETE" "/api/storage/pools/data", "" => "pool list", r#""items":[]"#;
+    pool_export: &[POOL], "pool export data", "POST" "/api/storage/pools/data/export", "" => "disk show {1}", "xfs";
+    pool_get: &[POOL], "pool show data", "GET" "/api/storage/pools/data", "" => "pool show data", "/srv/data";
+    pool_import: &[POOL, "pool export data"], "pool import old --device {1} --read-only",
+        "POST" "/api/storage/pools/import", r#"{"name":"old","device":"{1}","read_only":true}"# => "pool show old", r#""ro","noatime""#;
+    pool_list: &[POOL], "pool list", "GET" "/api/storage/pools", "" => "pool list", "data";
+    pool_mount: &[POOL, "pool unmount data"], "pool mount data",
+        "POST" "/api/storage/pools/data/mount", "" => "pool show data", r#""standing":"mounted""#;
+    pool_unmount: &[POOL], "pool unmount data",
+        "POST" "/api/storage/pools/data/unmount", "" => "pool show data", r#""standing":"unmounted""#;
     spare_move: &[
             TANK, FILLED, "array create data --level raid1 --member {5} --member {6} --spare {7}", FILLED,
             "array set tank --spare-group attic", "array fail tank {1}",
@@ -149,6 +162,14 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("expected_list", EXPECTED),
     ("initramfs_show", INITRAMFS),
     ("initramfs_update", INITRAMFS),
+    ("pool_create", POOLS),
+    ("pool_delete", POOLS),
+    ("pool_export", POOLS),
+    ("pool_get", POOLS),
+    ("pool_import", POOLS),
+    ("pool_list", POOLS),
+    ("pool_mount", POOLS),
+    ("pool_unmount", POOLS),
 ];
 const READ: [&str; 3] = [
     "every_captured_machine_is_read",
@@ -169,6 +190,11 @@ const INITRAMFS: [&str; 3] = [
     "an_image_is_read_wherever_its_files_are",
     "what_changes_in_mdadm_conf_outdates_the_images_until_they_are_made_again",
     "an_initramfs_is_read_and_made_again",
+];
+const POOLS: [&str; 3] = [
+    "every_change_can_be_tried_again_after_a_failure_at_any_step",
+    "a_pool_lives_and_dies",
+    "a_pool_of_each_filesystem_lives_and_dies",
 ];
 /// Every change of arrays, by the library alone; a change without a case does not compile there.
 const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";
@@ -282,6 +308,7 @@ fn each_operation_is_shown_by_a_test_everywhere() {
         "spare_",
         "expected_",
         "initramfs_",
+        "pool_",
     ];
     for operation in ops::all().iter().map(|it| it.name) {
         if !of_storage.iter().any(|it| operation.starts_with(it)) {

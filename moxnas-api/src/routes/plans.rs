@@ -10,6 +10,7 @@ use moxnas_app::{
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
+    ops::pools::{PoolCreate, PoolDelete, PoolExport, PoolImport, PoolMount, PoolUnmount},
 };
 use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
@@ -27,6 +28,7 @@ use crate::{
         },
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
+        pools::{CreatePool, ImportPool},
     },
 };
 
@@ -156,6 +158,30 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<SetArray>()?.of(array)?;
             done(app, actor, it, change).await
         }
+        PoolCreate::NAME => {
+            let change = PoolCreate::try_from(it.body::<CreatePool>()?).map_err(bad_name)?;
+            done(app, actor, it, change).await
+        }
+        PoolImport::NAME => {
+            let change = PoolImport::try_from(it.body::<ImportPool>()?).map_err(bad_name)?;
+            done(app, actor, it, change).await
+        }
+        PoolMount::NAME => {
+            let pool = it.path("pool")?;
+            done(app, actor, it, PoolMount { pool }).await
+        }
+        PoolUnmount::NAME => {
+            let pool = it.path("pool")?;
+            done(app, actor, it, PoolUnmount { pool }).await
+        }
+        PoolExport::NAME => {
+            let pool = it.path("pool")?;
+            done(app, actor, it, PoolExport { pool }).await
+        }
+        PoolDelete::NAME => {
+            let pool = it.path("pool")?;
+            done(app, actor, it, PoolDelete { pool }).await
+        }
         SpareMove::NAME => done(app, actor, it, SpareMove).await,
         MemberFail::NAME => {
             let change = MemberFail {
@@ -195,7 +221,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 17] = [
+pub const PLANNED: [&str; 23] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -212,6 +238,12 @@ pub const PLANNED: [&str; 17] = [
     MemberReAdd::NAME,
     MemberRemove::NAME,
     MemberReplace::NAME,
+    PoolCreate::NAME,
+    PoolDelete::NAME,
+    PoolExport::NAME,
+    PoolImport::NAME,
+    PoolMount::NAME,
+    PoolUnmount::NAME,
     SpareMove::NAME,
 ];
 

@@ -12,14 +12,22 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 2] = [
+const PATTERNS: [(&str, &str, &str); 6] = [
     ("CreateArray", "name", ARRAY_NAME),
     ("SetArray", "spare_group", SPARE_GROUP),
+    ("CreatePool", "name", POOL_NAME),
+    ("CreatePool", "options", MOUNT_OPTION),
+    ("ImportPool", "name", POOL_NAME),
+    ("ImportPool", "options", MOUNT_OPTION),
 ];
 /// As [`moxnas_core::names::SpareGroup`] is parsed, which is as an array's name is; or nothing.
 const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
 /// As [`moxnas_core::names::ArrayName`] is parsed.
 const ARRAY_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$";
+/// As [`moxnas_pool::model::PoolName`] is parsed, which is as an array's name is.
+const POOL_NAME: &str = ARRAY_NAME;
+/// As [`moxnas_pool::plan::MountOption`] is parsed, and none begins with a dot.
+const MOUNT_OPTION: &str = "^[A-Za-z0-9_=:/][A-Za-z0-9_=:./-]{0,63}$";
 
 /// poem-openapi's text of the document, completed:
 ///
@@ -51,12 +59,21 @@ pub fn complete(text: &str) -> String {
             let property = schemas
                 .get_mut(schema)
                 .and_then(|it| it.get_mut("properties")?.get_mut(property));
-            if let Some(property) = property.and_then(Value::as_object_mut) {
+            if let Some(property) = property.and_then(text_of) {
                 property.insert("pattern".to_owned(), json!(pattern));
             }
         }
     }
     document.to_string()
+}
+
+/// The schema of a text, or of each text of a list.
+fn text_of(property: &mut Value) -> Option<&mut Map<String, Value>> {
+    let schema = match property.get("type") {
+        Some(kind) if kind == "array" => property.get_mut("items")?,
+        _ => property,
+    };
+    schema.as_object_mut()
 }
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
@@ -174,9 +191,10 @@ fn nullable(property: &mut Map<String, Value>, types: &BTreeMap<String, Value>) 
 #[cfg(test)]
 mod tests {
     use moxnas_core::names::ArrayName;
+    use moxnas_pool::plan::MountOption;
     use serde_json::{Value, json};
 
-    use super::{ARRAY_NAME, PATTERNS, complete};
+    use super::{ARRAY_NAME, PATTERNS, complete, text_of};
 
     /// Without an engine for patterns: the first letter, the others, and how many.
     #[test]
@@ -193,11 +211,25 @@ mod tests {
     }
 
     #[test]
+    fn the_pattern_of_mount_options_is_what_is_parsed() {
+        assert_eq!(MountOption::MAX_LEN, 64);
+        for it in '\0'..='\u{ff}' {
+            let is_first = it.is_ascii_alphanumeric() || "_=:/".contains(it);
+            // The planner refuses those that begin with a dot.
+            let first = format!("{it}a").parse::<MountOption>();
+            assert_eq!(first.is_ok(), is_first || it == '.', "{it:?}");
+            let later = format!("a{it}").parse::<MountOption>();
+            assert_eq!(later.is_ok(), is_first || ".-".contains(it), "{it:?}");
+        }
+    }
+
+    #[test]
     fn every_pattern_has_a_place() {
         let document: Value = serde_json::from_str(&crate::spec()).unwrap();
         for (schema, property, pattern) in PATTERNS {
             let schema = &document["components"]["schemas"][schema];
-            assert_eq!(schema["properties"][property]["pattern"], pattern);
+            let mut property = schema["properties"][property].clone();
+            assert_eq!(text_of(&mut property).unwrap()["pattern"], pattern);
         }
     }
 

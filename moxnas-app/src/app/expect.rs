@@ -174,6 +174,7 @@ impl App {
             new.differences = new.compare();
         }
         let same = old.raid == new.raid
+            && old.pools == new.pools
             && old.abilities == new.abilities
             && old.answers == new.answers
             && old.expected == new.expected

@@ -12,6 +12,7 @@ mod engines;
 mod expected;
 mod initramfs;
 mod jobs;
+mod pools;
 mod schedules;
 mod seal;
 mod spares;

@@ -3,9 +3,9 @@
 use std::{os::unix::net::UnixStream, path::PathBuf};
 
 use moxnas_app::settings::SOCKET;
-use moxnas_core::root::Root;
+use moxnas_core::{cmd::Tool, root::Root};
+use moxnas_pool::{model::Filesystem, real::argv::mkfs};
 use moxnas_raid::{
-    backend::package_of,
     initramfs::{IMAGE_FOLDER, releases},
     real::argv::{TOOLS, UNMKINITRAMFS, UPDATE_INITRAMFS},
 };
@@ -35,6 +35,7 @@ pub(super) fn doctor(global: &Global, printer: &Printer) -> Result<(), Failure> 
     let mut findings: Vec<Finding> = TOOLS.iter().map(|it| tool(*it)).collect();
     findings.extend([md(), udev(), root(), service(global)]);
     findings.extend(initramfs());
+    findings.extend(filesystems());
     if printer.is_json() {
         let text = serde_json::to_string(&findings);
         printer.json(&text.map_err(|err| Failure::Broken(err.to_string()))?);
@@ -57,7 +58,7 @@ pub(super) fn doctor(global: &Global, printer: &Printer) -> Result<(), Failure> 
     }
 }
 
-fn tool(tool: moxnas_core::cmd::Tool) -> Finding {
+fn tool(tool: Tool) -> Finding {
     let name = tool.name();
     match tool.find() {
         Some(path) => good(name, path.display().to_string()),
@@ -65,7 +66,7 @@ fn tool(tool: moxnas_core::cmd::Tool) -> Finding {
             what: name.to_owned(),
             verdict: Verdict::Missing,
             found: format!("not in {}", moxnas_core::cmd::TOOL_FOLDERS.join(", ")),
-            remedy: Some(format!("apt-get install {}", package_of(name))),
+            remedy: Some(tool.install()),
         },
     }
 }
@@ -76,18 +77,26 @@ fn initramfs() -> Vec<Finding> {
     let Some(kernel) = releases(&files).pop() else {
         return Vec::new();
     };
-    let finding = |it| match tool(it) {
+    let image = kernel.image_path();
+    let without = format!("nobody can tell what {image} knows of arrays");
+    let both = [UNMKINITRAMFS, UPDATE_INITRAMFS];
+    both.map(|it| useful(it, &without)).into()
+}
+
+fn filesystems() -> [Finding; 3] {
+    Filesystem::ALL.map(|it| useful(mkfs(it), &format!("no pool of {it} can be made")))
+}
+
+/// A program that MoxNAS needs for one thing only.
+fn useful(it: Tool, without: &str) -> Finding {
+    match tool(it) {
         it if it.verdict == Verdict::Good => it,
         missing => Finding {
             verdict: Verdict::Note,
-            found: format!(
-                "missing: nobody can tell what {} knows of arrays",
-                kernel.image_path()
-            ),
+            found: format!("missing: {without}"),
             ..missing
         },
-    };
-    [UNMKINITRAMFS, UPDATE_INITRAMFS].map(finding).into()
+    }
 }
 
 fn good(what: &str, found: impl Into<String>) -> Finding {

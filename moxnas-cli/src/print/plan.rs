@@ -19,7 +19,14 @@ pub(super) fn sheet(plan: &Plan) -> String {
             text.push(format!("       sends {block}"));
         }
         if let Some(file) = &step.file {
-            text.push(format!("       {}: {}", file.path, file.diff));
+            match file.diff.trim_end().contains('\n') {
+                false => text.push(format!("       {}: {}", file.path, file.diff)),
+                true => {
+                    text.push(format!("       {}:", file.path));
+                    let lines = file.diff.lines().map(|it| format!("         {it}"));
+                    text.extend(lines);
+                }
+            }
         }
         text.extend(follows(step).iter().map(|it| format!("       {it}")));
     }

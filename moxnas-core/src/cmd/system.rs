@@ -41,7 +41,7 @@ impl Runner for SystemRunner {
             cause,
         };
         if cmd.tool.find().is_none() {
-            return Err(fail(Cause::Missing(cmd.tool.name())));
+            return Err(fail(Cause::Missing(cmd.tool)));
         }
         #[expect(clippy::disallowed_methods, reason = "this is the runner")]
         let mut child = Command::new(ENV)

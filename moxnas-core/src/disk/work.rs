@@ -299,20 +299,8 @@ impl WorkError {
     /// What would make it work, if that can be told.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        use crate::cmd::Cause;
         match self {
-            WorkError::Command(CmdError {
-                cause: Cause::Missing(tool),
-                ..
-            }) => {
-                let package = match *tool {
-                    "wipefs" | "blkdiscard" => "util-linux",
-                    "ledctl" => "ledmon",
-                    "udevadm" => "udev",
-                    other => other,
-                };
-                Some(format!("install it: apt-get install {package}"))
-            }
+            WorkError::Command(err) => err.hint(),
             WorkError::InUse(_) => {
                 Some("`moxnas disk show` says what uses it, if it can be told".to_owned())
             }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use moxnas_core::{
-    cmd::{Cmd, Tool},
+    cmd::{Cmd, Tool, UDEVADM, WIPEFS},
     disk::DeviceId,
 };
 
@@ -17,15 +17,11 @@ use crate::{
     unit::{mount_point, unit_of},
 };
 
-const WIPEFS: Tool = Tool::new("wipefs");
-const UDEVADM: Tool = Tool::new("udevadm");
-const SYSTEMCTL: Tool = Tool::new("systemctl");
-const MKFS_EXT4: Tool = Tool::new("mkfs.ext4");
-const MKFS_XFS: Tool = Tool::new("mkfs.xfs");
-const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs");
-
-/// The programs that [`argv`] names.
-pub const TOOLS: [Tool; 6] = [WIPEFS, UDEVADM, SYSTEMCTL, MKFS_EXT4, MKFS_XFS, MKFS_BTRFS];
+const SYSTEMCTL: Tool = Tool::new("systemctl").of("systemd");
+const JOURNALCTL: Tool = Tool::new("journalctl").of("systemd");
+const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
+const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");
+const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs").of("btrfs-progs");
 
 /// A filesystem on a large device that discards slowly; a mount after an unclean stop.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -58,13 +54,18 @@ fn unit(pool: &PoolName) -> String {
     unit_of(&mount_point(pool))
 }
 
-fn make(filesystem: Filesystem, label: Option<&PoolName>) -> Cmd {
-    let tool = match filesystem {
+/// What makes a filesystem.
+#[must_use]
+pub fn mkfs(filesystem: Filesystem) -> Tool {
+    match filesystem {
         Filesystem::Ext4 => MKFS_EXT4,
         Filesystem::Xfs => MKFS_XFS,
         Filesystem::Btrfs => MKFS_BTRFS,
-    };
-    let cmd = Cmd::new(tool).limit(LIMIT).arg("-q");
+    }
+}
+
+fn make(filesystem: Filesystem, label: Option<&PoolName>) -> Cmd {
+    let cmd = Cmd::new(mkfs(filesystem)).limit(LIMIT).arg("-q");
     match label {
         Some(label) => cmd.arg("-L").arg(label.as_str()),
         None => cmd,
@@ -75,6 +76,19 @@ fn make(filesystem: Filesystem, label: Option<&PoolName>) -> Cmd {
 pub fn probe(device: &DeviceId) -> Result<Cmd, BackendError> {
     let cmd = wipefs().args(["--no-act", "--noheadings", "--output=TYPE"]);
     Ok(cmd.arg(path(device)?))
+}
+
+/// What systemd and mount(8) said of a pool last: systemctl(1) tells no reason why a unit failed.
+#[must_use]
+pub fn journal(pool: &PoolName) -> Cmd {
+    let cmd = Cmd::new(JOURNALCTL).arg("--unit").arg(unit(pool));
+    cmd.args([
+        "--boot",
+        "--output=cat",
+        "--lines=3",
+        "--no-pager",
+        "--quiet",
+    ])
 }
 
 /// What lets udev catch up with a step.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use moxnas_core::{
-    cmd::{Cmd, Tool},
+    cmd::{Cmd, Tool, UDEVADM, WIPEFS},
     disk::DeviceId,
 };
 
@@ -20,12 +20,10 @@ use crate::{
 };
 
 const MDADM: Tool = Tool::new("mdadm");
-const WIPEFS: Tool = Tool::new("wipefs");
-const UDEVADM: Tool = Tool::new("udevadm");
 /// Unpacks an initramfs; only where a kernel starts with one.
-pub const UNMKINITRAMFS: Tool = Tool::new("unmkinitramfs");
+pub const UNMKINITRAMFS: Tool = Tool::new("unmkinitramfs").of("initramfs-tools-core");
 /// Makes an initramfs; only where a kernel starts with one.
-pub const UPDATE_INITRAMFS: Tool = Tool::new("update-initramfs");
+pub const UPDATE_INITRAMFS: Tool = Tool::new("update-initramfs").of("initramfs-tools");
 
 /// The programs that [`argv`] names, and the one that waits for udev.
 pub const TOOLS: [Tool; 3] = [MDADM, WIPEFS, UDEVADM];

@@ -25,13 +25,14 @@ const START_SCRIPT: &str = include_str!("../../lab/guest/lab-start");
 const SERVICE: &str = include_str!("../../lab/guest/lab.service");
 const TARGET: &str = include_str!("../../lab/guest/lab.target");
 /// Everything that decides what an image holds; a change of any makes images out of date.
-const INPUTS: [&str; 6] = [
+const INPUTS: [&str; 7] = [
     INIT_SOURCE,
     START_SCRIPT,
     SERVICE,
     TARGET,
     include_str!("build.rs"),
     include_str!("kernel.rs"),
+    include_str!("packages.rs"),
 ];
 /// Room for tests to write; the file is sparse.
 const ROOT_SIZE: u64 = 2 << 30;

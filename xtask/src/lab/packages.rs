@@ -112,7 +112,6 @@ pub(super) const MASKED_UNITS: &[&str] = &[
     "fstrim.timer",
     "getty-static.service",
     "getty@tty1.service",
-    "kmod-static-nodes.service",
     "mdadm-shutdown.service",
     "mdcheck_continue.timer",
     "mdcheck_start.timer",

@@ -6,12 +6,10 @@
 use std::time::Duration;
 
 use super::super::{DeviceId, DiskStep, Locator, WorkError};
-use crate::cmd::{Accept, Cmd, Tool};
+use crate::cmd::{Accept, Cmd, Tool, UDEVADM, WIPEFS};
 
-const WIPEFS: Tool = Tool::new("wipefs");
-const BLKDISCARD: Tool = Tool::new("blkdiscard");
-const LEDCTL: Tool = Tool::new("ledctl");
-const UDEVADM: Tool = Tool::new("udevadm");
+const BLKDISCARD: Tool = Tool::new("blkdiscard").of("util-linux");
+const LEDCTL: Tool = Tool::new("ledctl").of("ledmon");
 
 /// The programs that are named here.
 pub const TOOLS: [Tool; 4] = [WIPEFS, BLKDISCARD, LEDCTL, UDEVADM];

@@ -1,0 +1,214 @@
+//! Pools.
+
+use moxnas_app::ops::pools::{
+    PoolCreate, PoolDelete, PoolExport, PoolGet, PoolImport, PoolList, PoolMount, PoolUnmount,
+};
+use poem::web::Data;
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Header, Path, Query},
+    payload::Json,
+};
+
+use super::{
+    Page, Tag,
+    arrays::{Done, bad_name},
+    look, page, terms,
+};
+use crate::{
+    Shared, cached::Cached, caller::Caller, input::Input, problem::Answer, wire::pools as wire,
+};
+
+/// Pools.
+pub(crate) struct Pools;
+
+/// A new pool.
+#[derive(ApiResponse)]
+pub(crate) enum CreatedPool {
+    /// It is there, and mounted
+    #[oai(status = 201)]
+    Created(
+        Json<wire::Pool>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+impl CreatedPool {
+    fn new(pool: wire::Pool) -> CreatedPool {
+        let location = format!("/api/storage/pools/{}", pool.name);
+        CreatedPool::Created(Json(pool), location)
+    }
+}
+
+#[OpenApi(prefix_path = "/storage/pools", tag = "Tag::Pools")]
+impl Pools {
+    /// List all pools
+    #[oai(path = "/", method = "get", operation_id = "pool_list")]
+    async fn list(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// How many at most, 1 to 1000; 100 if left out
+        limit: Query<Option<usize>>,
+        /// `next` of the page before
+        cursor: Query<Option<String>>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Cached<wire::PoolPage>> {
+        let wanted = Page::new(limit.0, cursor.0)?;
+        let found = app.call_after(look(fresh.0), &caller.actor, PoolList);
+        let seen = found.await?.seen;
+        Ok(page(&app, "pools", &wanted, &seen, || {
+            let all: Vec<_> = seen.pools.all.iter().collect();
+            let (items, next) = wanted.cut(all, |it| it.name.to_string());
+            wire::PoolPage {
+                items: items
+                    .into_iter()
+                    .map(|it| wire::Pool::new(it, &seen))
+                    .collect(),
+                next,
+                errors: seen.pools.errors.clone(),
+                as_of: crate::wire::timestamp(seen.as_of),
+            }
+        }))
+    }
+
+    /// Make a filesystem on a device, and a pool of it
+    ///
+    /// All data on the device is lost, so the plan has to be confirmed: without `X-Confirm-Plan` the
+    /// answer is 428 with the plan.
+    #[oai(path = "/", method = "post", operation_id = "pool_create")]
+    async fn create(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::CreatePool>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<CreatedPool> {
+        let wish = PoolCreate::try_from(body.0).map_err(bad_name)?;
+        let terms = terms(confirm.0, None)?;
+        let made = app.change(&caller.actor, wish, terms).await?;
+        Ok(CreatedPool::new(made.into()))
+    }
+
+    /// Make a pool of a filesystem that is there
+    ///
+    /// Nothing on it is changed, but for what the filesystem itself writes when it is mounted.
+    #[oai(path = "/import", method = "post", operation_id = "pool_import")]
+    async fn import(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::ImportPool>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<CreatedPool> {
+        let wish = PoolImport::try_from(body.0).map_err(bad_name)?;
+        let terms = terms(confirm.0, None)?;
+        let made = app.change(&caller.actor, wish, terms).await?;
+        Ok(CreatedPool::new(made.into()))
+    }
+
+    /// Show a pool
+    #[oai(path = "/:pool", method = "get", operation_id = "pool_get")]
+    async fn get(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Look at the machine first
+        fresh: Query<Option<bool>>,
+    ) -> Answer<Json<wire::Pool>> {
+        let wish = PoolGet { pool: pool.0 };
+        let found = app.call_after(look(fresh.0), &caller.actor, wish).await?;
+        Ok(Json(found.into()))
+    }
+
+    /// Delete a pool and what is on it
+    ///
+    /// All data on it is lost, so the plan has to be confirmed.
+    #[oai(path = "/:pool", method = "delete", operation_id = "pool_delete")]
+    async fn delete(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Done> {
+        let wish = PoolDelete { pool: pool.0 };
+        let terms = terms(confirm.0, None)?;
+        app.change(&caller.actor, wish, terms).await?;
+        Ok(Done::Done)
+    }
+
+    /// Mount a pool, now and at each start of the machine
+    #[oai(path = "/:pool/mount", method = "post", operation_id = "pool_mount")]
+    async fn mount(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Pool>> {
+        let wish = PoolMount { pool: pool.0 };
+        let terms = terms(confirm.0, None)?;
+        let pool = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(pool.into()))
+    }
+
+    /// Unmount a pool, and leave it so
+    ///
+    /// It stops answering, so the plan has to be confirmed.
+    #[oai(
+        path = "/:pool/unmount",
+        method = "post",
+        operation_id = "pool_unmount"
+    )]
+    async fn unmount(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Pool>> {
+        let wish = PoolUnmount { pool: pool.0 };
+        let terms = terms(confirm.0, None)?;
+        let pool = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(pool.into()))
+    }
+
+    /// Forget a pool, and leave what is on it
+    ///
+    /// It is unmounted and stops answering, so the plan has to be confirmed.
+    #[oai(path = "/:pool/export", method = "post", operation_id = "pool_export")]
+    async fn export(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Done> {
+        let wish = PoolExport { pool: pool.0 };
+        let terms = terms(confirm.0, None)?;
+        app.change(&caller.actor, wish, terms).await?;
+        Ok(Done::Done)
+    }
+}

@@ -1,0 +1,217 @@
+//! Pools.
+
+use clap::Args;
+use moxnas_app::{
+    Seen,
+    ops::pools::{PoolCreate, PoolImport, PoolView},
+};
+use moxnas_core::names::BadName;
+use moxnas_pool::{model as inside, plan::MountOption};
+use poem_openapi::{Enum, Object};
+use time::OffsetDateTime;
+
+use super::timestamp;
+
+/// One page of pools
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PoolPage {
+    /// The pools, by name
+    pub items: Vec<Pool>,
+    /// Where the next page begins; left out on the last one
+    pub next: Option<String>,
+    /// What could not be read, in words
+    pub errors: Vec<String>,
+    /// When the machine was looked at
+    pub as_of: OffsetDateTime,
+}
+
+/// A filesystem with a place in the tree
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Pool {
+    /// Its name
+    pub name: String,
+    /// What it is
+    pub filesystem: Filesystem,
+    /// The UUID of the filesystem, by which it is mounted
+    pub uuid: String,
+    /// The device that the filesystem is on; left out if no device has it
+    pub device: Option<String>,
+    /// The kernel name of that device
+    pub kernel_name: Option<String>,
+    /// The size of the device; the filesystem itself takes a part of it
+    pub device_size_bytes: Option<u64>,
+    /// Where it is mounted when it is
+    pub mount_point: String,
+    /// With what options, beside `nofail`
+    pub mount_options: Vec<String>,
+    /// How it is
+    pub standing: PoolStanding,
+    /// Why it is not mounted as it should be
+    pub reasons: Vec<String>,
+    /// When the machine was looked at
+    pub as_of: OffsetDateTime,
+}
+
+/// What MoxNAS makes a pool of
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "lowercase")]
+pub enum Filesystem {
+    /// What every rescue system reads
+    Ext4,
+    /// For large files and many writers at a time
+    Xfs,
+    /// Checksums, snapshots, compression
+    Btrfs,
+}
+
+/// How a pool is
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum PoolStanding {
+    /// It is mounted where it should be
+    Mounted,
+    /// Its device is there, and it is not mounted
+    Unmounted,
+    /// No device has its filesystem
+    Missing,
+    /// More than one device has its filesystem, or something else is mounted in its place
+    Confused,
+}
+
+/// Make a filesystem on a device, and a pool of it
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct CreatePool {
+    /// Name of the new pool, which is mounted at /srv/NAME: letters, digits, `-` and `_`, 32 at most
+    #[oai(validator(max_length = 32))]
+    pub name: String,
+    /// The device: the name of an array, or an id, serial number or path; all data on it is lost
+    #[arg(long)]
+    #[oai(validator(max_length = 256))]
+    pub device: String,
+    /// What to make on it
+    #[arg(long = "fs", value_enum)]
+    pub filesystem: Filesystem,
+    /// Options of mount(8); `noatime` if none is given
+    #[arg(long = "option", value_name = "OPTION")]
+    #[oai(default, validator(max_items = 32))]
+    pub options: Vec<String>,
+}
+
+/// Make a pool of a filesystem that is there
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct ImportPool {
+    /// Name that the pool gets, which is mounted at /srv/NAME: letters, digits, `-` and `_`, 32 at most
+    #[oai(validator(max_length = 32))]
+    pub name: String,
+    /// The device: the name of an array, or an id, serial number or path
+    #[arg(long)]
+    #[oai(validator(max_length = 256))]
+    pub device: String,
+    /// Let nothing be written: to see first what is on it
+    #[arg(long)]
+    #[oai(default)]
+    pub read_only: bool,
+    /// Options of mount(8); `noatime` if none is given
+    #[arg(long = "option", value_name = "OPTION")]
+    #[oai(default, validator(max_items = 32))]
+    pub options: Vec<String>,
+}
+
+fn options(given: &[String]) -> Result<Vec<MountOption>, BadName> {
+    match given {
+        [] => Ok(vec!["noatime".parse()?]),
+        given => given.iter().map(|it| it.parse()).collect(),
+    }
+}
+
+impl TryFrom<CreatePool> for PoolCreate {
+    type Error = BadName;
+
+    fn try_from(it: CreatePool) -> Result<PoolCreate, BadName> {
+        Ok(PoolCreate {
+            name: it.name.parse()?,
+            device: it.device,
+            filesystem: it.filesystem.into(),
+            options: options(&it.options)?,
+        })
+    }
+}
+
+impl TryFrom<ImportPool> for PoolImport {
+    type Error = BadName;
+
+    fn try_from(it: ImportPool) -> Result<PoolImport, BadName> {
+        Ok(PoolImport {
+            name: it.name.parse()?,
+            device: it.device,
+            read_only: it.read_only,
+            options: options(&it.options)?,
+        })
+    }
+}
+
+impl From<Filesystem> for inside::Filesystem {
+    fn from(it: Filesystem) -> inside::Filesystem {
+        match it {
+            Filesystem::Ext4 => inside::Filesystem::Ext4,
+            Filesystem::Xfs => inside::Filesystem::Xfs,
+            Filesystem::Btrfs => inside::Filesystem::Btrfs,
+        }
+    }
+}
+
+impl From<inside::Filesystem> for Filesystem {
+    fn from(it: inside::Filesystem) -> Filesystem {
+        match it {
+            inside::Filesystem::Ext4 => Filesystem::Ext4,
+            inside::Filesystem::Xfs => Filesystem::Xfs,
+            inside::Filesystem::Btrfs => Filesystem::Btrfs,
+        }
+    }
+}
+
+impl From<inside::Standing> for PoolStanding {
+    fn from(it: inside::Standing) -> PoolStanding {
+        match it {
+            inside::Standing::Mounted => PoolStanding::Mounted,
+            inside::Standing::Unmounted => PoolStanding::Unmounted,
+            inside::Standing::Missing => PoolStanding::Missing,
+            inside::Standing::Confused => PoolStanding::Confused,
+        }
+    }
+}
+
+impl Pool {
+    /// A pool as it was seen.
+    #[must_use]
+    pub fn new(pool: &inside::Pool, seen: &Seen) -> Pool {
+        let verdict = pool.judge();
+        let node = pool
+            .device
+            .as_ref()
+            .and_then(|it| seen.raid.devices.by_id(it));
+        Pool {
+            name: pool.name.to_string(),
+            filesystem: pool.filesystem.into(),
+            uuid: pool.uuid.clone(),
+            device: pool.device.as_ref().map(ToString::to_string),
+            kernel_name: node.map(|it| it.name.clone()),
+            device_size_bytes: pool.size.map(|it| it.0),
+            mount_point: pool.at.clone(),
+            mount_options: pool.options.clone(),
+            standing: verdict.standing.into(),
+            reasons: verdict.reasons,
+            as_of: timestamp(seen.as_of),
+        }
+    }
+}
+
+impl From<PoolView> for Pool {
+    fn from(view: PoolView) -> Pool {
+        Pool::new(&view.pool, &view.seen)
+    }
+}

@@ -1,0 +1,299 @@
+//! Pools: filesystems with a place in the tree.
+
+use std::sync::Arc;
+
+use moxnas_core::{disk::DeviceId, plan::Plan};
+use moxnas_pool::{
+    self as pool,
+    model::{Filesystem, Pool, PoolName, Standing},
+    plan::{CreatePool, Facts, ImportPool, MountOption, Refusal},
+};
+
+use crate::{
+    actor::{Actor, Role},
+    app::App,
+    error::Error,
+    machine::AppStep,
+    operation::{Change, Effect, Lane, Operation, Query},
+    seen::Seen,
+};
+
+/// A pool, with the look it comes from.
+#[derive(Clone, Debug)]
+pub struct PoolView {
+    /// The pool.
+    pub pool: Pool,
+    /// Where it was seen.
+    pub seen: Arc<Seen>,
+}
+
+/// All pools, with the look they come from.
+#[derive(Clone, Debug)]
+pub struct PoolsView {
+    /// Where they were seen.
+    pub seen: Arc<Seen>,
+}
+
+/// List all pools.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolList;
+
+/// Show one pool.
+#[derive(Clone, Debug)]
+pub struct PoolGet {
+    /// Its name.
+    pub pool: String,
+}
+
+/// Make a filesystem on a device, and a pool of it.
+#[derive(Clone, Debug)]
+pub struct PoolCreate {
+    /// Its name.
+    pub name: PoolName,
+    /// The device, as people name it: also by the name of an array.
+    pub device: String,
+    /// What to make.
+    pub filesystem: Filesystem,
+    /// How to mount it.
+    pub options: Vec<MountOption>,
+}
+
+/// Make a pool of a filesystem that is there.
+#[derive(Clone, Debug)]
+pub struct PoolImport {
+    /// The name that it gets.
+    pub name: PoolName,
+    /// The device, as people name it: also by the name of an array.
+    pub device: String,
+    /// Nothing may be written.
+    pub read_only: bool,
+    /// How to mount it.
+    pub options: Vec<MountOption>,
+}
+
+/// Mount a pool, now and at each start.
+#[derive(Clone, Debug)]
+pub struct PoolMount {
+    /// Its name.
+    pub pool: String,
+}
+
+/// Unmount a pool, and leave it so.
+#[derive(Clone, Debug)]
+pub struct PoolUnmount {
+    /// Its name.
+    pub pool: String,
+}
+
+/// Forget a pool, and leave what is on it.
+#[derive(Clone, Debug)]
+pub struct PoolExport {
+    /// Its name.
+    pub pool: String,
+}
+
+/// Forget a pool, and what is on it.
+#[derive(Clone, Debug)]
+pub struct PoolDelete {
+    /// Its name.
+    pub pool: String,
+}
+
+operation!(PoolList, "pool_list", Some(Role::Viewer), PoolsView);
+operation!(PoolGet, "pool_get", Some(Role::Viewer), PoolView, pool);
+operation!(PoolCreate, "pool_create", Some(Role::Admin), PoolView, name);
+operation!(PoolImport, "pool_import", Some(Role::Admin), PoolView, name);
+operation!(PoolMount, "pool_mount", Some(Role::Admin), PoolView, pool);
+operation!(
+    PoolUnmount,
+    "pool_unmount",
+    Some(Role::Admin),
+    PoolView,
+    pool
+);
+operation!(PoolExport, "pool_export", Some(Role::Admin), (), pool);
+operation!(PoolDelete, "pool_delete", Some(Role::Admin), (), pool);
+
+/// The pool of this name.
+fn find<'a>(seen: &'a Seen, pool: &str) -> Result<&'a Pool, Error> {
+    let found = seen.pools.find(pool);
+    Ok(found.ok_or_else(|| Refusal::NoSuchPool(pool.to_owned()))?)
+}
+
+fn view(seen: &Seen, pool: &str) -> Result<PoolView, Error> {
+    Ok(PoolView {
+        pool: find(seen, pool)?.clone(),
+        seen: Arc::new(seen.clone()),
+    })
+}
+
+impl Query for PoolList {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<PoolsView, Error> {
+        Ok(PoolsView { seen: app.seen() })
+    }
+}
+
+impl Query for PoolGet {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<PoolView, Error> {
+        view(&app.seen(), &self.pool)
+    }
+}
+
+/// A change that the pool crate plans.
+trait PoolChange: Operation {
+    /// The same in the words of the pool crate: names that people gave are devices now.
+    fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error>;
+
+    /// What to answer, if the machine is as promised.
+    fn check(&self, after: &Seen) -> Result<Self::Output, Error>;
+}
+
+macro_rules! changes {
+    ($($type:ty),*) => {$(
+        impl Change for $type {
+            const LANE: Lane = Lane::Storage;
+
+            fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
+                let facts = Facts {
+                    devices: &seen.raid.devices,
+                    pools: &seen.pools,
+                };
+                let plan = pool::plan::plan(facts, &self.wish(seen)?)?;
+                Ok(plan.map(AppStep::Pool))
+            }
+
+            fn etag(&self, _: &Seen) -> Option<String> {
+                None
+            }
+
+            fn verify(&self, after: &Seen) -> Result<Self::Output, Error> {
+                self.check(after)
+            }
+        }
+    )*};
+}
+changes!(
+    PoolCreate,
+    PoolImport,
+    PoolMount,
+    PoolUnmount,
+    PoolExport,
+    PoolDelete
+);
+
+/// The device that a person means, who may name an array by its name.
+fn device(seen: &Seen, text: &str) -> Result<DeviceId, Error> {
+    let array = seen.raid.find(text);
+    let node = array.and_then(|it| seen.raid.devices.get(&it.kernel_name));
+    match node {
+        Some(node) => Ok(node.id.clone()),
+        None => Ok(seen.device(text)?),
+    }
+}
+
+fn must_be(after: &Seen, pool: &str, wished: Standing) -> Result<PoolView, Error> {
+    let not = |why| Err(Error::NotVerified(why));
+    let Some(found) = after.pools.find(pool) else {
+        return not(format!("there is no pool {pool}"));
+    };
+    let verdict = found.judge();
+    if verdict.standing != wished {
+        let why = match verdict.reasons.as_slice() {
+            [] => "it is mounted".to_owned(),
+            reasons => reasons.join("; "),
+        };
+        return not(format!("pool {pool}: {why}"));
+    }
+    view(after, pool)
+}
+
+fn must_be_gone(after: &Seen, pool: &str) -> Result<(), Error> {
+    match after.pools.find(pool) {
+        None => Ok(()),
+        Some(_) => Err(Error::NotVerified(format!("pool {pool} is still there"))),
+    }
+}
+
+impl PoolChange for PoolCreate {
+    fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error> {
+        Ok(pool::plan::Change::Create(CreatePool {
+            name: self.name.clone(),
+            device: device(seen, &self.device)?,
+            filesystem: self.filesystem,
+            options: self.options.clone(),
+        }))
+    }
+
+    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
+        let made = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let (is, wished) = (made.pool.filesystem, self.filesystem);
+        match is == wished {
+            true => Ok(made),
+            false => Err(Error::NotVerified(format!("it is {is}, not {wished}"))),
+        }
+    }
+}
+
+impl PoolChange for PoolImport {
+    fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error> {
+        Ok(pool::plan::Change::Import(ImportPool {
+            name: self.name.clone(),
+            device: device(seen, &self.device)?,
+            read_only: self.read_only,
+            options: self.options.clone(),
+        }))
+    }
+
+    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
+        must_be(after, self.name.as_str(), Standing::Mounted)
+    }
+}
+
+impl PoolChange for PoolMount {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
+        let pool = self.pool.clone();
+        Ok(pool::plan::Change::Mount { pool })
+    }
+
+    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
+        must_be(after, &self.pool, Standing::Mounted)
+    }
+}
+
+impl PoolChange for PoolUnmount {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
+        let pool = self.pool.clone();
+        Ok(pool::plan::Change::Unmount { pool })
+    }
+
+    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
+        match find(after, &self.pool)?.is_mounted {
+            false => view(after, &self.pool),
+            true => must_be(after, &self.pool, Standing::Unmounted),
+        }
+    }
+}
+
+impl PoolChange for PoolExport {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
+        let pool = self.pool.clone();
+        Ok(pool::plan::Change::Export { pool })
+    }
+
+    fn check(&self, after: &Seen) -> Result<(), Error> {
+        must_be_gone(after, &self.pool)
+    }
+}
+
+impl PoolChange for PoolDelete {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
+        let pool = self.pool.clone();
+        Ok(pool::plan::Change::Delete { pool })
+    }
+
+    fn check(&self, after: &Seen) -> Result<(), Error> {
+        must_be_gone(after, &self.pool)
+    }
+}

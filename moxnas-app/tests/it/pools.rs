@@ -1,0 +1,103 @@
+//! Pools through the one way in: confirmed, verified, audited.
+
+use moxnas_app::{
+    Error,
+    operation::Terms,
+    ops::{
+        arrays::ArrayDelete,
+        pools::{PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
+    },
+};
+use moxnas_core::sim::Fault;
+use moxnas_pool::model::{Filesystem, Standing};
+
+use crate::{
+    expected::make,
+    jobs::{Box_, actor},
+};
+
+fn on_tank() -> PoolCreate {
+    PoolCreate {
+        name: "data".parse().unwrap(),
+        device: "tank".to_owned(),
+        filesystem: Filesystem::Btrfs,
+        options: Vec::new(),
+    }
+}
+
+fn named() -> String {
+    "data".to_owned()
+}
+
+#[tokio::test]
+async fn what_is_lost_has_to_be_agreed_to() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    let (app, by) = (&box_.app, actor());
+    let change = app.change(&by, on_tank(), Terms::default());
+    let err = change.await.unwrap_err();
+    assert!(matches!(err, Error::ConfirmationRequired(_)), "{err}");
+    assert_eq!(box_.app.look().await.unwrap().pools.all, []);
+
+    let made = make(&box_.app, on_tank()).await.unwrap();
+    assert_eq!(made.pool.judge().standing, Standing::Mounted);
+    let pool = named();
+    let change = app.change(&by, PoolUnmount { pool }, Terms::default());
+    let err = change.await.unwrap_err();
+    assert!(err.to_string().contains("/srv/data"), "{err}");
+}
+
+/// The array under a pool is in use, and free again once the pool is gone.
+#[tokio::test]
+async fn a_pool_holds_its_array() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    make(&box_.app, on_tank()).await.unwrap();
+    let array = || ArrayDelete {
+        array: "tank".to_owned(),
+    };
+    let err = make(&box_.app, array()).await.unwrap_err();
+    assert_eq!(err.code(), "array_in_use");
+    make(&box_.app, PoolDelete { pool: named() }).await.unwrap();
+    make(&box_.app, array()).await.unwrap();
+    assert!(box_.app.seen().raid.arrays.is_empty());
+}
+
+#[tokio::test]
+async fn a_step_that_lies_is_not_verified() {
+    for (step, change) in [("mount data at", true), ("unmount data", false)] {
+        let box_ = Box_::with_arrays(&["tank"]).await;
+        if !change {
+            make(&box_.app, on_tank()).await.unwrap();
+        }
+        let matching = step.to_owned();
+        box_.sim.inject(Fault::StepLies { matching });
+        let err = match change {
+            true => make(&box_.app, on_tank()).await.unwrap_err(),
+            false => {
+                let wish = PoolUnmount { pool: named() };
+                make(&box_.app, wish).await.unwrap_err()
+            }
+        };
+        assert_eq!(err.code(), "not_verified", "{err}");
+    }
+}
+
+/// Somebody has pulled the disks: it is told, and mounting is refused.
+#[tokio::test]
+async fn a_pool_whose_array_is_gone_is_missing() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    make(&box_.app, on_tank()).await.unwrap();
+    make(&box_.app, PoolUnmount { pool: named() })
+        .await
+        .unwrap();
+    let array = "tank".to_owned();
+    make(&box_.app, moxnas_app::ops::arrays::ArrayStop { array })
+        .await
+        .unwrap();
+    let list = box_.app.call(&actor(), PoolList).await.unwrap();
+    let pool = &list.seen.pools.all[0];
+    assert_eq!(pool.judge().standing, Standing::Missing);
+    let err = make(&box_.app, PoolMount { pool: named() })
+        .await
+        .unwrap_err();
+    assert_eq!(err.code(), "pool_device_missing");
+}

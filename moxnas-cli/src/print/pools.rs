@@ -1,0 +1,77 @@
+//! Pools, for people.
+
+use moxnas_api::wire::pools::{Filesystem, Pool, PoolPage, PoolStanding};
+
+use super::{bytes, lines};
+
+pub(super) fn table(page: &PoolPage) -> String {
+    if page.items.is_empty() {
+        return "there are no pools".to_owned();
+    }
+    let mut table = super::table(&[
+        "NAME",
+        "FILESYSTEM",
+        "DEVICE",
+        "SIZE",
+        "MOUNTED AT",
+        "STANDING",
+    ]);
+    for it in &page.items {
+        table.add_row([
+            it.name.clone(),
+            filesystem(it.filesystem).to_owned(),
+            it.kernel_name.clone().unwrap_or_else(|| "-".to_owned()),
+            it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
+            it.mount_point.clone(),
+            standing(it.standing).to_owned(),
+        ]);
+    }
+    lines(&table)
+}
+
+pub(super) fn sheet(it: &Pool) -> String {
+    let device = it.device.clone().unwrap_or_else(|| "not there".to_owned());
+    let kernel_name = it.kernel_name.as_ref();
+    let facts = [
+        ("name", it.name.clone()),
+        ("standing", standing(it.standing).to_owned()),
+        ("filesystem", filesystem(it.filesystem).to_owned()),
+        (
+            "device",
+            kernel_name.map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
+        ),
+        (
+            "size",
+            it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
+        ),
+        ("mounted at", it.mount_point.clone()),
+        ("options", it.mount_options.join(",")),
+        ("uuid", it.uuid.clone()),
+    ];
+    let mut all: Vec<String> = Vec::new();
+    for (key, value) in facts {
+        all.push(format!("{key:<12}{value}"));
+        if key == "standing" {
+            all.extend(it.reasons.iter().map(|it| format!("{:12}- {it}", "")));
+        }
+    }
+    all.join("\n")
+}
+
+fn filesystem(it: Filesystem) -> &'static str {
+    match it {
+        Filesystem::Ext4 => "ext4",
+        Filesystem::Xfs => "xfs",
+        Filesystem::Btrfs => "btrfs",
+    }
+}
+
+/// Upper case for what must not be overlooked.
+fn standing(it: PoolStanding) -> &'static str {
+    match it {
+        PoolStanding::Mounted => "mounted",
+        PoolStanding::Unmounted => "unmounted",
+        PoolStanding::Missing => "MISSING",
+        PoolStanding::Confused => "CONFUSED",
+    }
+}

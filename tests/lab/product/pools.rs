@@ -1,0 +1,172 @@
+//! Pools on real disks and arrays, mounted by a real systemd.
+
+use anyhow::{Context as _, Result};
+use moxnas_tests::lab::{Lab, MIB};
+use serde_json::Value;
+
+use super::nas::Nas;
+
+/// mkfs.xfs takes nothing below 300 MiB.
+const LARGE: u64 = 400 * MIB;
+
+fn standing(nas: &mut Nas, pool: &str) -> Result<String> {
+    let shown = nas.json(&["pool", "show", pool])?;
+    let standing = shown["standing"].as_str();
+    Ok(standing.context(shown.to_string())?.to_owned())
+}
+
+/// The lab starts no more than it needs; a machine of somebody starts all that is wanted by this target.
+fn reboot(nas: &mut Nas) -> Result<()> {
+    nas.kill_service()?;
+    nas.machine.reboot()?;
+    nas.machine.sh("systemctl start multi-user.target")?;
+    nas.start_service()
+}
+
+/// Written before, and the same afterwards.
+fn holds(nas: &mut Nas, pool: &str, text: &str) -> Result<()> {
+    let found = nas.machine.sh(&format!("cat /srv/{pool}/file"))?;
+    assert_eq!(found.trim(), text, "in {pool}");
+    Ok(())
+}
+
+#[test]
+fn a_pool_of_each_filesystem_lives_and_dies() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let lab = lab.nvme(LARGE).nvme(LARGE).scsi(LARGE).scsi(LARGE);
+    let mut nas = Nas::service(lab.start()?)?;
+    nas.json(&[
+        "array",
+        "create",
+        "tank",
+        "--level",
+        "raid1",
+        "--member",
+        "LABNVME00",
+        "--member",
+        "LABNVME01",
+    ])?;
+    nas.at_rest()?;
+    let made = [
+        ("xfs", "tank"),
+        ("ext4", "LABSCSI02"),
+        ("btrfs", "LABSCSI03"),
+    ];
+    for (filesystem, device) in made {
+        let name = format!("on-{filesystem}");
+        let made = nas.json(&[
+            "pool", "create", &name, "--device", device, "--fs", filesystem,
+        ])?;
+        assert_eq!(made["standing"], "mounted", "{made}");
+        nas.machine
+            .sh(&format!("echo {name} >/srv/{name}/file; sync"))?;
+    }
+    let mounted = nas
+        .machine
+        .sh("findmnt -rno TARGET,FSTYPE,OPTIONS | grep ^/srv/")?;
+    assert_eq!(mounted.lines().count(), 3, "{mounted}");
+    assert!(
+        mounted.lines().all(|it| it.contains("noatime")),
+        "{mounted}"
+    );
+
+    // Over a restart they come back by themselves, from their units.
+    reboot(&mut nas)?;
+    for (filesystem, _) in made {
+        let name = format!("on-{filesystem}");
+        assert_eq!(standing(&mut nas, &name)?, "mounted");
+        holds(&mut nas, &name, &name)?;
+    }
+
+    // Somebody works in it: who it is is said, and it stays mounted over a restart.
+    let busy = nas
+        .machine
+        .spawn(["sh", "-c", "cd /srv/on-ext4; exec sleep 1000"])?;
+    let refused = nas.exec(&["--yes", "pool", "unmount", "on-ext4"])?;
+    assert_ne!(refused.status, 0);
+    assert!(
+        refused.stderr.contains("sleep (process"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(standing(&mut nas, "on-ext4")?, "mounted");
+    nas.machine.kill(&busy, 9)?;
+    let enabled = nas
+        .machine
+        .sh("systemctl is-enabled 'srv-on\\x2dext4.mount'")?;
+    assert_eq!(enabled.trim(), "enabled");
+
+    nas.json(&["pool", "unmount", "on-ext4"])?;
+    assert_eq!(standing(&mut nas, "on-ext4")?, "unmounted");
+    // Files that would be hidden by a mount.
+    nas.machine.sh("echo x >/srv/on-ext4/lost")?;
+    let refused = nas.exec(&["--yes", "pool", "mount", "on-ext4"])?;
+    assert!(
+        refused.stderr.contains("is not empty"),
+        "{}",
+        refused.stderr
+    );
+    nas.machine.sh("rm /srv/on-ext4/lost")?;
+    nas.json(&["pool", "mount", "on-ext4"])?;
+    holds(&mut nas, "on-ext4", "on-ext4")?;
+
+    nas.moxnas(&["--yes", "pool", "export", "on-btrfs"])?;
+    let taken = [
+        "pool",
+        "import",
+        "old",
+        "--device",
+        "LABSCSI03",
+        "--read-only",
+    ];
+    assert_eq!(nas.json(&taken)?["standing"], "mounted");
+    holds(&mut nas, "old", "on-btrfs")?;
+    let written = nas.machine.exec(["touch", "/srv/old/new"])?;
+    assert!(written.stderr.contains("Read-only"), "{}", written.stderr);
+
+    for pool in ["on-xfs", "on-ext4", "old"] {
+        nas.moxnas(&["--yes", "pool", "delete", pool])?;
+    }
+    let left = nas.json(&["pool", "list"])?;
+    assert_eq!(left["items"], Value::Array(Vec::new()), "{left}");
+    let units = nas.machine.sh("ls -R /etc/systemd/system")?;
+    assert!(!units.contains("srv-"), "{units}");
+    for serial in ["LABSCSI02", "LABSCSI03"] {
+        let node = nas.machine.node(serial)?;
+        let signatures = nas.machine.sh(&format!("wipefs --noheadings {node}"))?;
+        assert_eq!(signatures.trim(), "", "{serial}");
+    }
+    Ok(())
+}
+
+/// The start of the machine does not wait for it, and nothing is mounted in its place.
+#[test]
+fn a_pool_whose_disk_is_missing_holds_nothing_up() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.scsi(LARGE).start()?)?;
+    nas.json(&[
+        "pool",
+        "create",
+        "data",
+        "--device",
+        "LABSCSI00",
+        "--fs",
+        "ext4",
+    ])?;
+    // Another filesystem than the unit's: as good as a missing disk, and quicker.
+    let node = nas.machine.node("LABSCSI00")?;
+    nas.machine.sh(&format!(
+        "systemctl stop srv-data.mount; wipefs -qa {node}; mkfs.ext4 -q {node}; udevadm settle"
+    ))?;
+    reboot(&mut nas)?;
+    assert_eq!(standing(&mut nas, "data")?, "missing");
+    let refused = nas.exec(&["--yes", "pool", "mount", "data"])?;
+    assert!(refused.stderr.contains("export data"), "{}", refused.stderr);
+    nas.moxnas(&["--yes", "pool", "export", "data"])?;
+    assert!(nas.machine.sh("ls /srv/data")?.trim().is_empty());
+    Ok(())
+}
