@@ -219,7 +219,7 @@ impl AppStep {
 
 fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
     use pool::{plan::Step, real};
-    let command = real::argv::argv(step).ok().map(|it| it.words());
+    let command = real::argv::argv(step).ok().flatten().map(|it| it.words());
     let file = match step {
         Step::WriteUnit {
             pool,
@@ -261,8 +261,16 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
         command_block: None,
         takes: None,
         file,
-        destroys: step.destroys().iter().map(ToString::to_string).collect(),
-        reversible: step.destroys().is_none(),
+        destroys: match step {
+            Step::Inside { pool, step } => {
+                let what = step.destroys();
+                what.map(|it| format!("{it} in pool {pool}"))
+                    .into_iter()
+                    .collect()
+            }
+            other => other.destroys().iter().map(ToString::to_string).collect(),
+        },
+        reversible: step.is_reversible(),
         outlook: StepOutlook {
             lost: lost.into_iter().collect(),
             ..StepOutlook::default()

@@ -7,8 +7,10 @@ use moxnas_core::{
 };
 
 use crate::{
-    model::{Filesystem, PoolName, Pools},
+    dataset::Contents,
+    model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
+    real::btrfs::Odd,
 };
 
 /// What this crate needs from a machine that has pools.
@@ -20,6 +22,10 @@ pub trait PoolBackend: Send + Sync {
     /// filesystem: none that hangs can delay it. What could not be read is named in
     /// [`Pools::errors`], beside all that could.
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError>;
+
+    /// What is in a pool that is mounted. It asks the filesystem, and takes as long as that takes to
+    /// answer: for ever on a disk that hangs.
+    fn contents(&self, pool: &Pool) -> Result<Contents, BackendError>;
 
     /// Do one step. When this returns `Ok`, the next look shows the effect.
     fn apply(&self, step: &Step) -> Result<(), BackendError>;
@@ -72,6 +78,22 @@ pub enum BackendError {
         /// The command that failed.
         source: CmdError,
     },
+    /// A program said what cannot be.
+    #[error(transparent)]
+    Odd(#[from] Odd),
+    /// What is to be moved is not there, or something is where it is to be moved to.
+    #[error("{from} could not be moved to {to}")]
+    NotMoved {
+        /// What.
+        from: String,
+        /// Where to.
+        to: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It cannot be asked.
+    #[error("pool {0} is not mounted")]
+    NotThere(PoolName),
     /// Somebody works in it.
     #[error("{at} is in use by {}", by.join(", "))]
     Busy {

@@ -35,6 +35,7 @@
 //! Datasets and snapshots themselves follow.
 
 pub mod backend;
+pub mod dataset;
 pub mod model;
 pub mod plan;
 pub mod prune;

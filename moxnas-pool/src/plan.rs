@@ -15,6 +15,7 @@ pub use refusal::Refusal;
 pub use step::Step;
 
 use crate::{
+    dataset,
     model::{Filesystem, Pool, PoolName, Pools, Standing},
     unit::{MountUnit, is_uuid, mount_point},
 };
@@ -51,6 +52,11 @@ pub enum Change {
     },
     /// Forget it, and what is on it.
     Delete {
+        /// Its name.
+        pool: String,
+    },
+    /// Let its filesystem have all of a device that has become larger.
+    Grow {
         /// Its name.
         pool: String,
     },
@@ -100,6 +106,7 @@ pub fn plan(facts: Facts<'_>, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Unmount { pool } => Ok(unmount(facts, find(facts, pool)?)),
         Change::Export { pool } => Ok(export(facts, find(facts, pool)?)),
         Change::Delete { pool } => delete(facts, find(facts, pool)?),
+        Change::Grow { pool } => grow(facts, find(facts, pool)?),
     }
 }
 
@@ -286,6 +293,34 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         device: device.id.to_string(),
         content: device.content(),
     });
+    Ok(plan)
+}
+
+fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    let verdict = pool.judge();
+    let Some(device) = device_of(facts, pool) else {
+        return Err(Refusal::DeviceMissing {
+            pool: pool.name.clone(),
+            uuid: pool.uuid.clone(),
+        });
+    };
+    if verdict.standing != Standing::Mounted {
+        return Err(dataset::Refusal::NotMounted(pool.name.clone()).into());
+    }
+    if device.read_only || pool.options.iter().any(|it| it == "ro") {
+        return Err(dataset::Refusal::ReadOnly(pool.name.clone()).into());
+    }
+    let mut plan = Plan::default();
+    plan.evidence.push(facts.devices.evidence(device));
+    plan.steps.push(Step::Grow {
+        pool: pool.name.clone(),
+        device: device.id.clone(),
+        filesystem: pool.filesystem,
+    });
+    if pool.filesystem == Filesystem::Xfs {
+        plan.warnings
+            .push("xfs cannot be made smaller again".to_owned());
+    }
     Ok(plan)
 }
 

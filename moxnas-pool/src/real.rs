@@ -1,6 +1,8 @@
 //! The real machine: units in `/etc/systemd/system`, filesystems made by their own programs.
 
 pub mod argv;
+pub mod btrfs;
+mod folders;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,7 +15,8 @@ use moxnas_core::{
 
 use crate::{
     backend::{BackendError, PoolBackend},
-    model::{Filesystem, PoolName, Pools},
+    dataset::Contents,
+    model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
     unit::{UNIT_FOLDER, is_uuid, mount_point, unit_of},
 };
@@ -88,6 +91,31 @@ impl SystemPools {
         }
     }
 
+    fn subvolumes(&self, pool: &Pool) -> Result<Contents, BackendError> {
+        let said = argv::subvolumes(&pool.name);
+        let said = said.map(|it| self.runner.run(&it).map(|it| it.text()));
+        let [all, read_only, snapshots] = said;
+        let (all, read_only, snapshots) = (all?, read_only?, snapshots?);
+        let lists = btrfs::Lists {
+            all: &all,
+            read_only: &read_only,
+            snapshots: &snapshots,
+        };
+        let counting = btrfs::counting(&self.root, &pool.uuid)?;
+        let counted = |id| btrfs::counted(&self.root, &pool.uuid, id, counting);
+        let mut contents = btrfs::contents(lists, counted)??;
+        contents.counting = counting;
+        // What is no subvolume has its name all the same.
+        for name in self.root.list(&pool.at)? {
+            let is_known = contents.dataset(&name).is_some() || contents.others.contains(&name);
+            if !is_known && !name.starts_with('.') {
+                contents.others.push(name);
+            }
+        }
+        contents.sort();
+        Ok(contents)
+    }
+
     /// Why systemd did not mount a pool, where the journal says it.
     fn not_mounted(&self, pool: &PoolName, err: CmdError) -> BackendError {
         let said = self.runner.run(&argv::journal(pool));
@@ -157,6 +185,18 @@ impl PoolBackend for SystemPools {
         }))
     }
 
+    fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
+        if !pool.is_mounted {
+            return Err(BackendError::NotThere(pool.name.clone()));
+        }
+        let mut contents = match pool.filesystem {
+            Filesystem::Btrfs => self.subvolumes(pool)?,
+            Filesystem::Ext4 | Filesystem::Xfs => Contents::default(),
+        };
+        contents.space = folders::space(&self.root, &pool.at)?;
+        Ok(contents)
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         match step {
             Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
@@ -168,15 +208,19 @@ impl PoolBackend for SystemPools {
             } => self.write_unit(pool, device, *filesystem, options)?,
             Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
             Step::Mount { pool } => self.check_folder(pool)?,
-            Step::Unmount { .. } | Step::Disable { .. } | Step::WipeSignatures { .. } => (),
+            Step::Inside { pool, step } => folders::move_inside(&self.root, pool, step)?,
+            Step::Unmount { .. }
+            | Step::Disable { .. }
+            | Step::WipeSignatures { .. }
+            | Step::Grow { .. } => (),
         }
-        self.runner
-            .run(&argv::argv(step)?)
-            .map_err(|err| match step {
+        if let Some(cmd) = argv::argv(step)? {
+            self.runner.run(&cmd).map_err(|err| match step {
                 Step::Unmount { pool } => self.busy(pool, err),
                 Step::Mount { pool } => self.not_mounted(pool, err),
                 _ => err.into(),
             })?;
+        }
         for cmd in argv::catch_up(step)? {
             self.runner.run(&cmd)?;
         }

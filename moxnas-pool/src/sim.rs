@@ -3,16 +3,26 @@
 //! Units are files of the machine, filesystems are what is on its devices, and what is mounted is what
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
-use std::sync::Arc;
+mod volume;
 
-use moxnas_core::{
-    disk::{BlockDevices, DeviceId, Signature},
-    sim::{Fault, SimMachine, SimState},
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
 };
 
+use moxnas_core::{
+    clock::Clock,
+    disk::{BlockDevices, DeviceId, Signature},
+    sim::{Fault, SimMachine, SimState},
+    units::Bytes,
+};
+
+pub use self::volume::WriteError;
+use self::volume::{New, Volume};
 use crate::{
     backend::{BackendError, PoolBackend},
-    model::{Filesystem, PoolName, Pools, devices_with},
+    dataset::{self, Contents},
+    model::{Filesystem, Pool, PoolName, Pools, devices_with},
     plan::{Step, unit},
     real::path_of,
     unit::{MountUnit, UNIT_FOLDER},
@@ -20,36 +30,118 @@ use crate::{
 
 /// Pools of a [`SimMachine`].
 #[derive(Debug)]
-pub struct SimPools(Arc<SimMachine>);
+pub struct SimPools {
+    machine: Arc<SimMachine>,
+    /// What is on the filesystems, by their UUIDs. It survives a power cut.
+    volumes: Mutex<BTreeMap<String, Volume>>,
+}
 
 impl SimPools {
     /// The pools of the machine.
     #[must_use]
     pub fn new(machine: Arc<SimMachine>) -> SimPools {
-        SimPools(machine)
+        SimPools {
+            machine,
+            volumes: Mutex::default(),
+        }
+    }
+
+    /// Write a file of this size into a pool that is mounted. `place` is a path in the pool: that of a
+    /// dataset, or `""`.
+    pub fn write(
+        &self,
+        pool: &PoolName,
+        place: &str,
+        file: &str,
+        size: Bytes,
+    ) -> Result<(), WriteError> {
+        let on = self.mounted(&self.machine.state(), pool);
+        let (unit, room) = on.map_err(|_| WriteError::NotFound)?;
+        if unit.options.iter().any(|it| it == "ro") {
+            return Err(WriteError::ReadOnly);
+        }
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(unit.uuid).or_default();
+        volume.write(place, file, size, room)
+    }
+
+    /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
+    /// another one when it was written anew. `None`: there is no such thing.
+    #[must_use]
+    pub fn files(&self, pool: &PoolName, place: &str) -> Option<BTreeMap<String, u64>> {
+        let (unit, _) = self.mounted(&self.machine.state(), pool).ok()?;
+        self.volumes().get(&unit.uuid)?.files(place)
+    }
+
+    fn volumes(&self) -> MutexGuard<'_, BTreeMap<String, Volume>> {
+        self.volumes.lock().expect("no holder of this lock panics")
+    }
+
+    /// The unit of a pool that is mounted, and the size of its device.
+    fn mounted(
+        &self,
+        state: &SimState,
+        pool: &PoolName,
+    ) -> Result<(MountUnit, Bytes), BackendError> {
+        let unit = unit_file(state, pool)?;
+        let at = unit.at();
+        let devices = state.block_devices();
+        let size = devices_with(&devices, unit.filesystem, &unit.uuid)
+            .find(|it| it.mounts.contains(&at))
+            .map(|it| it.size);
+        match size {
+            Some(size) => Ok((unit, size)),
+            None => Err(BackendError::NotThere(pool.clone())),
+        }
+    }
+
+    fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
+        let at = self.machine.now();
+        let mut state = self.machine.state();
+        let (unit, _) = self.mounted(&state, pool)?;
+        if unit.options.iter().any(|it| it == "ro") {
+            return Err(failed("Read-only file system"));
+        }
+        let uuid = new_uuid(&mut state);
+        drop(state);
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(unit.uuid).or_default();
+        volume
+            .perform(step, New { uuid, at })
+            .map_err(|why| failed(&why))
     }
 }
 
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
-        let state = self.0.state();
+        let state = self.machine.state();
         let files = state.folder(UNIT_FOLDER);
         Ok(Pools::assemble(devices, &files, |path| {
             Ok(state.files.get(path).cloned().unwrap_or_default())
         }))
     }
 
+    fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
+        let (unit, size) = self.mounted(&self.machine.state(), &pool.name)?;
+        let volumes = self.volumes();
+        let volume = volumes.get(&unit.uuid);
+        Ok(volume.unwrap_or(&Volume::default()).contents(size))
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         let text = step.to_string();
-        let fault = self.0.state().take_fault(&text);
+        let fault = self.machine.state().take_fault(&text);
         let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
         match fault {
-            None => perform(step, &mut self.0.state()),
+            None => match step {
+                Step::Inside { pool, step } => self.perform_inside(pool, step),
+                other => perform(other, &mut self.machine.state()),
+            },
             Some(Fault::StepLies { .. }) => Ok(()),
             Some(Fault::StepFails { .. }) => injected("failed: the simulation was told so"),
             Some(Fault::StepHangs { .. }) => injected("was stopped after 600s"),
             Some(Fault::PowerCut { .. }) => {
-                self.0.power_cut();
+                self.machine.power_cut();
                 injected("was not reached: power was cut")
             }
         }
@@ -100,6 +192,8 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         // What is mounted is mounted again at the start.
         Step::Disable { .. } => (),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
+        // A simulated filesystem is as large as its device.
+        Step::Grow { .. } | Step::Inside { .. } => (),
     }
     Ok(())
 }
@@ -132,10 +226,14 @@ fn uuid_on(
     })
 }
 
-fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
+fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
     let unit = state.files.get(&path_of(pool));
     let unit = unit.and_then(|it| MountUnit::parse(it)?.ok());
-    let unit = unit.ok_or_else(|| failed(&format!("{}: no such unit", path_of(pool))))?;
+    unit.ok_or_else(|| failed(&format!("{}: no such unit", path_of(pool))))
+}
+
+fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
+    let unit = unit_file(state, pool)?;
     let devices = state.block_devices();
     let found = devices_with(&devices, unit.filesystem, &unit.uuid).next();
     let device = found.ok_or_else(|| failed("a job for its device timed out"))?;

@@ -50,6 +50,8 @@ impl Runner for SystemRunner {
             .args(&cmd.args)
             .env_clear()
             .env("LC_ALL", "C.UTF-8")
+            // What prints a time means UTC.
+            .env("TZ", "UTC0")
             .env("PATH", super::TOOL_FOLDERS.join(":"))
             .current_dir("/")
             .process_group(0)
@@ -183,7 +185,7 @@ mod tests {
         let out = SystemRunner.run(&Cmd::new(Tool::new("env"))).unwrap();
         assert_eq!(
             out.text(),
-            "LC_ALL=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+            "LC_ALL=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nTZ=UTC0\n"
         );
         let out = SystemRunner
             .run(&Cmd::new(Tool::new("cat")).stdin("secret"))

@@ -6,7 +6,10 @@ use moxnas_core::{
 };
 
 use super::MountOption;
-use crate::model::{Filesystem, PoolName, Standing};
+use crate::{
+    dataset,
+    model::{Filesystem, PoolName, Standing},
+};
 
 /// Why a wish is not granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +134,9 @@ pub enum Refusal {
         /// Why.
         why: &'static str,
     },
+    /// It is about what is in the pool.
+    #[error(transparent)]
+    Inside(#[from] dataset::Refusal),
 }
 
 impl Refusal {
@@ -155,6 +161,7 @@ impl Refusal {
             Refusal::Confused { .. } => "pool_confused",
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
+            Refusal::Inside(refusal) => refusal.code(),
         }
     }
 
@@ -204,6 +211,7 @@ impl Refusal {
             Refusal::Confused { .. } => "`moxnas pool show` says what is in the way".to_owned(),
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),
+            Refusal::Inside(refusal) => return refusal.hint(),
         })
     }
 }

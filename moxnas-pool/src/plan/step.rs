@@ -6,6 +6,7 @@ use moxnas_core::disk::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    dataset,
     model::{Filesystem, PoolName},
     unit::mount_point,
 };
@@ -59,9 +60,35 @@ pub enum Step {
         /// The pool.
         pool: PoolName,
     },
+    /// Let the filesystem of a pool have all of its device, while it is mounted.
+    Grow {
+        /// The pool.
+        pool: PoolName,
+        /// The device.
+        device: DeviceId,
+        /// What is on it.
+        filesystem: Filesystem,
+    },
+    /// Do something in a pool.
+    Inside {
+        /// The pool.
+        pool: PoolName,
+        /// What.
+        #[serde(rename = "inside")]
+        step: dataset::Step,
+    },
 }
 
 impl Step {
+    /// Whether nothing is lost by it.
+    #[must_use]
+    pub fn is_reversible(&self) -> bool {
+        match self {
+            Step::Inside { step, .. } => step.destroys().is_none(),
+            other => other.destroys().is_none(),
+        }
+    }
+
     /// The device whose data the step destroys.
     #[must_use]
     pub fn destroys(&self) -> Option<&DeviceId> {
@@ -71,7 +98,9 @@ impl Step {
             | Step::Mount { .. }
             | Step::Unmount { .. }
             | Step::Disable { .. }
-            | Step::RemoveUnit { .. } => None,
+            | Step::RemoveUnit { .. }
+            | Step::Grow { .. }
+            | Step::Inside { .. } => None,
         }
     }
 
@@ -79,7 +108,7 @@ impl Step {
     #[must_use]
     pub fn touches(&self) -> Option<&DeviceId> {
         match self {
-            Step::WriteUnit { device, .. } => Some(device),
+            Step::WriteUnit { device, .. } | Step::Grow { device, .. } => Some(device),
             other => other.destroys(),
         }
     }
@@ -108,6 +137,10 @@ impl fmt::Display for Step {
             }
             Step::Disable { pool } => write!(f, "mount {pool} no more at a start of the machine"),
             Step::RemoveUnit { pool } => write!(f, "remove the mount unit of pool {pool}"),
+            Step::Grow { pool, device, .. } => {
+                write!(f, "let the filesystem of pool {pool} have all of {device}")
+            }
+            Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
         }
     }
 }

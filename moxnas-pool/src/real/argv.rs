@@ -8,16 +8,21 @@ use std::time::Duration;
 use moxnas_core::{
     cmd::{Cmd, Tool, UDEVADM, WIPEFS},
     disk::DeviceId,
+    units::Bytes,
 };
 
 use crate::{
     backend::BackendError,
+    dataset,
     model::{Filesystem, PoolName},
     plan::Step,
     unit::{mount_point, unit_of},
 };
 
 const SYSTEMCTL: Tool = Tool::new("systemctl").of("systemd");
+const BTRFS: Tool = Tool::new("btrfs").of("btrfs-progs");
+const RESIZE2FS: Tool = Tool::new("resize2fs").of("e2fsprogs");
+const XFS_GROWFS: Tool = Tool::new("xfs_growfs").of("xfsprogs");
 const JOURNALCTL: Tool = Tool::new("journalctl").of("systemd");
 const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
 const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");
@@ -26,9 +31,9 @@ const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs").of("btrfs-progs");
 /// A filesystem on a large device that discards slowly; a mount after an unclean stop.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The command of a step.
-pub fn argv(step: &Step) -> Result<Cmd, BackendError> {
-    Ok(match step {
+/// The command of a step; `None`: it needs none.
+pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
+    Ok(Some(match step {
         Step::WipeSignatures { device } => wipefs().arg("--all").arg(path(device)?),
         Step::MakeFilesystem {
             device,
@@ -39,15 +44,83 @@ pub fn argv(step: &Step) -> Result<Cmd, BackendError> {
         Step::Mount { pool } => systemctl().args(["enable", "--now"]).arg(unit(pool)),
         Step::Unmount { pool } => systemctl().arg("stop").arg(unit(pool)),
         Step::Disable { pool } => systemctl().arg("disable").arg(unit(pool)),
+        Step::Grow {
+            pool,
+            device,
+            filesystem,
+        } => match filesystem {
+            Filesystem::Ext4 => long(RESIZE2FS).arg(path(device)?),
+            Filesystem::Xfs => long(XFS_GROWFS).arg(mount_point(pool)),
+            Filesystem::Btrfs => btrfs(["filesystem", "resize", "max"]).arg(mount_point(pool)),
+        },
+        Step::Inside { pool, step } => return Ok(inside(pool, step)),
+    }))
+}
+
+/// The command of a step that stays within a pool. Moving from name to name needs none.
+fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
+    use dataset::{Step, dataset_path, replaced_path, snapshot_path};
+    let limit = |quota: &Option<Bytes>| {
+        let quota = quota.map_or_else(|| "none".to_owned(), |it| it.0.to_string());
+        btrfs(["qgroup", "limit"]).arg(quota)
+    };
+    Some(match step {
+        Step::Count => btrfs(["quota", "enable"]).arg(mount_point(pool)),
+        Step::Create { dataset } => btrfs(CREATE).arg(dataset_path(pool, dataset)),
+        Step::Clone {
+            dataset,
+            snapshot,
+            to,
+        } => btrfs(SNAPSHOT)
+            .arg(snapshot_path(pool, dataset, snapshot))
+            .arg(dataset_path(pool, to)),
+        Step::SetQuota { dataset, quota } => limit(quota).arg(dataset_path(pool, dataset)),
+        Step::LimitBeside { dataset, quota } => limit(quota).arg(replaced_path(pool, dataset)),
+        Step::Delete { dataset } => btrfs(DELETE).arg(dataset_path(pool, dataset)),
+        Step::DeleteBeside { dataset } => btrfs(DELETE).arg(replaced_path(pool, dataset)),
+        Step::TakeSnapshot { dataset, snapshot } => btrfs(SNAPSHOT)
+            .arg("-r")
+            .arg(dataset_path(pool, dataset))
+            .arg(snapshot_path(pool, dataset, snapshot)),
+        Step::DeleteSnapshot { dataset, snapshot } => {
+            btrfs(DELETE).arg(snapshot_path(pool, dataset, snapshot))
+        }
+        Step::CloneBeside { dataset, snapshot } => btrfs(SNAPSHOT)
+            .arg(snapshot_path(pool, dataset, snapshot))
+            .arg(replaced_path(pool, dataset)),
+        Step::KeepReplaced { dataset, snapshot } => btrfs(["property", "set", "-ts"])
+            .arg(snapshot_path(pool, dataset, snapshot))
+            .args(["ro", "true"]),
+        Step::RenameSnapshots { .. } | Step::Rename { .. } | Step::Exchange { .. } => return None,
     })
 }
 
+const CREATE: [&str; 2] = ["subvolume", "create"];
+const SNAPSHOT: [&str; 2] = ["subvolume", "snapshot"];
+/// Which is on the disk when the command has ended.
+const DELETE: [&str; 3] = ["subvolume", "delete", "--commit-after"];
+
+fn btrfs<const N: usize>(words: [&str; N]) -> Cmd {
+    long(BTRFS).args(words)
+}
+
+/// What is asked about the subvolumes of a pool: all that there are, those that are read-only, and
+/// those that are snapshots.
+#[must_use]
+pub fn subvolumes(pool: &PoolName) -> [Cmd; 3] {
+    ["-pcuqR", "-r", "-s"].map(|it| btrfs(["subvolume", "list", it]).arg(mount_point(pool)))
+}
+
+fn long(tool: Tool) -> Cmd {
+    Cmd::new(tool).limit(LIMIT)
+}
+
 fn wipefs() -> Cmd {
-    Cmd::new(WIPEFS).limit(LIMIT)
+    long(WIPEFS)
 }
 
 fn systemctl() -> Cmd {
-    Cmd::new(SYSTEMCTL).limit(LIMIT)
+    long(SYSTEMCTL)
 }
 
 fn unit(pool: &PoolName) -> String {
@@ -65,7 +138,7 @@ pub fn mkfs(filesystem: Filesystem) -> Tool {
 }
 
 fn make(filesystem: Filesystem, label: Option<&PoolName>) -> Cmd {
-    let cmd = Cmd::new(mkfs(filesystem)).limit(LIMIT).arg("-q");
+    let cmd = long(mkfs(filesystem)).arg("-q");
     match label {
         Some(label) => cmd.arg("-L").arg(label.as_str()),
         None => cmd,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 
 mod clocks;
+mod datasets;
 mod foreseen;
 mod pools;
 mod properties;

@@ -32,7 +32,7 @@ fn a_plan_names_each_command() {
         .steps
         .iter()
         .flat_map(|step| {
-            let command = argv(step).unwrap();
+            let command = argv(step).unwrap().unwrap();
             [step.to_string(), format!("  {command}")]
         })
         .collect();

@@ -1,0 +1,225 @@
+//! Datasets and snapshots, as they were found.
+
+use std::time::SystemTime;
+
+use moxnas_core::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{model::PoolName, unit::mount_point};
+
+moxnas_core::name_type! {
+    /// Name of a dataset: its folder in the pool.
+    DatasetName, "name of a dataset", 64, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
+}
+
+moxnas_core::name_type! {
+    /// Name of a snapshot: its folder among the snapshots of its dataset.
+    SnapshotName, "name of a snapshot", 64,
+    |it| it.is_ascii_alphanumeric() || it == '-' || it == '_' || it == ':'
+}
+
+/// Where the snapshots of a pool are, below its mount point.
+pub(crate) const SNAPSHOTS: &str = ".snapshots";
+/// What the name of a dataset begins with that a rollback has in hand.
+pub(crate) const REPLACED: &str = ".rollback-";
+
+/// What is in a pool, as its filesystem says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// How full it is.
+    pub space: Space,
+    /// Whether what each dataset takes is counted and can be limited.
+    pub counting: Counting,
+    /// The datasets, by name.
+    pub datasets: Vec<Dataset>,
+    /// The snapshots, by dataset, the oldest first.
+    pub snapshots: Vec<Snapshot>,
+    /// What an interrupted rollback left: the subvolume at [`replaced_path`], by the dataset it is for.
+    pub replaced: Vec<Dataset>,
+    /// Subvolumes that are none of these, by their paths in the pool.
+    pub others: Vec<String>,
+}
+
+/// Whether a filesystem counts what each subvolume takes: the quota groups of btrfs(5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// It does not.
+    #[default]
+    Off,
+    /// It counts anew what was there before. Until that is done nobody knows.
+    Rescan,
+    /// It does.
+    On,
+}
+
+/// How full a filesystem is, see statvfs(3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// What it holds at most, without what its own structures take.
+    pub size: Bytes,
+    /// What is taken.
+    pub used: Bytes,
+    /// What somebody who is not root can still write.
+    pub available: Bytes,
+    /// How many files it can hold; `None`: as many as there is space for.
+    pub inodes: Option<Inodes>,
+}
+
+/// Files that a filesystem can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inodes {
+    /// How many there can be.
+    pub total: u64,
+    /// How many there are.
+    pub used: u64,
+}
+
+/// What a subvolume takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// All that can be reached through it, whoever shares it.
+    pub referenced: Bytes,
+    /// What only it refers to: what deleting it gives back.
+    pub exclusive: Bytes,
+}
+
+/// A place for data of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Its name.
+    pub name: DatasetName,
+    /// The number of its subvolume. A later one has a larger number.
+    pub id: u64,
+    /// The UUID of its subvolume.
+    pub uuid: String,
+    /// The UUID of the subvolume that it is a clone of.
+    pub origin: Option<String>,
+    /// Nothing can be written to it.
+    pub read_only: bool,
+    /// What may be referenced, a byte more is refused to whoever writes it; `None`: as much as the
+    /// pool has.
+    pub quota: Option<Bytes>,
+    /// What it takes; `None`: nobody counts it.
+    pub usage: Option<Usage>,
+}
+
+/// A dataset as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Of which dataset.
+    pub dataset: DatasetName,
+    /// Its name.
+    pub name: SnapshotName,
+    /// The number of its subvolume.
+    pub id: u64,
+    /// The UUID of its subvolume.
+    pub uuid: String,
+    /// Nothing can be written to it, as it should be.
+    pub read_only: bool,
+    /// When its subvolume was made; `None`: nobody knows.
+    pub created: Option<SystemTime>,
+    /// What it takes; `None`: nobody counts it.
+    pub usage: Option<Usage>,
+}
+
+/// A subvolume as a backend found it.
+pub(crate) struct Found {
+    /// Its path in the pool.
+    pub(crate) path: String,
+    pub(crate) id: u64,
+    pub(crate) uuid: String,
+    pub(crate) origin: Option<String>,
+    pub(crate) read_only: bool,
+    pub(crate) created: Option<SystemTime>,
+    pub(crate) quota: Option<Bytes>,
+    pub(crate) usage: Option<Usage>,
+}
+
+impl Contents {
+    /// Take in what was found: where a subvolume is says what it is.
+    pub(crate) fn take_in(&mut self, it: Found) {
+        let below = it.path.strip_prefix(SNAPSHOTS);
+        let below = below.and_then(|it| it.strip_prefix('/')?.split_once('/'));
+        if let Some((dataset, name)) = below
+            && let (Ok(dataset), Ok(name)) = (dataset.parse(), name.parse())
+        {
+            return self.snapshots.push(Snapshot {
+                dataset,
+                name,
+                id: it.id,
+                uuid: it.uuid,
+                read_only: it.read_only,
+                created: it.created,
+                usage: it.usage,
+            });
+        }
+        let replaced = it.path.strip_prefix(REPLACED).map(str::parse);
+        let (list, name) = match (it.path.parse(), replaced) {
+            (Ok(name), _) => (&mut self.datasets, name),
+            (Err(_), Some(Ok(name))) => (&mut self.replaced, name),
+            _ => return self.others.push(it.path),
+        };
+        list.push(Dataset {
+            name,
+            id: it.id,
+            uuid: it.uuid,
+            origin: it.origin,
+            read_only: it.read_only,
+            quota: it.quota,
+            usage: it.usage,
+        });
+    }
+
+    /// The dataset of this name.
+    #[must_use]
+    pub fn dataset(&self, name: &str) -> Option<&Dataset> {
+        self.datasets.iter().find(|it| it.name.as_str() == name)
+    }
+
+    /// The snapshots of this dataset, the oldest first.
+    pub fn snapshots_of(&self, dataset: &str) -> impl Iterator<Item = &Snapshot> {
+        let all = self.snapshots.iter();
+        all.filter(move |it| it.dataset.as_str() == dataset)
+    }
+
+    /// The snapshot of this name.
+    #[must_use]
+    pub fn snapshot(&self, dataset: &str, name: &str) -> Option<&Snapshot> {
+        self.snapshots_of(dataset)
+            .find(|it| it.name.as_str() == name)
+    }
+
+    /// In the order that is promised.
+    pub(crate) fn sort(&mut self) {
+        self.datasets.sort_by(|a, b| a.name.cmp(&b.name));
+        self.replaced.sort_by(|a, b| a.name.cmp(&b.name));
+        self.snapshots
+            .sort_by(|a, b| (&a.dataset, a.created, a.id).cmp(&(&b.dataset, b.created, b.id)));
+        self.others.sort();
+    }
+}
+
+/// Where a dataset is.
+#[must_use]
+pub fn dataset_path(pool: &PoolName, dataset: &DatasetName) -> String {
+    format!("{}/{dataset}", mount_point(pool))
+}
+
+/// Where the snapshots of a dataset are.
+#[must_use]
+pub fn snapshot_folder(pool: &PoolName, dataset: &DatasetName) -> String {
+    format!("{}/{SNAPSHOTS}/{dataset}", mount_point(pool))
+}
+
+/// Where a snapshot is.
+#[must_use]
+pub fn snapshot_path(pool: &PoolName, dataset: &DatasetName, snapshot: &SnapshotName) -> String {
+    format!("{}/{snapshot}", snapshot_folder(pool, dataset))
+}
+
+/// Where a rollback has what is to become the dataset, and then what was it.
+#[must_use]
+pub fn replaced_path(pool: &PoolName, dataset: &DatasetName) -> String {
+    format!("{}/{REPLACED}{dataset}", mount_point(pool))
+}

@@ -1,0 +1,492 @@
+//! Facts and a wish about what is in a pool give steps, or the reason why not.
+
+use moxnas_core::{
+    plan::{Danger, Plan},
+    units::Bytes,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Contents, Counting, Dataset, DatasetName, Refusal, Snapshot, SnapshotName, Step, Usage,
+};
+use crate::model::{Filesystem, Pool};
+
+/// What somebody wishes of what is in a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Make a dataset.
+    Create(CreateDataset),
+    /// Say how much a dataset may refer to.
+    SetQuota {
+        /// Its name.
+        dataset: String,
+        /// How much; `None`: as much as the pool has.
+        quota: Option<Bytes>,
+    },
+    /// Give a dataset another name, and its snapshots with it.
+    Rename {
+        /// Its name.
+        dataset: String,
+        /// Its name to be.
+        to: DatasetName,
+    },
+    /// Delete a dataset and all that is in it.
+    Delete {
+        /// Its name.
+        dataset: String,
+    },
+    /// Keep a dataset as it is now.
+    TakeSnapshot {
+        /// Its name.
+        dataset: String,
+        /// The name that the snapshot gets.
+        snapshot: SnapshotName,
+    },
+    /// Delete a snapshot.
+    DeleteSnapshot {
+        /// The dataset.
+        dataset: String,
+        /// Its name.
+        snapshot: String,
+    },
+    /// Make a dataset of a snapshot.
+    Clone {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot.
+        snapshot: String,
+        /// What to make.
+        to: CreateDataset,
+    },
+    /// Make a dataset what it was. What it is now is kept as a snapshot.
+    Rollback {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot that has what it was.
+        snapshot: String,
+    },
+}
+
+/// A dataset that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateDataset {
+    /// Its name.
+    pub name: DatasetName,
+    /// How much it may refer to; `None`: as much as the pool has.
+    pub quota: Option<Bytes>,
+}
+
+/// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
+pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
+    if pool.filesystem != Filesystem::Btrfs {
+        return Err(Refusal::NoSubvolumes {
+            pool: pool.name.clone(),
+            filesystem: pool.filesystem,
+        });
+    }
+    if !pool.is_mounted {
+        return Err(Refusal::NotMounted(pool.name.clone()));
+    }
+    if pool.options.iter().any(|it| it == "ro") {
+        return Err(Refusal::ReadOnly(pool.name.clone()));
+    }
+    let planner = Planner { pool, contents };
+    let mut plan = Plan {
+        evidence: vec![format!("filesystem {}", pool.uuid)],
+        ..Plan::default()
+    };
+    match change {
+        Change::Create(wish) => planner.create(wish, &mut plan)?,
+        Change::SetQuota { dataset, quota } => planner.set_quota(dataset, *quota, &mut plan)?,
+        Change::Rename { dataset, to } => planner.rename(dataset, to, &mut plan)?,
+        Change::Delete { dataset } => planner.delete(dataset, &mut plan)?,
+        Change::TakeSnapshot { dataset, snapshot } => {
+            planner.take_snapshot(dataset, snapshot, &mut plan)?;
+        }
+        Change::DeleteSnapshot { dataset, snapshot } => {
+            planner.delete_snapshot(dataset, snapshot, &mut plan)?;
+        }
+        Change::Clone {
+            dataset,
+            snapshot,
+            to,
+        } => planner.clone(dataset, snapshot, to, &mut plan)?,
+        Change::Rollback { dataset, snapshot } => planner.rollback(dataset, snapshot, &mut plan)?,
+    }
+    Ok(plan)
+}
+
+#[derive(Clone, Copy)]
+struct Planner<'a> {
+    pool: &'a Pool,
+    contents: &'a Contents,
+}
+
+impl<'a> Planner<'a> {
+    fn dataset(self, name: &str) -> Result<&'a Dataset, Refusal> {
+        let found = self.contents.dataset(name);
+        found.ok_or_else(|| Refusal::NoSuchDataset {
+            pool: self.pool.name.clone(),
+            dataset: name.to_owned(),
+        })
+    }
+
+    fn snapshot(self, dataset: &str, name: &str) -> Result<&'a Snapshot, Refusal> {
+        let found = self.contents.snapshot(dataset, name);
+        found.ok_or_else(|| Refusal::NoSuchSnapshot {
+            pool: self.pool.name.clone(),
+            dataset: dataset.to_owned(),
+            snapshot: name.to_owned(),
+        })
+    }
+
+    fn replaced(self, dataset: &DatasetName) -> Option<&'a Dataset> {
+        let mut all = self.contents.replaced.iter();
+        all.find(|it| it.name == *dataset)
+    }
+
+    /// No rollback has the dataset in hand.
+    fn at_rest(self, dataset: &DatasetName) -> Result<(), Refusal> {
+        match self.replaced(dataset) {
+            None => Ok(()),
+            Some(_) => Err(Refusal::RollbackUnfinished {
+                pool: self.pool.name.clone(),
+                dataset: dataset.clone(),
+            }),
+        }
+    }
+
+    /// The name is free.
+    fn free(self, name: &DatasetName) -> Result<(), Refusal> {
+        let (pool, dataset) = (self.pool.name.clone(), name.clone());
+        if self.contents.dataset(name.as_str()).is_some() {
+            return Err(Refusal::DatasetExists { pool, dataset });
+        }
+        match self.contents.others.iter().any(|it| it == name.as_str()) {
+            true => Err(Refusal::PlaceTaken { pool, dataset }),
+            false => self.at_rest(name),
+        }
+    }
+
+    /// No snapshots are under the name whose dataset is gone.
+    fn without_orphans(self, name: &DatasetName) -> Result<(), Refusal> {
+        match self.contents.snapshots_of(name.as_str()).next() {
+            None => Ok(()),
+            Some(first) => Err(Refusal::SnapshotsOfAnother {
+                pool: self.pool.name.clone(),
+                dataset: name.clone(),
+                first: first.name.clone(),
+            }),
+        }
+    }
+
+    /// Nobody made subvolumes in it.
+    fn is_whole(self, dataset: &DatasetName) -> Result<(), Refusal> {
+        let below = format!("{dataset}/");
+        let paths: Vec<String> = self
+            .contents
+            .others
+            .iter()
+            .filter(|it| it.starts_with(&below))
+            .cloned()
+            .collect();
+        match paths.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::HasSubvolumes {
+                pool: self.pool.name.clone(),
+                dataset: dataset.clone(),
+                paths,
+            }),
+        }
+    }
+
+    fn count(self, plan: &mut Plan<Step>) {
+        if self.contents.counting == Counting::Off {
+            plan.steps.push(Step::Count);
+            plan.warnings.push(
+                "btrfs counts what each dataset takes from now on, which makes deleting snapshots \
+                 slower"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn create(self, wish: &CreateDataset, plan: &mut Plan<Step>) -> Result<(), Refusal> {
+        self.free(&wish.name)?;
+        self.without_orphans(&wish.name)?;
+        self.count(plan);
+        plan.steps.push(Step::Create {
+            dataset: wish.name.clone(),
+        });
+        self.limit_new(wish, false, plan);
+        Ok(())
+    }
+
+    /// What is cloned has the quota of what it was cloned from.
+    fn limit_new(self, wish: &CreateDataset, is_clone: bool, plan: &mut Plan<Step>) {
+        if wish.quota.is_some() || is_clone {
+            plan.steps.push(Step::SetQuota {
+                dataset: wish.name.clone(),
+                quota: wish.quota,
+            });
+        }
+        let size = self.contents.space.size;
+        if let Some(quota) = wish.quota
+            && quota > size
+        {
+            plan.warnings
+                .push(format!("the pool has {size}: it is full before that"));
+        }
+    }
+
+    fn set_quota(
+        self,
+        dataset: &str,
+        quota: Option<Bytes>,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let dataset = self.dataset(dataset)?;
+        if dataset.quota == quota {
+            return Ok(());
+        }
+        self.evidence(dataset, plan);
+        self.count(plan);
+        plan.steps.push(Step::SetQuota {
+            dataset: dataset.name.clone(),
+            quota,
+        });
+        if let (Some(quota), Some(usage)) = (quota, dataset.usage)
+            && usage.referenced >= quota
+        {
+            let used = usage.referenced;
+            plan.warnings.push(format!(
+                "it takes {used} already: nothing more can be written until something is deleted"
+            ));
+        }
+        Ok(())
+    }
+
+    fn rename(self, dataset: &str, to: &DatasetName, plan: &mut Plan<Step>) -> Result<(), Refusal> {
+        let dataset = self.dataset(dataset)?;
+        if dataset.name == *to {
+            return Ok(());
+        }
+        self.at_rest(&dataset.name)?;
+        self.free(to)?;
+        self.evidence(dataset, plan);
+        let own = self.contents.snapshots_of(dataset.name.as_str()).count();
+        let there = self.contents.snapshots_of(to.as_str()).count();
+        match (own, there) {
+            (0, 0) => (),
+            // An earlier try was stopped between the steps.
+            (0, there) => plan.warnings.push(format!(
+                "the {there} snapshots under the name {to} are those of the dataset from then on"
+            )),
+            (_, 0) => plan.steps.push(Step::RenameSnapshots {
+                dataset: dataset.name.clone(),
+                to: to.clone(),
+            }),
+            _ => self.without_orphans(to)?,
+        }
+        plan.steps.push(Step::Rename {
+            dataset: dataset.name.clone(),
+            to: to.clone(),
+        });
+        self.stops(dataset, plan);
+        Ok(())
+    }
+
+    fn delete(self, dataset: &str, plan: &mut Plan<Step>) -> Result<(), Refusal> {
+        let dataset = self.dataset(dataset)?;
+        let name = &dataset.name;
+        self.at_rest(name)?;
+        self.is_whole(name)?;
+        let mut snapshots = self.contents.snapshots_of(name.as_str());
+        if let Some(first) = snapshots.next() {
+            return Err(Refusal::HasSnapshots {
+                pool: self.pool.name.clone(),
+                dataset: name.clone(),
+                count: 1 + snapshots.count(),
+                first: first.name.clone(),
+            });
+        }
+        self.evidence(dataset, plan);
+        plan.steps.push(Step::Delete {
+            dataset: name.clone(),
+        });
+        self.destroys(&format!("{name}"), dataset.usage, plan);
+        Ok(())
+    }
+
+    fn take_snapshot(
+        self,
+        dataset: &str,
+        snapshot: &SnapshotName,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let dataset = self.dataset(dataset)?;
+        self.at_rest(&dataset.name)?;
+        if self
+            .contents
+            .snapshot(dataset.name.as_str(), snapshot.as_str())
+            .is_some()
+        {
+            return Err(Refusal::SnapshotExists {
+                pool: self.pool.name.clone(),
+                dataset: dataset.name.clone(),
+                snapshot: snapshot.clone(),
+            });
+        }
+        self.evidence(dataset, plan);
+        if let Err(nested) = self.is_whole(&dataset.name) {
+            plan.warnings
+                .push(format!("{nested}, which are not in the snapshot"));
+        }
+        plan.steps.push(Step::TakeSnapshot {
+            dataset: dataset.name.clone(),
+            snapshot: snapshot.clone(),
+        });
+        Ok(())
+    }
+
+    fn delete_snapshot(
+        self,
+        dataset: &str,
+        snapshot: &str,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let snapshot = self.snapshot(dataset, snapshot)?;
+        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+        plan.steps.push(Step::DeleteSnapshot {
+            dataset: snapshot.dataset.clone(),
+            snapshot: snapshot.name.clone(),
+        });
+        let what = format!("{dataset}@{}", snapshot.name);
+        self.destroys(&what, snapshot.usage, plan);
+        Ok(())
+    }
+
+    fn clone(
+        self,
+        dataset: &str,
+        snapshot: &str,
+        to: &CreateDataset,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let snapshot = self.snapshot(dataset, snapshot)?;
+        self.free(&to.name)?;
+        self.without_orphans(&to.name)?;
+        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+        self.count(plan);
+        plan.steps.push(Step::Clone {
+            dataset: snapshot.dataset.clone(),
+            snapshot: snapshot.name.clone(),
+            to: to.name.clone(),
+        });
+        self.limit_new(to, true, plan);
+        Ok(())
+    }
+
+    /// Nothing is lost at any step: what the dataset is now keeps all its files, under one name or
+    /// the other, and is a snapshot in the end.
+    fn rollback(self, dataset: &str, snapshot: &str, plan: &mut Plan<Step>) -> Result<(), Refusal> {
+        let dataset = self.dataset(dataset)?;
+        let name = &dataset.name;
+        let snapshot = self.snapshot(name.as_str(), snapshot)?;
+        self.is_whole(name)?;
+        self.evidence(dataset, plan);
+        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+        let keep = |plan: &mut Plan<Step>| {
+            let taken = plan.steps.iter().any(is_kept);
+            plan.steps.push(Step::KeepReplaced {
+                dataset: name.clone(),
+                snapshot: self.name_for_kept(snapshot, taken),
+            });
+        };
+        if let Some(left) = self.replaced(name) {
+            plan.evidence.push(format!("replaced {}", left.uuid));
+            // The later one is the clone: they have not changed places yet.
+            if left.id > dataset.id {
+                plan.steps.push(Step::DeleteBeside {
+                    dataset: name.clone(),
+                });
+            } else {
+                keep(plan);
+                if dataset.origin.as_deref() == Some(&snapshot.uuid) {
+                    plan.warnings
+                        .push("an earlier try has done all but this".to_owned());
+                    return Ok(());
+                }
+            }
+        }
+        plan.steps.push(Step::CloneBeside {
+            dataset: name.clone(),
+            snapshot: snapshot.name.clone(),
+        });
+        if self.contents.counting != Counting::Off {
+            plan.steps.push(Step::LimitBeside {
+                dataset: name.clone(),
+                quota: dataset.quota,
+            });
+        }
+        plan.steps.push(Step::Exchange {
+            dataset: name.clone(),
+        });
+        keep(plan);
+        if !snapshot.read_only {
+            plan.warnings.push(format!(
+                "the snapshot {} can be written: somebody may have changed it",
+                snapshot.name
+            ));
+        }
+        self.stops(dataset, plan);
+        Ok(())
+    }
+
+    /// `before-NAME`, or with the first number that is free. `already`: the plan takes one itself.
+    fn name_for_kept(self, snapshot: &Snapshot, already: bool) -> SnapshotName {
+        let of = snapshot.name.as_str();
+        let of = &of[..of.len().min(48)];
+        let names = (1..).map(|number| match number {
+            1 => format!("before-{of}"),
+            number => format!("before-{of}-{number}"),
+        });
+        let taken = |it: &str| {
+            self.contents
+                .snapshot(snapshot.dataset.as_str(), it)
+                .is_some()
+        };
+        let mut free = names.filter(|it| !taken(it)).skip(usize::from(already));
+        let name = free.next().expect("numbers do not end");
+        name.parse().expect("it is made of a name, and short")
+    }
+
+    fn evidence(self, dataset: &Dataset, plan: &mut Plan<Step>) {
+        plan.evidence.push(format!("dataset {}", dataset.uuid));
+    }
+
+    fn stops(self, dataset: &Dataset, plan: &mut Plan<Step>) {
+        plan.dangers.push(Danger::Stops {
+            object: format!("what has files of {}/{} open", self.pool.name, dataset.name),
+        });
+    }
+
+    fn destroys(self, what: &str, usage: Option<Usage>, plan: &mut Plan<Step>) {
+        let content = match usage {
+            Some(usage) => format!(
+                "{}, of which {} are nowhere else",
+                usage.referenced, usage.exclusive
+            ),
+            None => "nobody has counted how much".to_owned(),
+        };
+        plan.dangers.push(Danger::DestroysData {
+            device: format!("{}/{what}", self.pool.name),
+            content,
+        });
+    }
+}
+
+fn is_kept(step: &Step) -> bool {
+    matches!(step, Step::KeepReplaced { .. })
+}

@@ -1,0 +1,182 @@
+//! Why not. Said before anything was touched.
+
+use super::{DatasetName, SnapshotName};
+use crate::model::{Filesystem, PoolName};
+
+/// Why a wish about what is in a pool is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its filesystem has neither subvolumes nor snapshots.
+    #[error("pool {pool} is {filesystem}, which has neither datasets nor snapshots")]
+    NoSubvolumes {
+        /// The pool.
+        pool: PoolName,
+        /// What it is.
+        filesystem: Filesystem,
+    },
+    /// Nobody can look into it.
+    #[error("pool {0} is not mounted")]
+    NotMounted(PoolName),
+    /// Its filesystem could not be asked.
+    #[error("what is in pool {pool} is not known: {why}")]
+    NotKnown {
+        /// The pool.
+        pool: PoolName,
+        /// Why.
+        why: String,
+    },
+    /// Nothing can be written to it.
+    #[error("pool {0} is mounted read-only")]
+    ReadOnly(PoolName),
+    /// No such dataset.
+    #[error("pool {pool} has no dataset {dataset}")]
+    NoSuchDataset {
+        /// The pool.
+        pool: PoolName,
+        /// The name.
+        dataset: String,
+    },
+    /// No such snapshot.
+    #[error("{pool}/{dataset} has no snapshot {snapshot}")]
+    NoSuchSnapshot {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: String,
+        /// The name.
+        snapshot: String,
+    },
+    /// The name is in use.
+    #[error("pool {pool} has a dataset {dataset} already")]
+    DatasetExists {
+        /// The pool.
+        pool: PoolName,
+        /// The name.
+        dataset: DatasetName,
+    },
+    /// Something that is no dataset has the name.
+    #[error("pool {pool} has something else named {dataset}")]
+    PlaceTaken {
+        /// The pool.
+        pool: PoolName,
+        /// The name.
+        dataset: DatasetName,
+    },
+    /// The name is in use.
+    #[error("{pool}/{dataset} has a snapshot {snapshot} already")]
+    SnapshotExists {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name.
+        snapshot: SnapshotName,
+    },
+    /// Deleting it would leave its snapshots without it.
+    #[error("{pool}/{dataset} has {count} snapshots, such as {first}")]
+    HasSnapshots {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// How many.
+        count: usize,
+        /// One of them.
+        first: SnapshotName,
+    },
+    /// There are snapshots under the name already, and it would not be known whose they are.
+    #[error("there are snapshots of an earlier {dataset} in pool {pool}, such as {first}")]
+    SnapshotsOfAnother {
+        /// The pool.
+        pool: PoolName,
+        /// The name.
+        dataset: DatasetName,
+        /// One of them.
+        first: SnapshotName,
+    },
+    /// Somebody made subvolumes in it, which no snapshot has.
+    #[error("{pool}/{dataset} has subvolumes in it: {}", paths.join(", "))]
+    HasSubvolumes {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// Their paths in the pool.
+        paths: Vec<String>,
+    },
+    /// Part of it is still elsewhere.
+    #[error("a rollback of {pool}/{dataset} was interrupted")]
+    RollbackUnfinished {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+    },
+}
+
+impl Refusal {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NoSubvolumes { .. } => "no_datasets",
+            Refusal::NotMounted(_) => "pool_not_mounted",
+            Refusal::NotKnown { .. } => "pool_contents_unknown",
+            Refusal::ReadOnly(_) => "pool_read_only",
+            Refusal::NoSuchDataset { .. } => "dataset_not_found",
+            Refusal::NoSuchSnapshot { .. } => "snapshot_not_found",
+            Refusal::DatasetExists { .. } | Refusal::PlaceTaken { .. } => "dataset_name_taken",
+            Refusal::SnapshotExists { .. } => "snapshot_name_taken",
+            Refusal::HasSnapshots { .. } => "dataset_has_snapshots",
+            Refusal::SnapshotsOfAnother { .. } => "snapshots_of_another",
+            Refusal::HasSubvolumes { .. } => "dataset_has_subvolumes",
+            Refusal::RollbackUnfinished { .. } => "rollback_unfinished",
+        }
+    }
+
+    /// What would make it possible, if that can be told.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Refusal::NoSubvolumes { .. } => {
+                "a pool of btrfs has both: `moxnas pool create NAME --device … --fs btrfs`"
+                    .to_owned()
+            }
+            Refusal::NotMounted(pool) => format!("mount it: `moxnas pool mount {pool}`"),
+            Refusal::NotKnown { pool, .. } => {
+                format!("`moxnas pool show {pool}` says how it is")
+            }
+            Refusal::ReadOnly(pool) => format!(
+                "take it in again so that it can be written: `moxnas pool export {pool}`, then \
+                 `moxnas pool import {pool} --device …`"
+            ),
+            Refusal::NoSuchDataset { pool, .. } => {
+                format!("`moxnas dataset list --pool {pool}` shows its datasets")
+            }
+            Refusal::NoSuchSnapshot { pool, dataset, .. } => {
+                format!("`moxnas snapshot list --pool {pool} --dataset {dataset}` shows them")
+            }
+            Refusal::DatasetExists { pool, dataset } => {
+                format!(
+                    "choose another name, or look at it: `moxnas dataset show {pool} {dataset}`"
+                )
+            }
+            Refusal::PlaceTaken { .. } | Refusal::SnapshotExists { .. } => {
+                "choose another name".to_owned()
+            }
+            Refusal::HasSnapshots { pool, dataset, .. } => format!(
+                "delete them first: `moxnas snapshot list --pool {pool} --dataset {dataset}` shows \
+                 them"
+            ),
+            Refusal::SnapshotsOfAnother { .. } => {
+                "choose another name, or delete those snapshots first".to_owned()
+            }
+            Refusal::HasSubvolumes { .. } => {
+                "MoxNAS did not make them: `btrfs subvolume delete` does away with them".to_owned()
+            }
+            Refusal::RollbackUnfinished { pool, dataset } => format!(
+                "roll it back again, which ends it: `moxnas snapshot rollback {pool} {dataset} …`"
+            ),
+        })
+    }
+}

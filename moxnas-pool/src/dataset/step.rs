@@ -1,0 +1,172 @@
+//! The steps of a plan that stay within a pool.
+
+use std::fmt;
+
+use moxnas_core::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{DatasetName, SnapshotName};
+
+/// One thing that a backend can do in a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Count from now on what each subvolume takes.
+    Count,
+    /// Make an empty dataset.
+    Create {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// Make a dataset of a snapshot, which shares all data with it at first.
+    Clone {
+        /// Of which dataset the snapshot is.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// The new dataset.
+        to: DatasetName,
+    },
+    /// Say how much a dataset may refer to.
+    SetQuota {
+        /// The dataset.
+        dataset: DatasetName,
+        /// How much; `None`: as much as the pool has.
+        quota: Option<Bytes>,
+    },
+    /// Give the snapshots of a dataset to another name.
+    RenameSnapshots {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Its name to be.
+        to: DatasetName,
+    },
+    /// Give a dataset another name.
+    Rename {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Its name to be.
+        to: DatasetName,
+    },
+    /// Delete a dataset.
+    Delete {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// Keep a dataset as it is now.
+    TakeSnapshot {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Delete a snapshot.
+    DeleteSnapshot {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// The first step of a rollback: a writable clone of the snapshot, beside the dataset.
+    CloneBeside {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Give the clone that a rollback made the quota of the dataset.
+    LimitBeside {
+        /// The dataset.
+        dataset: DatasetName,
+        /// How much; `None`: as much as the pool has.
+        quota: Option<Bytes>,
+    },
+    /// Delete what an earlier rollback left and nobody has used.
+    DeleteBeside {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// The clone and the dataset change places, at once: rename(2) with `RENAME_EXCHANGE`.
+    Exchange {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// What was the dataset before a rollback becomes a snapshot of it.
+    KeepReplaced {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot that it becomes.
+        snapshot: SnapshotName,
+    },
+}
+
+impl Step {
+    /// What of the pool the step destroys, in words.
+    #[must_use]
+    pub fn destroys(&self) -> Option<String> {
+        match self {
+            Step::Delete { dataset } => Some(format!("dataset {dataset}")),
+            Step::DeleteSnapshot { dataset, snapshot } => {
+                Some(format!("snapshot {snapshot} of {dataset}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What it does, for plans that are shown.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quota_of = |quota: &Option<Bytes>| match quota {
+            Some(quota) => format!("at most {quota}"),
+            None => "as much as its pool has".to_owned(),
+        };
+        match self {
+            Step::Count => f.write_str("count what each dataset takes"),
+            Step::Create { dataset } => write!(f, "make the dataset {dataset}"),
+            Step::Clone {
+                dataset,
+                snapshot,
+                to,
+            } => write!(
+                f,
+                "make the dataset {to} of the snapshot {snapshot} of {dataset}"
+            ),
+            Step::SetQuota { dataset, quota } => {
+                write!(f, "let {dataset} take {}", quota_of(quota))
+            }
+            Step::RenameSnapshots { dataset, to } => {
+                write!(f, "make the snapshots of {dataset} those of {to}")
+            }
+            Step::Rename { dataset, to } => write!(f, "rename the dataset {dataset} to {to}"),
+            Step::Delete { dataset } => write!(f, "delete the dataset {dataset}"),
+            Step::TakeSnapshot { dataset, snapshot } => {
+                write!(f, "take the snapshot {snapshot} of {dataset}")
+            }
+            Step::DeleteSnapshot { dataset, snapshot } => {
+                write!(f, "delete the snapshot {snapshot} of {dataset}")
+            }
+            Step::CloneBeside { dataset, snapshot } => {
+                write!(f, "clone the snapshot {snapshot} beside {dataset}")
+            }
+            Step::LimitBeside { dataset, quota } => {
+                write!(f, "let the clone beside {dataset} take {}", quota_of(quota))
+            }
+            Step::DeleteBeside { dataset } => {
+                write!(
+                    f,
+                    "delete the clone that an earlier rollback of {dataset} left"
+                )
+            }
+            Step::Exchange { dataset } => {
+                write!(f, "let the clone and {dataset} change places, at once")
+            }
+            Step::KeepReplaced { dataset, snapshot } => {
+                write!(
+                    f,
+                    "keep what was {dataset} until now as its snapshot {snapshot}"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What is on a simulated filesystem: files made of extents that clones share, and subvolumes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
+
+use moxnas_core::units::Bytes;
+
+use crate::dataset::{
+    Contents, Counting, DatasetName, Found, REPLACED, SNAPSHOTS, SnapshotName, Space, Step, Usage,
+};
+
+/// The number of the first subvolume that is made, see btrfs-subvolume(8).
+const FIRST: u64 = 256;
+
+/// A filesystem. Subvolumes are by their paths, the top of all is `""`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Volume {
+    subvolumes: BTreeMap<String, Subvolume>,
+    last_id: u64,
+    last_extent: u64,
+    counts: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Subvolume {
+    id: u64,
+    uuid: String,
+    origin: Option<String>,
+    read_only: bool,
+    created: SystemTime,
+    quota: Option<Bytes>,
+    files: BTreeMap<String, Extent>,
+}
+
+/// Data of a file that is stored once, however many refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Extent {
+    id: u64,
+    size: Bytes,
+}
+
+/// Why a write into a simulated pool failed, by the name of its errno(3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// `ENOENT`
+    #[error("No such file or directory")]
+    NotFound,
+    /// `EROFS`
+    #[error("Read-only file system")]
+    ReadOnly,
+    /// `EDQUOT`
+    #[error("Disk quota exceeded")]
+    Quota,
+    /// `ENOSPC`
+    #[error("No space left on device")]
+    Full,
+}
+
+/// What a new subvolume is called and when it is made.
+pub(super) struct New {
+    pub(super) uuid: String,
+    pub(super) at: SystemTime,
+}
+
+fn dataset_at(dataset: &DatasetName) -> String {
+    dataset.to_string()
+}
+
+fn snapshot_at(dataset: &DatasetName, snapshot: &SnapshotName) -> String {
+    format!("{SNAPSHOTS}/{dataset}/{snapshot}")
+}
+
+fn replaced_at(dataset: &DatasetName) -> String {
+    format!("{REPLACED}{dataset}")
+}
+
+impl Volume {
+    /// Do a step; an error in the words of the program.
+    pub(super) fn perform(&mut self, step: &Step, new: New) -> Result<(), String> {
+        match step {
+            Step::Count => self.counts = true,
+            Step::Create { dataset } => self.add(dataset_at(dataset), None, false, new)?,
+            Step::Clone {
+                dataset,
+                snapshot,
+                to,
+            } => {
+                let from = snapshot_at(dataset, snapshot);
+                self.add(dataset_at(to), Some(&from), false, new)?;
+            }
+            Step::CloneBeside { dataset, snapshot } => {
+                let from = snapshot_at(dataset, snapshot);
+                self.add(replaced_at(dataset), Some(&from), false, new)?;
+            }
+            Step::TakeSnapshot { dataset, snapshot } => {
+                let (from, to) = (dataset_at(dataset), snapshot_at(dataset, snapshot));
+                self.add(to, Some(&from), true, new)?;
+            }
+            Step::SetQuota { dataset, quota } => self.limit(&dataset_at(dataset), *quota)?,
+            Step::LimitBeside { dataset, quota } => self.limit(&replaced_at(dataset), *quota)?,
+            Step::Delete { dataset } => self.delete(&dataset_at(dataset))?,
+            Step::DeleteBeside { dataset } => self.delete(&replaced_at(dataset))?,
+            Step::DeleteSnapshot { dataset, snapshot } => {
+                self.delete(&snapshot_at(dataset, snapshot))?;
+            }
+            Step::Rename { dataset, to } => self.rename(&dataset_at(dataset), dataset_at(to))?,
+            Step::RenameSnapshots { dataset, to } => {
+                let below = format!("{SNAPSHOTS}/{dataset}/");
+                let all: Vec<String> = self.subvolumes.keys().cloned().collect();
+                for path in all {
+                    if let Some(name) = path.strip_prefix(&below) {
+                        self.rename(&path, format!("{SNAPSHOTS}/{to}/{name}"))?;
+                    }
+                }
+            }
+            Step::Exchange { dataset } => {
+                let (one, other) = (dataset_at(dataset), replaced_at(dataset));
+                let [a, b] = [&one, &other].map(|it| self.subvolumes.get(it).cloned());
+                let (Some(a), Some(b)) = (a, b) else {
+                    return Err(not_found(&other));
+                };
+                self.subvolumes.insert(one, b);
+                self.subvolumes.insert(other, a);
+            }
+            Step::KeepReplaced { dataset, snapshot } => {
+                let to = snapshot_at(dataset, snapshot);
+                self.rename(&replaced_at(dataset), to.clone())?;
+                if let Some(it) = self.subvolumes.get_mut(&to) {
+                    it.read_only = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        path: String,
+        of: Option<&str>,
+        read_only: bool,
+        new: New,
+    ) -> Result<(), String> {
+        if self.subvolumes.contains_key(&path) {
+            return Err(format!("target path already exists: {path}"));
+        }
+        let of = match of {
+            Some(of) => Some(self.subvolumes.get(of).ok_or_else(|| not_found(of))?),
+            None => None,
+        };
+        let made = Subvolume {
+            id: self.last_id.max(FIRST - 1) + 1,
+            uuid: new.uuid,
+            origin: of.map(|it| it.uuid.clone()),
+            read_only,
+            created: new.at,
+            quota: of.and_then(|it| it.quota),
+            files: of.map(|it| it.files.clone()).unwrap_or_default(),
+        };
+        self.last_id = made.id;
+        self.subvolumes.insert(path, made);
+        Ok(())
+    }
+
+    fn limit(&mut self, path: &str, quota: Option<Bytes>) -> Result<(), String> {
+        if !self.counts {
+            return Err("unable to limit requested quota group: quotas not enabled".to_owned());
+        }
+        let it = self.subvolumes.get_mut(path);
+        it.ok_or_else(|| not_found(path))?.quota = quota;
+        Ok(())
+    }
+
+    fn delete(&mut self, path: &str) -> Result<(), String> {
+        let gone = self.subvolumes.remove(path);
+        gone.map(drop).ok_or_else(|| not_found(path))
+    }
+
+    fn rename(&mut self, from: &str, to: String) -> Result<(), String> {
+        if self.subvolumes.contains_key(&to) {
+            return Err(format!("{to}: File exists"));
+        }
+        let it = self.subvolumes.remove(from);
+        self.subvolumes
+            .insert(to, it.ok_or_else(|| not_found(from))?);
+        Ok(())
+    }
+
+    /// Write a file anew. What was it before stays where a snapshot has it.
+    pub(super) fn write(
+        &mut self,
+        path: &str,
+        file: &str,
+        size: Bytes,
+        room: Bytes,
+    ) -> Result<(), WriteError> {
+        if path.is_empty() {
+            self.subvolumes.entry(String::new()).or_insert(Subvolume {
+                id: 5,
+                uuid: String::new(),
+                origin: None,
+                read_only: false,
+                created: SystemTime::UNIX_EPOCH,
+                quota: None,
+                files: BTreeMap::new(),
+            });
+        }
+        let mut after = self.clone();
+        after.last_extent += 1;
+        let extent = Extent {
+            id: after.last_extent,
+            size,
+        };
+        let it = after.subvolumes.get_mut(path);
+        let it = it.ok_or(WriteError::NotFound)?;
+        if it.read_only {
+            return Err(WriteError::ReadOnly);
+        }
+        it.files.insert(file.to_owned(), extent);
+        let quota = it.quota;
+        if quota.is_some_and(|it| after.usage(path).referenced > it) {
+            return Err(WriteError::Quota);
+        }
+        if after.used() > room {
+            return Err(WriteError::Full);
+        }
+        *self = after;
+        Ok(())
+    }
+
+    /// The files of a subvolume, each with a number that changes with its data.
+    pub(super) fn files(&self, path: &str) -> Option<BTreeMap<String, u64>> {
+        let files = &self.subvolumes.get(path)?.files;
+        Some(
+            files
+                .iter()
+                .map(|(name, it)| (name.clone(), it.id))
+                .collect(),
+        )
+    }
+
+    fn used(&self) -> Bytes {
+        let files = self.subvolumes.values().flat_map(|it| it.files.values());
+        let extents: BTreeSet<&Extent> = files.collect();
+        extents.iter().map(|it| it.size).sum()
+    }
+
+    fn usage(&self, path: &str) -> Usage {
+        let of = |it: &Subvolume| it.files.values().copied().collect::<BTreeSet<Extent>>();
+        let own = self.subvolumes.get(path).map(of).unwrap_or_default();
+        let others = self.subvolumes.iter().filter(|(it, _)| *it != path);
+        let others: BTreeSet<Extent> = others.flat_map(|(_, it)| of(it)).collect();
+        Usage {
+            referenced: own.iter().map(|it| it.size).sum(),
+            exclusive: own.difference(&others).map(|it| it.size).sum(),
+        }
+    }
+
+    /// As the real machine shows it.
+    pub(super) fn contents(&self, size: Bytes) -> Contents {
+        let used = self.used();
+        let free = Bytes(size.0.saturating_sub(used.0));
+        let mut contents = Contents {
+            space: Space {
+                size,
+                used,
+                available: free,
+                inodes: None,
+            },
+            counting: match self.counts {
+                true => Counting::On,
+                false => Counting::Off,
+            },
+            ..Contents::default()
+        };
+        for (path, it) in self.subvolumes.iter().filter(|(path, _)| !path.is_empty()) {
+            contents.take_in(Found {
+                path: path.clone(),
+                id: it.id,
+                uuid: it.uuid.clone(),
+                origin: it.origin.clone(),
+                read_only: it.read_only,
+                created: Some(it.created),
+                quota: it.quota.filter(|_| self.counts),
+                usage: self.counts.then(|| self.usage(path)),
+            });
+        }
+        contents.sort();
+        contents
+    }
+}
+
+fn not_found(path: &str) -> String {
+    format!("cannot access '{path}': No such file or directory")
+}
