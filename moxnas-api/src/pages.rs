@@ -31,7 +31,7 @@ impl From<&Seen> for Of {
 
 /// The pages that were asked for last.
 #[derive(Debug, Default)]
-pub(crate) struct Pages(Mutex<BTreeMap<(&'static str, Page), Kept>>);
+pub(crate) struct Pages(Mutex<BTreeMap<(String, Page), Kept>>);
 
 #[derive(Debug)]
 struct Kept {
@@ -43,12 +43,12 @@ struct Kept {
 impl Pages {
     pub(crate) fn get(
         &self,
-        list: &'static str,
+        list: impl Into<String>,
         page: &Page,
         of: Of,
         make: impl FnOnce() -> Bytes,
     ) -> (Bytes, ETag) {
-        let key = (list, page.clone());
+        let key = (list.into(), page.clone());
         let mut pages = self.0.lock().expect("no holder of this lock panics");
         if let Some(kept) = pages.get(&key)
             && kept.of == of

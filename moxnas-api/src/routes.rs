@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod arrays;
 pub mod audit;
 pub mod auth;
+pub mod datasets;
 pub mod disks;
 pub mod events;
 pub mod expected;
@@ -99,7 +100,7 @@ fn look(fresh: Option<bool>) -> Look {
 /// The page of a list, made once a look.
 fn page<T: ToJSON>(
     app: &Shared,
-    list: &'static str,
+    list: impl Into<String>,
     page: &Page,
     seen: &Seen,
     make: impl FnOnce() -> T,

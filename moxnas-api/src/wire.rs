@@ -8,6 +8,7 @@ pub mod arrays;
 pub mod audit;
 pub mod auth;
 pub mod consequences;
+pub mod datasets;
 pub mod disks;
 pub mod events;
 pub mod expected;

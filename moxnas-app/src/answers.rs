@@ -1,11 +1,15 @@
 //! What no look finds out, because it opens a device, wakes an enclosure or takes long: asked when
 //! something needs it, and kept until it is asked again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use moxnas_core::{
     chain::chain,
     disk::{BlockDevices, DeviceId, Sanitize},
+};
+use moxnas_pool::{
+    dataset::Contents,
+    model::{Pool, PoolName, Pools},
 };
 use moxnas_raid::initramfs::Image;
 
@@ -20,6 +24,8 @@ pub enum Question {
     Light(DeviceId),
     /// What the images know of arrays that the machine's kernels start with.
     Initramfs,
+    /// What is in a pool.
+    Contents(Box<Pool>),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -31,6 +37,17 @@ pub struct Answers {
     pub lights: BTreeMap<DeviceId, Result<Option<bool>, String>>,
     /// What the images know of arrays that the machine's kernels start with; `None`: not asked yet.
     pub initramfs: Option<Result<Vec<Image>, String>>,
+    /// What is in the pools that are mounted.
+    pub contents: BTreeMap<PoolName, Asked<Contents>>,
+}
+
+/// An answer, with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked<T> {
+    /// What was said, or why nothing.
+    pub said: Result<Arc<T>, String>,
+    /// When, by the machine's clock.
+    pub as_of: SystemTime,
 }
 
 impl Answers {
@@ -49,16 +66,23 @@ impl Answers {
         }
     }
 
-    /// Without what was said of devices that are gone: one that comes back may be in another slot.
-    pub(crate) fn still_there(self: &Arc<Answers>, devices: &BlockDevices) -> Arc<Answers> {
+    /// Without what was said of devices that are gone, as one that comes back may be in another slot,
+    /// and of pools that are not mounted.
+    pub(crate) fn still_there(
+        self: &Arc<Answers>,
+        devices: &BlockDevices,
+        pools: &Pools,
+    ) -> Arc<Answers> {
         let is_gone = |it: &DeviceId| devices.by_id(it).is_none();
+        let is_mounted = |it: &PoolName| pools.find(it.as_str()).is_some_and(|it| it.is_mounted);
         let mut all = self.sanitize.keys().chain(self.lights.keys());
-        if !all.any(is_gone) {
+        if !all.any(is_gone) && self.contents.keys().all(is_mounted) {
             return Arc::clone(self);
         }
         let mut left = Answers::clone(self);
         left.sanitize.retain(|it, _| !is_gone(it));
         left.lights.retain(|it, _| !is_gone(it));
+        left.contents.retain(|it, _| is_mounted(it));
         Arc::new(left)
     }
 }
@@ -81,6 +105,12 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = machine.raid.initramfs(known.images().unwrap_or_default());
             let said = said.map_err(|err| chain(&err));
             Box::new(move |it| it.initramfs = Some(said))
+        }
+        Question::Contents(pool) => {
+            let as_of = machine.clock.now();
+            let said = machine.pools.contents(&pool);
+            let said = said.map(Arc::new).map_err(|err| chain(&err));
+            Box::new(move |it| drop(it.contents.insert(pool.name, Asked { said, as_of })))
         }
     }
 }

@@ -139,7 +139,7 @@ impl App {
             // Somebody looked later than this look and was done earlier.
             return Ok(Arc::clone(&seen));
         }
-        new.answers = seen.answers.still_there(&new.raid.devices);
+        new.answers = seen.answers.still_there(&new.raid.devices, &new.pools);
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events

@@ -394,10 +394,15 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
 }
 
 fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
-    use pool::plan::Refusal;
+    use pool::{dataset, plan::Refusal};
     match refusal {
         Refusal::NoSuchDevice(_) | Refusal::BadOption { .. } => Kind::Invalid,
-        Refusal::NoSuchPool(_) => Kind::NotFound,
+        Refusal::NoSuchPool(_)
+        | Refusal::Inside(
+            dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
+        ) => Kind::NotFound,
+        Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
+        Refusal::Inside(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::PlaceTaken { .. }
         | Refusal::NotUnique { .. }

@@ -2,12 +2,14 @@
 //! log is, sending it elsewhere.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use moxnas_core::{chain::chain, clock::Stopwatch, root::Root, watch::MachineWatch};
-use tokio::sync::Notify;
+use moxnas_pool::model::{Pool, PoolName};
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     answers::Question,
@@ -78,6 +80,53 @@ pub fn keep_initramfs_known(app: &Arc<App>) {
             tokio::time::sleep(ASK_INITRAMFS_EVERY).await;
         }
     });
+}
+
+/// How often a pool is asked what is in it. A change asks by itself.
+const ASK_POOLS_EVERY: Duration = Duration::from_secs(60);
+
+/// Know what is in the pools, until the app is dropped. One that hangs keeps nobody from the others.
+pub fn keep_pools_known(app: &Arc<App>) {
+    let looked = app.looked();
+    let mut known = looked.now();
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        let mut asking: BTreeMap<PoolName, (Stopwatch, JoinHandle<()>)> = BTreeMap::new();
+        loop {
+            {
+                let Some(app) = app.upgrade() else { return };
+                let seen = app.seen();
+                let mounted = seen.pools.all.iter().filter(|it| it.is_mounted);
+                asking.retain(|name, (_, task)| {
+                    let is_there = seen
+                        .pools
+                        .find(name.as_str())
+                        .is_some_and(|it| it.is_mounted);
+                    is_there || !task.is_finished()
+                });
+                for pool in mounted {
+                    let is_due = asking.get(&pool.name).is_none_or(|(since, task)| {
+                        task.is_finished() && since.elapsed() >= ASK_POOLS_EVERY
+                    });
+                    if is_due {
+                        let task = tokio::spawn(ask(Arc::clone(&app), pool.clone()));
+                        asking.insert(pool.name.clone(), (Stopwatch::start(), task));
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ASK_POOLS_EVERY) => (),
+                // A pool may have been mounted.
+                () = looked.beyond(&mut known) => (),
+            }
+        }
+    });
+}
+
+async fn ask(app: Arc<App>, pool: Pool) {
+    if let Err(err) = app.ask(Question::Contents(Box::new(pool))).await {
+        tracing::warn!("{}", chain(&err));
+    }
 }
 
 /// How often it is asked whose time has come.

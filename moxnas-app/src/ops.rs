@@ -19,6 +19,7 @@ pub mod api_keys;
 pub mod arrays;
 pub mod audit;
 pub mod auth;
+pub mod datasets;
 pub mod disks;
 pub mod expected;
 pub mod initramfs;
@@ -87,6 +88,17 @@ pub fn all() -> Vec<OperationInfo> {
         info::<auth::AuthLogout>(),
         info::<auth::AuthMe>(),
         info::<auth::AuthPassword>(),
+        info::<datasets::DatasetList>(),
+        info::<datasets::DatasetGet>(),
+        info::<datasets::DatasetCreate>(),
+        info::<datasets::DatasetQuota>(),
+        info::<datasets::DatasetRename>(),
+        info::<datasets::DatasetDelete>(),
+        info::<datasets::SnapshotList>(),
+        info::<datasets::SnapshotCreate>(),
+        info::<datasets::SnapshotDelete>(),
+        info::<datasets::SnapshotClone>(),
+        info::<datasets::SnapshotRollback>(),
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),
         info::<disks::DiskConsequences>(),
@@ -110,6 +122,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<pools::PoolUnmount>(),
         info::<pools::PoolExport>(),
         info::<pools::PoolDelete>(),
+        info::<pools::PoolGrow>(),
         info::<schedules::ScheduleList>(),
         info::<schedules::ScheduleGet>(),
         info::<schedules::ScheduleChange>(),

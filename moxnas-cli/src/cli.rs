@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod database;
 mod prune;
+mod storage;
 mod work;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -14,7 +15,6 @@ use moxnas_api::wire::{
         AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
     },
     disks::{BurnInDisk, WipeDisk},
-    pools::{CreatePool, ImportPool},
     simulation::FaultKind,
 };
 
@@ -23,6 +23,7 @@ pub(crate) use self::{
     audit::{AuditFilter, AuditVerb, VerifyAudit},
     database::{DatabasePlace, DbVerb},
     prune::{PruneVerb, SimulatePrune},
+    storage::{DatasetVerb, PoolVerb, SnapshotVerb},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
 
@@ -122,6 +123,12 @@ pub(crate) enum Noun {
     /// Pools: filesystems, and where they are mounted
     #[command(subcommand)]
     Pool(PoolVerb),
+    /// Datasets: places for data in a pool, each with a quota and snapshots of its own
+    #[command(subcommand)]
+    Dataset(DatasetVerb),
+    /// Snapshots: datasets as they were
+    #[command(subcommand)]
+    Snapshot(SnapshotVerb),
     /// The machine as a whole
     #[command(subcommand)]
     System(SystemVerb),
@@ -223,41 +230,6 @@ SIGHUP has the certificate read again; a change of its files is also seen within
 pub(crate) enum Tls {
     /// The service itself
     SelfSigned,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PoolVerb {
-    /// List all pools
-    List,
-    /// Show a pool
-    Show {
-        /// Name of the pool
-        pool: String,
-    },
-    /// Make a filesystem on a device, and a pool of it; all that is on the device is lost
-    Create(CreatePool),
-    /// Make a pool of a filesystem that is there
-    Import(ImportPool),
-    /// Mount a pool, now and at each start of the machine
-    Mount {
-        /// Name of the pool
-        pool: String,
-    },
-    /// Unmount a pool, and leave it so
-    Unmount {
-        /// Name of the pool
-        pool: String,
-    },
-    /// Forget a pool, and leave what is on it
-    Export {
-        /// Name of the pool
-        pool: String,
-    },
-    /// Delete a pool and all that is on it
-    Delete {
-        /// Name of the pool
-        pool: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

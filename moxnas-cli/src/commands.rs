@@ -4,6 +4,7 @@ mod access;
 mod arrays;
 mod audit;
 mod database;
+mod datasets;
 mod decode;
 mod disks;
 mod doctor;
@@ -84,7 +85,20 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         }
         Noun::Pool(verb) => {
             let transport = Transport::open(&global).await?;
+            transport.know_pools().await;
             let done = pools::pool(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Dataset(verb) => {
+            let transport = Transport::open(&global).await?;
+            transport.know_pools().await;
+            let done = datasets::dataset(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Snapshot(verb) => {
+            let transport = Transport::open(&global).await?;
+            transport.know_pools().await;
+            let done = datasets::snapshot(&transport, &global, verb, printer).await;
             told(&transport, printer, done)
         }
         Noun::System(verb) => {
@@ -137,9 +151,10 @@ async fn all_pages(transport: &Transport, path: &str) -> Result<String, Failure>
     let broken = || Failure::Broken("the answer is no page of a list".to_owned());
     let mut whole: Option<Value> = None;
     let mut cursor = String::new();
+    let joint = if path.contains('?') { '&' } else { '?' };
     loop {
         let text = transport
-            .raw(&Ask::get(format!("{path}?limit=1000{cursor}")))
+            .raw(&Ask::get(format!("{path}{joint}limit=1000{cursor}")))
             .await?;
         let mut page: Value = serde_json::from_str(&text).map_err(|_| broken())?;
         let next = page.as_object_mut().and_then(|it| it.remove("next"));

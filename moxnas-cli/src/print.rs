@@ -5,6 +5,7 @@ mod access;
 mod arrays;
 mod audit;
 mod consequences;
+mod datasets;
 mod disks;
 mod expected;
 mod initramfs;
@@ -25,6 +26,7 @@ use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
     audit::{AuditPage, AuditVerdict},
     consequences::DiskConsequences,
+    datasets::{Dataset, DatasetPage, Snapshot, SnapshotPage},
     disks::{Disk, DiskPage},
     expected::ExpectedPage,
     initramfs::Initramfs,
@@ -108,6 +110,28 @@ impl Printer {
 
     pub(crate) fn pool(&self, pool: &Pool) {
         self.line(&pools::sheet(pool));
+    }
+
+    pub(crate) fn datasets(&self, page: &DatasetPage) {
+        self.line(&datasets::table(page));
+        for error in &page.errors {
+            self.note(&format!("not known: {error}"));
+        }
+    }
+
+    pub(crate) fn dataset(&self, dataset: &Dataset) {
+        self.line(&datasets::sheet(dataset));
+    }
+
+    pub(crate) fn snapshots(&self, page: &SnapshotPage) {
+        self.line(&datasets::snapshot_table(page));
+        for error in &page.errors {
+            self.note(&format!("not known: {error}"));
+        }
+    }
+
+    pub(crate) fn snapshot(&self, snapshot: &Snapshot) {
+        self.line(&datasets::snapshot_sheet(snapshot));
     }
 
     pub(crate) fn initramfs(&self, all: &Initramfs) {

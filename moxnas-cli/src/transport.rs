@@ -90,6 +90,15 @@ pub(crate) fn segment(text: &str) -> String {
 }
 
 impl Transport {
+    /// Have the pools asked what is in them, where no service does it by itself. What is not known
+    /// afterwards is said by whoever needs it.
+    pub(crate) async fn know_pools(&self) {
+        if let Way::InProcess { .. } = self.way {
+            let ask = Ask::get("/api/storage/datasets?fresh=true&limit=1");
+            drop(self.raw(&ask).await);
+        }
+    }
+
     /// The way that the options ask for.
     pub(crate) async fn open(global: &Global) -> Result<Transport, Failure> {
         let socket = global

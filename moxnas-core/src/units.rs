@@ -1,6 +1,6 @@
 //! Quantities that carry their unit in the type.
 
-use std::{fmt, iter::Sum, ops};
+use std::{fmt, iter::Sum, ops, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,43 @@ impl Sum for Bytes {
     }
 }
 
+/// A text that is no number of bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no size: a whole number, and B, kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB or \
+     K, M, G, T (powers of 1024)"
+)]
+pub struct BadBytes(pub String);
+
+/// As truncate(1) reads them: `500GB` are decimal, `500GiB` and `500G` are not.
+impl FromStr for Bytes {
+    type Err = BadBytes;
+
+    fn from_str(text: &str) -> Result<Bytes, BadBytes> {
+        let bad = || BadBytes(text.to_owned());
+        let trimmed = text.trim();
+        let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = trimmed.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| bad())?;
+        let unit = unit.trim_start();
+        let unit = unit.to_ascii_lowercase();
+        let letters = ["k", "m", "g", "t", "p"].into_iter().zip(1..);
+        let factor =
+            match unit.as_str() {
+                "" | "b" => Some(1),
+                unit => letters.into_iter().find_map(|(letter, power)| {
+                    match unit.strip_prefix(letter)? {
+                        "b" => Some(1000_u64.pow(power)),
+                        "" | "ib" => Some(1024_u64.pow(power)),
+                        _ => None,
+                    }
+                }),
+            };
+        let bytes = factor.and_then(|it| number.checked_mul(it));
+        bytes.map(Bytes).ok_or_else(bad)
+    }
+}
+
 /// Decimal units, as disks are sold: `4.0 TB`.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +113,38 @@ impl fmt::Display for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::Bytes;
+    use super::{BadBytes, Bytes};
+
+    #[test]
+    fn sizes_are_read_as_truncate_reads_them() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("7 B", 7),
+            ("1kB", 1000),
+            ("1K", 1024),
+            ("2MiB", 2 << 20),
+            ("500GB", 500_000_000_000),
+            ("500g", 500 << 30),
+            (" 3 TiB ", 3 << 40),
+            ("4PB", 4_000_000_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+        }
+        for text in [
+            "",
+            "G",
+            "-1",
+            "1.5G",
+            "1 G B",
+            "1X",
+            "99999999999G",
+            "1ib",
+            "10bb",
+        ] {
+            let bad = Err(BadBytes(text.to_owned()));
+            assert_eq!(text.parse::<Bytes>(), bad, "{text}");
+        }
+    }
 
     #[test]
     fn bytes_are_shown_as_disks_are_sold() {

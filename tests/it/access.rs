@@ -29,6 +29,8 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         .replace("{schedule}", "none")
         .replace("{device}", "none")
         .replace("{pool}", "none")
+        .replace("{dataset}", "none")
+        .replace("{snapshot}", "none")
         .replace("{username}", "nobody")
         .replace("{session}", "none")
         .replace("{key}", "999");
@@ -37,6 +39,10 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "array_create" => wish("none", "raid1", &[1, 2]),
         "pool_create" => json!({ "name": "none", "device": blank(1), "filesystem": "ext4" }),
         "pool_import" => json!({ "name": "none", "device": blank(1) }),
+        "dataset_create" => json!({ "pool": "none", "name": "none" }),
+        "dataset_quota" => json!({ "quota_bytes": 1000 }),
+        "dataset_rename" | "snapshot_clone" => json!({ "to": "none" }),
+        "snapshot_create" => json!({ "pool": "none", "dataset": "none", "name": "none" }),
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
         "expected_accept" => json!({ "array": "none" }),
@@ -107,6 +113,13 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "initramfs_show"
         | "pool_delete"
         | "pool_export"
+        | "pool_grow"
+        | "dataset_delete"
+        | "dataset_get"
+        | "dataset_list"
+        | "snapshot_delete"
+        | "snapshot_list"
+        | "snapshot_rollback"
         | "pool_get"
         | "pool_list"
         | "pool_mount"
@@ -226,6 +239,10 @@ async fn a_plan_takes_what_the_operation_takes() {
             "array_create" => wish("none", "raid1", &[1, 2]),
             "pool_create" => json!({ "name": "none", "device": blank(1), "filesystem": "ext4" }),
             "pool_import" => json!({ "name": "none", "device": blank(1) }),
+            "dataset_create" => json!({ "pool": "none", "name": "none" }),
+            "dataset_quota" => json!({}),
+            "dataset_rename" | "snapshot_clone" => json!({ "to": "none" }),
+            "snapshot_create" => json!({ "pool": "none", "dataset": "none", "name": "none" }),
             "array_assemble" => json!({ "array": "none" }),
             "array_scrub" => json!({ "action": "check" }),
             "member_add" => json!({ "device": blank(1) }),
@@ -242,7 +259,12 @@ async fn a_plan_takes_what_the_operation_takes() {
             it if it.starts_with("member_") && it != "member_add" => {
                 json!({ "array": "none", "device": "none" })
             }
-            "initramfs_update" | "pool_create" | "pool_import" => json!({}),
+            "initramfs_update" | "pool_create" | "pool_import" | "dataset_create"
+            | "snapshot_create" => json!({}),
+            it if it.starts_with("dataset_") => json!({ "pool": "none", "dataset": "none" }),
+            it if it.starts_with("snapshot_") => {
+                json!({ "pool": "none", "dataset": "none", "snapshot": "none" })
+            }
             it if it.starts_with("pool_") => json!({ "pool": "none" }),
             it if it.starts_with("disk_") => json!({ "disk": "none" }),
             _ => json!({ "array": "none" }),

@@ -32,6 +32,9 @@ struct Row {
 
 const TANK: &str = "array create tank --level raid5 --member {1} --member {2} --member {3}";
 const POOL: &str = "pool create data --device {1} --fs xfs";
+const BTRFS: &str = "pool create data --device {1} --fs btrfs";
+const PHOTOS: &str = "dataset create data photos --quota 1GB";
+const MONDAY: &str = "snapshot create data photos monday";
 const SPARE: &str = "array add tank {4} --spare";
 const FILLED: &str = "sim advance 30d";
 const SHOW: &str = "array show tank";
@@ -105,6 +108,26 @@ operations! {
     pool_delete: &[POOL], "pool delete data", "DELETE" "/api/storage/pools/data", "" => "pool list", r#""items":[]"#;
     pool_export: &[POOL], "pool export data", "POST" "/api/storage/pools/data/export", "" => "disk show {1}", "xfs";
     pool_get: &[POOL], "pool show data", "GET" "/api/storage/pools/data", "" => "pool show data", "/srv/data";
+    pool_grow: &[POOL], "pool grow data", "POST" "/api/storage/pools/data/grow", "" => "pool show data", "mounted";
+    dataset_create: &[BTRFS], "dataset create data photos --quota 1GB",
+        "POST" "/api/storage/datasets", r#"{"pool":"data","name":"photos","quota_bytes":1000000000}"# => "dataset show data photos", r#""quota_bytes":1000000000"#;
+    dataset_delete: &[BTRFS, PHOTOS], "dataset delete data photos", "DELETE" "/api/storage/datasets/data/photos", "" => "dataset list", r#""items":[]"#;
+    dataset_get: &[BTRFS, PHOTOS], "dataset show data photos", "GET" "/api/storage/datasets/data/photos", "" => "dataset show data photos", "/srv/data/photos";
+    dataset_list: &[BTRFS, PHOTOS], "dataset list --pool data", "GET" "/api/storage/datasets?pool=data", "" => "dataset list", "photos";
+    dataset_quota: &[BTRFS, PHOTOS], "dataset quota data photos 5MB",
+        "PUT" "/api/storage/datasets/data/photos/quota", r#"{"quota_bytes":5000000}"# => "dataset show data photos", r#""quota_bytes":5000000"#;
+    dataset_rename: &[BTRFS, PHOTOS, MONDAY], "dataset rename data photos films",
+        "POST" "/api/storage/datasets/data/photos/rename", r#"{"to":"films"}"# => "snapshot list", "/srv/data/.snapshots/films/monday";
+    snapshot_clone: &[BTRFS, PHOTOS, MONDAY], "snapshot clone data photos monday copy",
+        "POST" "/api/storage/snapshots/data/photos/monday/clone", r#"{"to":"copy"}"# => "dataset list", "/srv/data/copy";
+    snapshot_create: &[BTRFS, PHOTOS], "snapshot create data photos monday",
+        "POST" "/api/storage/snapshots", r#"{"pool":"data","dataset":"photos","name":"monday"}"# => "snapshot list", "monday";
+    snapshot_delete: &[BTRFS, PHOTOS, MONDAY], "snapshot delete data photos monday",
+        "DELETE" "/api/storage/snapshots/data/photos/monday", "" => "snapshot list", r#""items":[]"#;
+    snapshot_list: &[BTRFS, PHOTOS, MONDAY], "snapshot list --pool data --dataset photos",
+        "GET" "/api/storage/snapshots?pool=data&dataset=photos", "" => "snapshot list", "monday";
+    snapshot_rollback: &[BTRFS, PHOTOS, MONDAY], "snapshot rollback data photos monday",
+        "POST" "/api/storage/snapshots/data/photos/monday/rollback", "" => "snapshot list", "before-monday";
     pool_import: &[POOL, "pool export data"], "pool import old --device {1} --read-only",
         "POST" "/api/storage/pools/import", r#"{"name":"old","device":"{1}","read_only":true}"# => "pool show old", r#""ro","noatime""#;
     pool_list: &[POOL], "pool list", "GET" "/api/storage/pools", "" => "pool list", "data";
@@ -162,6 +185,18 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("expected_list", EXPECTED),
     ("initramfs_show", INITRAMFS),
     ("initramfs_update", INITRAMFS),
+    ("dataset_create", DATASETS),
+    ("dataset_delete", DATASETS),
+    ("dataset_get", DATASETS),
+    ("dataset_list", DATASETS),
+    ("dataset_quota", DATASETS),
+    ("dataset_rename", DATASETS),
+    ("snapshot_clone", DATASETS),
+    ("snapshot_create", DATASETS),
+    ("snapshot_delete", DATASETS),
+    ("snapshot_list", DATASETS),
+    ("snapshot_rollback", DATASETS),
+    ("pool_grow", DATASETS),
     ("pool_create", POOLS),
     ("pool_delete", POOLS),
     ("pool_export", POOLS),
@@ -195,6 +230,11 @@ const POOLS: [&str; 3] = [
     "every_change_can_be_tried_again_after_a_failure_at_any_step",
     "a_pool_lives_and_dies",
     "a_pool_of_each_filesystem_lives_and_dies",
+];
+const DATASETS: [&str; 3] = [
+    "a_plan_can_be_carried_out_and_destroys_what_it_says",
+    "a_dataset_lives_and_dies",
+    "a_raid6_with_btrfs_is_filled_rolled_back_and_grown",
 ];
 /// Every change of arrays, by the library alone; a change without a case does not compile there.
 const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";
@@ -309,6 +349,8 @@ fn each_operation_is_shown_by_a_test_everywhere() {
         "expected_",
         "initramfs_",
         "pool_",
+        "dataset_",
+        "snapshot_",
     ];
     for operation in ops::all().iter().map(|it| it.name) {
         if !of_storage.iter().any(|it| operation.starts_with(it)) {

@@ -8,9 +8,15 @@ use moxnas_app::{
         ArrayAssemble, ArrayCreate, ArrayDelete, ArrayGrow, ArrayScrub, ArraySet, ArrayStop,
         MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
+    ops::datasets::{
+        DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, SnapshotClone, SnapshotCreate,
+        SnapshotDelete, SnapshotRollback,
+    },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
-    ops::pools::{PoolCreate, PoolDelete, PoolExport, PoolImport, PoolMount, PoolUnmount},
+    ops::pools::{
+        PoolCreate, PoolDelete, PoolExport, PoolGrow, PoolImport, PoolMount, PoolUnmount,
+    },
 };
 use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
@@ -26,6 +32,7 @@ use crate::{
         arrays::{
             AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
         },
+        datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, LimitDataset, RenameDataset},
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
         pools::{CreatePool, ImportPool},
@@ -75,6 +82,11 @@ impl Wish {
 
     fn body<T: ParseFromJSON>(&mut self) -> Answer<T> {
         parse(self.body.take().unwrap_or(Value::Null))
+    }
+
+    /// The pool and the dataset in the path.
+    fn dataset(&mut self) -> Answer<(String, String)> {
+        Ok((self.path("pool")?, self.path("dataset")?))
     }
 
     /// What was given and not asked for is a mistake that would go unnoticed.
@@ -182,6 +194,57 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let pool = it.path("pool")?;
             done(app, actor, it, PoolDelete { pool }).await
         }
+        PoolGrow::NAME => {
+            let pool = it.path("pool")?;
+            done(app, actor, it, PoolGrow { pool }).await
+        }
+        DatasetCreate::NAME => {
+            let change = DatasetCreate::try_from(it.body::<CreateDataset>()?).map_err(bad_name)?;
+            done(app, actor, it, change).await
+        }
+        DatasetQuota::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = it.body::<LimitDataset>()?.of(pool, dataset);
+            done(app, actor, it, change).await
+        }
+        DatasetRename::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = it.body::<RenameDataset>()?.of(pool, dataset);
+            done(app, actor, it, change.map_err(bad_name)?).await
+        }
+        DatasetDelete::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            done(app, actor, it, DatasetDelete { pool, dataset }).await
+        }
+        SnapshotCreate::NAME => {
+            let change =
+                SnapshotCreate::try_from(it.body::<CreateSnapshot>()?).map_err(bad_name)?;
+            done(app, actor, it, change).await
+        }
+        SnapshotDelete::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = SnapshotDelete {
+                pool,
+                dataset,
+                snapshot: it.path("snapshot")?,
+            };
+            done(app, actor, it, change).await
+        }
+        SnapshotClone::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let snapshot = it.path("snapshot")?;
+            let change = it.body::<CloneSnapshot>()?.of(pool, dataset, snapshot);
+            done(app, actor, it, change.map_err(bad_name)?).await
+        }
+        SnapshotRollback::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = SnapshotRollback {
+                pool,
+                dataset,
+                snapshot: it.path("snapshot")?,
+            };
+            done(app, actor, it, change).await
+        }
         SpareMove::NAME => done(app, actor, it, SpareMove).await,
         MemberFail::NAME => {
             let change = MemberFail {
@@ -221,7 +284,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 23] = [
+pub const PLANNED: [&str; 32] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -229,6 +292,10 @@ pub const PLANNED: [&str; 23] = [
     ArrayScrub::NAME,
     ArraySet::NAME,
     ArrayStop::NAME,
+    DatasetCreate::NAME,
+    DatasetDelete::NAME,
+    DatasetQuota::NAME,
+    DatasetRename::NAME,
     DiskBurnIn::NAME,
     DiskLocate::NAME,
     DiskWipe::NAME,
@@ -241,9 +308,14 @@ pub const PLANNED: [&str; 23] = [
     PoolCreate::NAME,
     PoolDelete::NAME,
     PoolExport::NAME,
+    PoolGrow::NAME,
     PoolImport::NAME,
     PoolMount::NAME,
     PoolUnmount::NAME,
+    SnapshotClone::NAME,
+    SnapshotCreate::NAME,
+    SnapshotDelete::NAME,
+    SnapshotRollback::NAME,
     SpareMove::NAME,
 ];
 

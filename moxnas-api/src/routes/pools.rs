@@ -1,7 +1,8 @@
 //! Pools.
 
 use moxnas_app::ops::pools::{
-    PoolCreate, PoolDelete, PoolExport, PoolGet, PoolImport, PoolList, PoolMount, PoolUnmount,
+    PoolCreate, PoolDelete, PoolExport, PoolGet, PoolGrow, PoolImport, PoolList, PoolMount,
+    PoolUnmount,
 };
 use poem::web::Data;
 use poem_openapi::{
@@ -187,6 +188,26 @@ impl Pools {
         confirm: Header<Option<String>>,
     ) -> Answer<Json<wire::Pool>> {
         let wish = PoolUnmount { pool: pool.0 };
+        let terms = terms(confirm.0, None)?;
+        let pool = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(pool.into()))
+    }
+
+    /// Let the filesystem of a pool have all of its device, which has become larger
+    ///
+    /// It stays mounted.
+    #[oai(path = "/:pool/grow", method = "post", operation_id = "pool_grow")]
+    async fn grow(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Pool>> {
+        let wish = PoolGrow { pool: pool.0 };
         let terms = terms(confirm.0, None)?;
         let pool = app.change(&caller.actor, wish, terms).await?;
         Ok(Json(pool.into()))

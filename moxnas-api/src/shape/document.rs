@@ -12,13 +12,17 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 6] = [
+const PATTERNS: [(&str, &str, &str); 10] = [
     ("CreateArray", "name", ARRAY_NAME),
     ("SetArray", "spare_group", SPARE_GROUP),
     ("CreatePool", "name", POOL_NAME),
     ("CreatePool", "options", MOUNT_OPTION),
     ("ImportPool", "name", POOL_NAME),
     ("ImportPool", "options", MOUNT_OPTION),
+    ("CreateDataset", "name", DATASET_NAME),
+    ("RenameDataset", "to", DATASET_NAME),
+    ("CloneSnapshot", "to", DATASET_NAME),
+    ("CreateSnapshot", "name", SNAPSHOT_NAME),
 ];
 /// As [`moxnas_core::names::SpareGroup`] is parsed, which is as an array's name is; or nothing.
 const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
@@ -26,6 +30,10 @@ const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
 const ARRAY_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$";
 /// As [`moxnas_pool::model::PoolName`] is parsed, which is as an array's name is.
 const POOL_NAME: &str = ARRAY_NAME;
+/// As [`moxnas_pool::dataset::DatasetName`] is parsed.
+const DATASET_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$";
+/// As [`moxnas_pool::dataset::SnapshotName`] is parsed.
+const SNAPSHOT_NAME: &str = "^[A-Za-z0-9_:][A-Za-z0-9_:-]{0,63}$";
 /// As [`moxnas_pool::plan::MountOption`] is parsed, and none begins with a dot.
 const MOUNT_OPTION: &str = "^[A-Za-z0-9_=:/][A-Za-z0-9_=:./-]{0,63}$";
 
@@ -191,7 +199,10 @@ fn nullable(property: &mut Map<String, Value>, types: &BTreeMap<String, Value>) 
 #[cfg(test)]
 mod tests {
     use moxnas_core::names::ArrayName;
-    use moxnas_pool::plan::MountOption;
+    use moxnas_pool::{
+        dataset::{DatasetName, SnapshotName},
+        plan::MountOption,
+    };
     use serde_json::{Value, json};
 
     use super::{ARRAY_NAME, PATTERNS, complete, text_of};
@@ -207,6 +218,21 @@ mod tests {
             assert_eq!(first.is_ok(), is_first, "{it:?}");
             let later = format!("a{it}").parse::<ArrayName>();
             assert_eq!(later.is_ok(), is_first || it == '-', "{it:?}");
+        }
+    }
+
+    #[test]
+    fn the_patterns_of_datasets_and_snapshots_are_what_is_parsed() {
+        assert_eq!((DatasetName::MAX_LEN, SnapshotName::MAX_LEN), (64, 64));
+        for it in '\0'..='\u{ff}' {
+            let is_first = it.is_ascii_alphanumeric() || it == '_';
+            let dataset = |text: String| text.parse::<DatasetName>().is_ok();
+            assert_eq!(dataset(it.to_string()), is_first, "{it:?}");
+            assert_eq!(dataset(format!("a{it}")), is_first || it == '-', "{it:?}");
+            let is_first = is_first || it == ':';
+            let snapshot = |text: String| text.parse::<SnapshotName>().is_ok();
+            assert_eq!(snapshot(it.to_string()), is_first, "{it:?}");
+            assert_eq!(snapshot(format!("a{it}")), is_first || it == '-', "{it:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use moxnas_pool::{model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
-use super::timestamp;
+use super::{datasets::Space, timestamp};
 
 /// One page of pools
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -42,13 +42,15 @@ pub struct Pool {
     pub kernel_name: Option<String>,
     /// The size of the device; the filesystem itself takes a part of it
     pub device_size_bytes: Option<u64>,
+    /// How full it is; left out if it is not mounted, or could not be asked
+    pub space: Option<Space>,
     /// Where it is mounted when it is
     pub mount_point: String,
     /// With what options, beside `nofail`
     pub mount_options: Vec<String>,
     /// How it is
     pub standing: PoolStanding,
-    /// Why it is not mounted as it should be
+    /// Why it is not mounted as it should be, and why it could not be asked
     pub reasons: Vec<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
@@ -190,6 +192,14 @@ impl Pool {
     #[must_use]
     pub fn new(pool: &inside::Pool, seen: &Seen) -> Pool {
         let verdict = pool.judge();
+        let mut reasons = verdict.reasons;
+        let space = match Space::of(pool, seen) {
+            Some(Err(why)) => {
+                reasons.push(format!("how full it is is not known: {why}"));
+                None
+            }
+            other => other.and_then(Result::ok),
+        };
         let node = pool
             .device
             .as_ref()
@@ -204,7 +214,8 @@ impl Pool {
             mount_point: pool.at.clone(),
             mount_options: pool.options.clone(),
             standing: verdict.standing.into(),
-            reasons: verdict.reasons,
+            reasons,
+            space,
             as_of: timestamp(seen.as_of),
         }
     }

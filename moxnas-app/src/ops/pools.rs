@@ -11,6 +11,7 @@ use moxnas_pool::{
 
 use crate::{
     actor::{Actor, Role},
+    answers::Question,
     app::App,
     error::Error,
     machine::AppStep,
@@ -99,6 +100,13 @@ pub struct PoolDelete {
     pub pool: String,
 }
 
+/// Let the filesystem of a pool have all of a device that has become larger.
+#[derive(Clone, Debug)]
+pub struct PoolGrow {
+    /// Its name.
+    pub pool: String,
+}
+
 operation!(PoolList, "pool_list", Some(Role::Viewer), PoolsView);
 operation!(PoolGet, "pool_get", Some(Role::Viewer), PoolView, pool);
 operation!(PoolCreate, "pool_create", Some(Role::Admin), PoolView, name);
@@ -111,6 +119,7 @@ operation!(
     PoolView,
     pool
 );
+operation!(PoolGrow, "pool_grow", Some(Role::Admin), PoolView, pool);
 operation!(PoolExport, "pool_export", Some(Role::Admin), (), pool);
 operation!(PoolDelete, "pool_delete", Some(Role::Admin), (), pool);
 
@@ -146,6 +155,11 @@ trait PoolChange: Operation {
     /// The same in the words of the pool crate: names that people gave are devices now.
     fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error>;
 
+    /// What has to be asked.
+    fn asks_of(&self, _: &Seen) -> Option<Question> {
+        None
+    }
+
     /// What to answer, if the machine is as promised.
     fn check(&self, after: &Seen) -> Result<Self::Output, Error>;
 }
@@ -164,6 +178,10 @@ macro_rules! changes {
                 Ok(plan.map(AppStep::Pool))
             }
 
+            fn asks(&self, seen: &Seen) -> Option<Question> {
+                self.asks_of(seen)
+            }
+
             fn etag(&self, _: &Seen) -> Option<String> {
                 None
             }
@@ -180,7 +198,8 @@ changes!(
     PoolMount,
     PoolUnmount,
     PoolExport,
-    PoolDelete
+    PoolDelete,
+    PoolGrow
 );
 
 /// The device that a person means, who may name an array by its name.
@@ -226,6 +245,10 @@ impl PoolChange for PoolCreate {
         }))
     }
 
+    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+        contents_of(seen, self.name.as_str())
+    }
+
     fn check(&self, after: &Seen) -> Result<PoolView, Error> {
         let made = must_be(after, self.name.as_str(), Standing::Mounted)?;
         let (is, wished) = (made.pool.filesystem, self.filesystem);
@@ -246,6 +269,10 @@ impl PoolChange for PoolImport {
         }))
     }
 
+    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+        contents_of(seen, self.name.as_str())
+    }
+
     fn check(&self, after: &Seen) -> Result<PoolView, Error> {
         must_be(after, self.name.as_str(), Standing::Mounted)
     }
@@ -255,6 +282,10 @@ impl PoolChange for PoolMount {
     fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
         let pool = self.pool.clone();
         Ok(pool::plan::Change::Mount { pool })
+    }
+
+    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+        contents_of(seen, &self.pool)
     }
 
     fn check(&self, after: &Seen) -> Result<PoolView, Error> {
@@ -274,6 +305,46 @@ impl PoolChange for PoolUnmount {
             true => must_be(after, &self.pool, Standing::Unmounted),
         }
     }
+}
+
+/// A filesystem that has all of its device takes as much for its own structures at most: a log of xfs,
+/// tables and a journal of ext4.
+const OVERHEAD: f64 = 0.15;
+
+impl PoolChange for PoolGrow {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
+        let pool = self.pool.clone();
+        Ok(pool::plan::Change::Grow { pool })
+    }
+
+    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+        contents_of(seen, &self.pool)
+    }
+
+    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
+        let view = must_be(after, &self.pool, Standing::Mounted)?;
+        let asked = after.answers.contents.get(&view.pool.name);
+        let said = asked.map(|it| it.said.clone());
+        let not = |why: String| Err(Error::NotVerified(why));
+        let space = match said {
+            Some(Ok(contents)) => contents.space.size,
+            Some(Err(why)) => return not(why),
+            None => return not("it was not asked".to_owned()),
+        };
+        let device = view.pool.size.unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "compared roughly")]
+        let is_all = space.0 as f64 >= device.0 as f64 * (1.0 - OVERHEAD);
+        match is_all {
+            true => Ok(view),
+            false => not(format!("its filesystem has {space} of {device}")),
+        }
+    }
+}
+
+/// The question what is in a pool, if it can be asked.
+pub(super) fn contents_of(seen: &Seen, pool: &str) -> Option<Question> {
+    let pool = seen.pools.find(pool).filter(|it| it.is_mounted)?;
+    Some(Question::Contents(Box::new(pool.clone())))
 }
 
 impl PoolChange for PoolExport {

@@ -7,6 +7,7 @@ mod auth;
 mod calendar;
 mod call;
 mod database;
+mod datasets;
 mod disks;
 mod engines;
 mod expected;

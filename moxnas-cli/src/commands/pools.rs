@@ -51,6 +51,7 @@ pub(super) async fn pool(
         }
         PoolVerb::Mount { pool } => of("pool_mount", &pool, "/mount"),
         PoolVerb::Unmount { pool } => of("pool_unmount", &pool, "/unmount"),
+        PoolVerb::Grow { pool } => of("pool_grow", &pool, "/grow"),
         PoolVerb::Export { pool } => of("pool_export", &pool, "/export"),
         PoolVerb::Delete { pool } => of("pool_delete", &pool, ""),
     };

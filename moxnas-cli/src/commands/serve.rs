@@ -56,6 +56,7 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
         printer.line(&format!("listening on {}", socket.display()));
     }
     moxnas_app::loops::keep_initramfs_known(&app);
+    moxnas_app::loops::keep_pools_known(&app);
     moxnas_app::loops::keep_working(&app);
     let serving = server.run(moxnas_api::endpoint_within(Arc::clone(&app), edges), stop());
     match certificate {

@@ -49,7 +49,7 @@ fn what(it: &Job) -> String {
     words.unwrap_or_else(|| it.object.clone())
 }
 
-fn at(at: OffsetDateTime) -> String {
+pub(super) fn at(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     at.format(format).unwrap_or_else(|_| at.to_string())
 }

@@ -1,6 +1,9 @@
 //! Pools, for people.
 
-use moxnas_api::wire::pools::{Filesystem, Pool, PoolPage, PoolStanding};
+use moxnas_api::wire::{
+    datasets::Space,
+    pools::{Filesystem, Pool, PoolPage, PoolStanding},
+};
 
 use super::{bytes, lines};
 
@@ -13,6 +16,8 @@ pub(super) fn table(page: &PoolPage) -> String {
         "FILESYSTEM",
         "DEVICE",
         "SIZE",
+        "USED",
+        "FREE",
         "MOUNTED AT",
         "STANDING",
     ]);
@@ -22,6 +27,8 @@ pub(super) fn table(page: &PoolPage) -> String {
             filesystem(it.filesystem).to_owned(),
             it.kernel_name.clone().unwrap_or_else(|| "-".to_owned()),
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
+            space(it, |it| it.used_bytes),
+            space(it, |it| it.available_bytes),
             it.mount_point.clone(),
             standing(it.standing).to_owned(),
         ]);
@@ -44,6 +51,8 @@ pub(super) fn sheet(it: &Pool) -> String {
             "size",
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
         ),
+        ("used", space(it, |it| it.used_bytes)),
+        ("free", space(it, |it| it.available_bytes)),
         ("mounted at", it.mount_point.clone()),
         ("options", it.mount_options.join(",")),
         ("uuid", it.uuid.clone()),
@@ -56,6 +65,12 @@ pub(super) fn sheet(it: &Pool) -> String {
         }
     }
     all.join("\n")
+}
+
+/// What is not known is not 0.
+fn space(it: &Pool, of: fn(&Space) -> u64) -> String {
+    let space = it.space.as_ref();
+    space.map_or_else(|| "-".to_owned(), |it| bytes(of(it)))
 }
 
 fn filesystem(it: Filesystem) -> &'static str {

@@ -170,3 +170,121 @@ fn a_pool_whose_disk_is_missing_holds_nothing_up() -> Result<()> {
     assert!(nas.machine.sh("ls /srv/data")?.trim().is_empty());
     Ok(())
 }
+
+/// Data of a file that is as long and the same each time.
+fn fill(nas: &mut Nas, path: &str, mib: u64, seed: &str) -> Result<()> {
+    let write = format!("head -c {mib}M < <(yes {seed}) >{path}; sync");
+    nas.machine.sh(&write)?;
+    Ok(())
+}
+
+/// 60 MiB do not go into what may take 40.
+fn quota_bites(nas: &mut Nas) -> Result<()> {
+    let write = "head -c 60M /dev/urandom >/srv/data/photos/b";
+    let refused = nas.machine.exec(["sh", "-c", write])?;
+    assert_ne!(refused.status, 0);
+    assert!(refused.stderr.contains("quota"), "{}", refused.stderr);
+    Ok(())
+}
+
+fn checksum(nas: &mut Nas, folder: &str) -> Result<String> {
+    let sums = format!("cd {folder} && find . -type f | sort | xargs sha256sum | sha256sum");
+    Ok(nas.machine.sh(&sums)?.trim().to_owned())
+}
+
+/// From blank disks and back, over a restart of the machine.
+#[test]
+fn a_raid6_with_btrfs_is_filled_rolled_back_and_grown() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let lab = (0..5).fold(lab, |lab, _| lab.scsi(256 * MIB));
+    let mut nas = Nas::service(lab.start()?)?;
+    let disks = ["LABSCSI00", "LABSCSI01", "LABSCSI02", "LABSCSI03"];
+    let mut words = vec!["array", "create", "tank", "--level", "raid6"];
+    words.extend(disks.iter().flat_map(|it| ["--member", it]));
+    nas.json(&words)?;
+    nas.at_rest()?;
+    nas.json(&[
+        "pool", "create", "data", "--device", "tank", "--fs", "btrfs",
+    ])?;
+    let made = nas.json(&["dataset", "create", "data", "photos", "--quota", "40MiB"])?;
+    assert_eq!(made["quota_bytes"], 40 << 20, "{made}");
+
+    fill(&mut nas, "/srv/data/photos/a", 20, "one")?;
+    let before = checksum(&mut nas, "/srv/data/photos")?;
+    quota_bites(&mut nas)?;
+    nas.machine.sh("rm /srv/data/photos/b; sync")?;
+    assert_eq!(checksum(&mut nas, "/srv/data/photos")?, before);
+
+    nas.json(&["snapshot", "create", "data", "photos", "monday"])?;
+    let refused = nas.exec(&["snapshot", "create", "data", "photos", "monday"])?;
+    assert!(refused.stderr.contains("already"), "{}", refused.stderr);
+    fill(&mut nas, "/srv/data/photos/a", 5, "two")?;
+    let changed = checksum(&mut nas, "/srv/data/photos")?;
+    assert_ne!(changed, before);
+    let into = nas
+        .machine
+        .exec(["touch", "/srv/data/.snapshots/photos/monday/x"])?;
+    assert!(into.stderr.contains("Read-only"), "{}", into.stderr);
+
+    nas.json(&["snapshot", "rollback", "data", "photos", "monday"])?;
+    assert_eq!(checksum(&mut nas, "/srv/data/photos")?, before);
+    let kept = "/srv/data/.snapshots/photos/before-monday";
+    assert_eq!(checksum(&mut nas, kept)?, changed);
+    nas.machine.sh("echo x >/srv/data/photos/new")?;
+    nas.machine.sh("rm /srv/data/photos/new; sync")?;
+    let photos = nas.json(&["dataset", "show", "data", "photos"])?;
+    assert_eq!(photos["quota_bytes"], 40 << 20, "{photos}");
+    assert_eq!(photos["snapshots"], 2, "{photos}");
+
+    // The array by a disk, and the pool with it.
+    let small = nas.json(&["pool", "show", "data"])?["space"]["size_bytes"].clone();
+    nas.json(&["array", "add", "tank", "LABSCSI04", "--spare"])?;
+    nas.json(&["array", "grow", "tank", "--members", "5"])?;
+    nas.at_rest()?;
+    let grown = nas.json(&["pool", "grow", "data"])?;
+    let large = grown["space"]["size_bytes"].as_u64();
+    assert!(large > small.as_u64(), "{small} {grown}");
+
+    reboot(&mut nas)?;
+    assert_eq!(standing(&mut nas, "data")?, "mounted");
+    assert_eq!(checksum(&mut nas, "/srv/data/photos")?, before);
+    assert_eq!(checksum(&mut nas, kept)?, changed);
+    quota_bites(&mut nas)?;
+    nas.machine.sh("rm /srv/data/photos/b")?;
+
+    nas.json(&["dataset", "rename", "data", "photos", "people"])?;
+    let listed = nas.json(&["snapshot", "list", "--dataset", "people"])?;
+    let names: Vec<&str> = listed["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
+    assert_eq!(names, ["before-monday", "monday"], "{listed}");
+    nas.json(&[
+        "snapshot",
+        "clone",
+        "data",
+        "people",
+        "before-monday",
+        "copy",
+    ])?;
+    assert_eq!(checksum(&mut nas, "/srv/data/copy")?, changed);
+    let refused = nas.exec(&["--yes", "dataset", "delete", "data", "people"])?;
+    assert!(
+        refused.stderr.contains("has 2 snapshots"),
+        "{}",
+        refused.stderr
+    );
+    for name in names {
+        nas.moxnas(&["--yes", "snapshot", "delete", "data", "people", name])?;
+    }
+    for dataset in ["people", "copy"] {
+        nas.moxnas(&["--yes", "dataset", "delete", "data", dataset])?;
+    }
+    nas.moxnas(&["--yes", "pool", "delete", "data"])?;
+    nas.moxnas(&["--yes", "array", "delete", "tank"])?;
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! Datasets and snapshots.
+
+use std::time::SystemTime;
+
+use clap::Args;
+use moxnas_app::{
+    Seen,
+    answers::Asked,
+    ops::datasets::{
+        DatasetCreate, DatasetQuota, DatasetRename, DatasetView, SnapshotClone, SnapshotCreate,
+        SnapshotView,
+    },
+};
+use moxnas_core::{names::BadName, units};
+use moxnas_pool::{
+    dataset::{self as inside, Contents, dataset_path, snapshot_path},
+    model::PoolName,
+};
+use poem_openapi::Object;
+use time::OffsetDateTime;
+
+use super::timestamp;
+
+/// One page of datasets
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct DatasetPage {
+    /// The datasets, by pool and name
+    pub items: Vec<Dataset>,
+    /// Where the next page begins; left out on the last one
+    pub next: Option<String>,
+    /// What could not be asked, in words
+    pub errors: Vec<String>,
+    /// When the machine was looked at
+    pub as_of: OffsetDateTime,
+}
+
+/// A place for data of one kind in a pool
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Dataset {
+    /// Its pool
+    pub pool: String,
+    /// Its name
+    pub name: String,
+    /// Where it is
+    pub path: String,
+    /// Nothing can be written to it
+    pub read_only: bool,
+    /// What it may take; a byte more is refused to whoever writes it. Left out: as much as the pool has
+    pub quota_bytes: Option<u64>,
+    /// What can be reached through it, whoever shares it; left out while nobody counts it
+    pub referenced_bytes: Option<u64>,
+    /// What only it refers to; left out while nobody counts it
+    pub exclusive_bytes: Option<u64>,
+    /// How many snapshots it has
+    pub snapshots: u64,
+    /// When its pool was asked
+    pub as_of: OffsetDateTime,
+}
+
+/// One page of snapshots
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SnapshotPage {
+    /// The snapshots, by pool, dataset and name
+    pub items: Vec<Snapshot>,
+    /// Where the next page begins; left out on the last one
+    pub next: Option<String>,
+    /// What could not be asked, in words
+    pub errors: Vec<String>,
+    /// When the machine was looked at
+    pub as_of: OffsetDateTime,
+}
+
+/// A dataset as it was at one moment
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Snapshot {
+    /// Its pool
+    pub pool: String,
+    /// Its dataset
+    pub dataset: String,
+    /// Its name
+    pub name: String,
+    /// Where it is
+    pub path: String,
+    /// Nothing can be written to it, as it should be
+    pub read_only: bool,
+    /// When it was made; left out if nobody knows
+    pub created_at: Option<OffsetDateTime>,
+    /// What can be reached through it, whoever shares it; left out while nobody counts it
+    pub referenced_bytes: Option<u64>,
+    /// What only it refers to, which deleting it gives back; left out while nobody counts it
+    pub exclusive_bytes: Option<u64>,
+    /// When its pool was asked
+    pub as_of: OffsetDateTime,
+}
+
+/// How full the filesystem of a pool is
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Space {
+    /// What it holds, without what its own structures take
+    pub size_bytes: u64,
+    /// What is taken
+    pub used_bytes: u64,
+    /// What somebody who is not root can still write
+    pub available_bytes: u64,
+    /// How many files there can be; left out where as many as there is space for
+    pub inodes: Option<u64>,
+    /// How many files there are, where that is limited
+    pub inodes_used: Option<u64>,
+    /// When it was asked
+    pub as_of: OffsetDateTime,
+}
+
+/// Make a dataset
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct CreateDataset {
+    /// The pool that it is to be in
+    #[oai(validator(max_length = 32))]
+    pub pool: String,
+    /// Its name: letters, digits, `-` and `_`, 64 at most
+    #[oai(validator(max_length = 64))]
+    pub name: String,
+    /// What it may take; left out: as much as the pool has
+    #[arg(long = "quota", value_name = "SIZE", value_parser = size)]
+    #[oai(validator(minimum(value = "1")))]
+    pub quota_bytes: Option<u64>,
+}
+
+/// Say how much a dataset may take
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(deny_unknown_fields)]
+pub struct LimitDataset {
+    /// What it may take; left out: as much as the pool has
+    #[oai(validator(minimum(value = "1")))]
+    pub quota_bytes: Option<u64>,
+}
+
+/// Give a dataset another name
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct RenameDataset {
+    /// Its name to be: letters, digits, `-` and `_`, 64 at most
+    #[oai(validator(max_length = 64))]
+    pub to: String,
+}
+
+/// Keep a dataset as it is now
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct CreateSnapshot {
+    /// Its pool
+    #[oai(validator(max_length = 32))]
+    pub pool: String,
+    /// The dataset
+    #[oai(validator(max_length = 64))]
+    pub dataset: String,
+    /// Name of the snapshot: letters, digits, `-`, `_` and `:`, 64 at most
+    #[oai(validator(max_length = 64))]
+    pub name: String,
+}
+
+/// Make a dataset of a snapshot
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct CloneSnapshot {
+    /// Name of the new dataset: letters, digits, `-` and `_`, 64 at most
+    #[oai(validator(max_length = 64))]
+    pub to: String,
+    /// What it may take; left out: as much as the pool has
+    #[arg(long = "quota", value_name = "SIZE", value_parser = size)]
+    #[oai(validator(minimum(value = "1")))]
+    pub quota_bytes: Option<u64>,
+}
+
+fn size(text: &str) -> Result<u64, units::BadBytes> {
+    text.parse().map(|it: units::Bytes| it.0)
+}
+
+impl TryFrom<CreateDataset> for DatasetCreate {
+    type Error = BadName;
+
+    fn try_from(it: CreateDataset) -> Result<DatasetCreate, BadName> {
+        Ok(DatasetCreate {
+            pool: it.pool,
+            name: it.name.parse()?,
+            quota: it.quota_bytes.map(units::Bytes),
+        })
+    }
+}
+
+impl TryFrom<CreateSnapshot> for SnapshotCreate {
+    type Error = BadName;
+
+    fn try_from(it: CreateSnapshot) -> Result<SnapshotCreate, BadName> {
+        Ok(SnapshotCreate {
+            pool: it.pool,
+            dataset: it.dataset,
+            name: it.name.parse()?,
+        })
+    }
+}
+
+impl LimitDataset {
+    /// The wish for this dataset.
+    #[must_use]
+    pub fn of(self, pool: String, dataset: String) -> DatasetQuota {
+        DatasetQuota {
+            pool,
+            dataset,
+            quota: self.quota_bytes.map(units::Bytes),
+        }
+    }
+}
+
+impl RenameDataset {
+    /// The wish for this dataset.
+    pub fn of(self, pool: String, dataset: String) -> Result<DatasetRename, BadName> {
+        Ok(DatasetRename {
+            pool,
+            dataset,
+            to: self.to.parse()?,
+        })
+    }
+}
+
+impl CloneSnapshot {
+    /// The wish for this snapshot.
+    pub fn of(
+        self,
+        pool: String,
+        dataset: String,
+        snapshot: String,
+    ) -> Result<SnapshotClone, BadName> {
+        Ok(SnapshotClone {
+            pool,
+            dataset,
+            snapshot,
+            to: self.to.parse()?,
+            quota: self.quota_bytes.map(units::Bytes),
+        })
+    }
+}
+
+impl Dataset {
+    fn new(pool: &PoolName, it: &inside::Dataset, snapshots: usize, as_of: SystemTime) -> Dataset {
+        Dataset {
+            pool: pool.to_string(),
+            name: it.name.to_string(),
+            path: dataset_path(pool, &it.name),
+            read_only: it.read_only,
+            quota_bytes: it.quota.map(|it| it.0),
+            referenced_bytes: it.usage.map(|it| it.referenced.0),
+            exclusive_bytes: it.usage.map(|it| it.exclusive.0),
+            snapshots: snapshots as u64,
+            as_of: timestamp(as_of),
+        }
+    }
+}
+
+impl From<DatasetView> for Dataset {
+    fn from(view: DatasetView) -> Dataset {
+        Dataset::new(&view.pool, &view.dataset, view.snapshots, view.asked.as_of)
+    }
+}
+
+impl Snapshot {
+    fn new(pool: &PoolName, it: &inside::Snapshot, as_of: SystemTime) -> Snapshot {
+        Snapshot {
+            pool: pool.to_string(),
+            dataset: it.dataset.to_string(),
+            name: it.name.to_string(),
+            path: snapshot_path(pool, &it.dataset, &it.name),
+            read_only: it.read_only,
+            created_at: it.created.map(timestamp),
+            referenced_bytes: it.usage.map(|it| it.referenced.0),
+            exclusive_bytes: it.usage.map(|it| it.exclusive.0),
+            as_of: timestamp(as_of),
+        }
+    }
+}
+
+impl From<SnapshotView> for Snapshot {
+    fn from(view: SnapshotView) -> Snapshot {
+        Snapshot::new(&view.pool, &view.snapshot, view.asked.as_of)
+    }
+}
+
+impl Space {
+    /// That of a pool, or why it is not known; `None`: it is not mounted.
+    #[must_use]
+    pub fn of(pool: &moxnas_pool::model::Pool, seen: &Seen) -> Option<Result<Space, String>> {
+        if !pool.is_mounted {
+            return None;
+        }
+        let Some(asked) = seen.answers.contents.get(&pool.name) else {
+            return Some(Err("it was not asked yet".to_owned()));
+        };
+        let space = |it: &std::sync::Arc<Contents>| Space {
+            size_bytes: it.space.size.0,
+            used_bytes: it.space.used.0,
+            available_bytes: it.space.available.0,
+            inodes: it.space.inodes.map(|it| it.total),
+            inodes_used: it.space.inodes.map(|it| it.used),
+            as_of: timestamp(asked.as_of),
+        };
+        Some(asked.said.as_ref().map(space).map_err(Clone::clone))
+    }
+}
+
+/// What is known of what is in the pools, and why it is not known of the others.
+struct Known<'a> {
+    pools: Vec<(&'a PoolName, &'a Contents, SystemTime)>,
+    errors: Vec<String>,
+}
+
+/// Of one pool, or of all.
+fn known<'a>(seen: &'a Seen, pool: Option<&str>) -> Known<'a> {
+    let mut known = Known {
+        pools: Vec::new(),
+        errors: seen.pools.errors.clone(),
+    };
+    let wanted = seen.pools.all.iter();
+    let wanted =
+        wanted.filter(|it| it.is_mounted && pool.is_none_or(|pool| it.name.as_str() == pool));
+    for it in wanted {
+        match seen.answers.contents.get(&it.name) {
+            None => known
+                .errors
+                .push(format!("pool {}: it was not asked yet", it.name)),
+            Some(Asked { said: Err(why), .. }) => {
+                known.errors.push(format!("pool {}: {why}", it.name));
+            }
+            Some(Asked {
+                said: Ok(contents),
+                as_of,
+            }) => known.pools.push((&it.name, contents, *as_of)),
+        }
+    }
+    known
+}
+
+/// A dataset, and what is said of it.
+type Row<'a, T> = (&'a PoolName, &'a T, SystemTime);
+
+/// The datasets of one pool or of all, and what could not be asked.
+pub(crate) fn datasets<'a>(
+    seen: &'a Seen,
+    pool: Option<&str>,
+) -> (Vec<Row<'a, inside::Dataset>>, Vec<String>) {
+    let known = known(seen, pool);
+    let rows = known.pools.into_iter();
+    let rows =
+        rows.flat_map(|(pool, it, as_of)| it.datasets.iter().map(move |it| (pool, it, as_of)));
+    (rows.collect(), known.errors)
+}
+
+/// The snapshots of one pool or of all, of one dataset or of all, and what could not be asked.
+pub(crate) fn snapshots<'a>(
+    seen: &'a Seen,
+    pool: Option<&str>,
+    dataset: Option<&str>,
+) -> (Vec<Row<'a, inside::Snapshot>>, Vec<String>) {
+    let known = known(seen, pool);
+    let rows = known.pools.into_iter();
+    let rows = rows
+        .flat_map(|(pool, it, as_of)| it.snapshots.iter().map(move |it| (pool, it, as_of)))
+        .filter(|(_, it, _)| dataset.is_none_or(|dataset| it.dataset.as_str() == dataset));
+    (rows.collect(), known.errors)
+}
+
+/// As it is sent.
+pub(crate) fn dataset_row(row: &Row<'_, inside::Dataset>, seen: &Seen) -> Dataset {
+    let (pool, it, as_of) = *row;
+    let asked = seen.answers.contents.get(pool);
+    let contents = asked.and_then(|it| it.said.as_ref().ok());
+    let snapshots = contents.map_or(0, |all| all.snapshots_of(it.name.as_str()).count());
+    Dataset::new(pool, it, snapshots, as_of)
+}
+
+/// As it is sent.
+pub(crate) fn snapshot_row(row: &Row<'_, inside::Snapshot>) -> Snapshot {
+    let (pool, it, as_of) = *row;
+    Snapshot::new(pool, it, as_of)
+}

@@ -1,0 +1,561 @@
+//! Datasets and snapshots: what is in the pools.
+
+use std::sync::Arc;
+
+use moxnas_core::{plan::Plan, units::Bytes};
+use moxnas_pool::{
+    dataset::{
+        Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
+        SnapshotName, plan,
+    },
+    model::{Pool, PoolName},
+    plan::{Refusal as PoolRefusal, Step},
+};
+
+use super::pools::contents_of;
+use crate::{
+    actor::{Actor, Role},
+    answers::{Asked, Question},
+    app::App,
+    error::Error,
+    machine::AppStep,
+    operation::{Change, Effect, Lane, Operation, Query},
+    seen::Seen,
+};
+
+/// The look that datasets and snapshots come from.
+#[derive(Clone, Debug)]
+pub struct ContentsView {
+    /// Where they were seen.
+    pub seen: Arc<Seen>,
+}
+
+/// A dataset, with where it comes from.
+#[derive(Clone, Debug)]
+pub struct DatasetView {
+    /// Its pool.
+    pub pool: PoolName,
+    /// The dataset.
+    pub dataset: Dataset,
+    /// How many snapshots it has.
+    pub snapshots: usize,
+    /// What is in its pool, and when that was asked.
+    pub asked: Asked<Contents>,
+}
+
+/// A snapshot, with where it comes from.
+#[derive(Clone, Debug)]
+pub struct SnapshotView {
+    /// Its pool.
+    pub pool: PoolName,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// What is in its pool, and when that was asked.
+    pub asked: Asked<Contents>,
+}
+
+/// List all datasets, or those of one pool.
+#[derive(Clone, Debug)]
+pub struct DatasetList {
+    /// Of this pool only.
+    pub pool: Option<String>,
+    /// Ask the pools first.
+    pub fresh: bool,
+}
+
+/// Show one dataset.
+#[derive(Clone, Debug)]
+pub struct DatasetGet {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub dataset: String,
+}
+
+/// List all snapshots, or those of one pool.
+#[derive(Clone, Debug)]
+pub struct SnapshotList {
+    /// Of this pool only.
+    pub pool: Option<String>,
+    /// Ask the pools first.
+    pub fresh: bool,
+}
+
+/// Make a dataset.
+#[derive(Clone, Debug)]
+pub struct DatasetCreate {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub name: DatasetName,
+    /// How much it may take; `None`: as much as the pool has.
+    pub quota: Option<Bytes>,
+}
+
+/// Say how much a dataset may take.
+#[derive(Clone, Debug)]
+pub struct DatasetQuota {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub dataset: String,
+    /// How much; `None`: as much as the pool has.
+    pub quota: Option<Bytes>,
+}
+
+/// Give a dataset another name.
+#[derive(Clone, Debug)]
+pub struct DatasetRename {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub dataset: String,
+    /// Its name to be.
+    pub to: DatasetName,
+}
+
+/// Delete a dataset and all that is in it.
+#[derive(Clone, Debug)]
+pub struct DatasetDelete {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub dataset: String,
+}
+
+/// Keep a dataset as it is now.
+#[derive(Clone, Debug)]
+pub struct SnapshotCreate {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The name that the snapshot gets.
+    pub name: SnapshotName,
+}
+
+/// Delete a snapshot.
+#[derive(Clone, Debug)]
+pub struct SnapshotDelete {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// Its name.
+    pub snapshot: String,
+}
+
+/// Make a dataset of a snapshot.
+#[derive(Clone, Debug)]
+pub struct SnapshotClone {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// Its name.
+    pub snapshot: String,
+    /// The name of the new dataset.
+    pub to: DatasetName,
+    /// How much that may take; `None`: as much as the pool has.
+    pub quota: Option<Bytes>,
+}
+
+/// Make a dataset what it was.
+#[derive(Clone, Debug)]
+pub struct SnapshotRollback {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The snapshot that has what it was.
+    pub snapshot: String,
+}
+
+macro_rules! objects {
+    ($($type:ty, $name:literal, $role:expr, $output:ty, |$it:ident| $object:expr;)*) => {$(
+        impl Operation for $type {
+            const NAME: &'static str = $name;
+            const NEEDS: Option<Role> = Some($role);
+            type Output = $output;
+
+            fn object(&self) -> Option<String> {
+                let $it = self;
+                Some($object)
+            }
+        }
+    )*};
+}
+
+operation!(
+    DatasetList,
+    "dataset_list",
+    Some(Role::Viewer),
+    ContentsView
+);
+operation!(
+    SnapshotList,
+    "snapshot_list",
+    Some(Role::Viewer),
+    ContentsView
+);
+objects! {
+    DatasetGet, "dataset_get", Role::Viewer, DatasetView, |it| of(&it.pool, &it.dataset);
+    DatasetCreate, "dataset_create", Role::Admin, DatasetView, |it| of(&it.pool, it.name.as_str());
+    DatasetQuota, "dataset_quota", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
+    DatasetRename, "dataset_rename", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
+    DatasetDelete, "dataset_delete", Role::Admin, (), |it| of(&it.pool, &it.dataset);
+    SnapshotCreate, "snapshot_create", Role::Operator, SnapshotView,
+        |it| of_snapshot(&it.pool, &it.dataset, it.name.as_str());
+    SnapshotDelete, "snapshot_delete", Role::Admin, (),
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotClone, "snapshot_clone", Role::Admin, DatasetView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotRollback, "snapshot_rollback", Role::Admin, DatasetView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+}
+
+fn of(pool: &str, dataset: &str) -> String {
+    format!("{pool}/{dataset}")
+}
+
+fn of_snapshot(pool: &str, dataset: &str, snapshot: &str) -> String {
+    format!("{pool}/{dataset}@{snapshot}")
+}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::Pool(refusal.into())
+}
+
+/// The pool of this name, and what is known of what is in it.
+fn known<'a>(seen: &'a Seen, pool: &str) -> Result<(&'a Pool, &'a Asked<Contents>), Error> {
+    let found = seen.pools.find(pool);
+    let found = found.ok_or_else(|| PoolRefusal::NoSuchPool(pool.to_owned()))?;
+    let name = || found.name.clone();
+    match seen.answers.contents.get(&found.name) {
+        Some(asked) => Ok((found, asked)),
+        None if !found.is_mounted => Err(refused(Refusal::NotMounted(name()))),
+        None => Err(refused(Refusal::NotKnown {
+            pool: name(),
+            why: "it was not asked yet".to_owned(),
+        })),
+    }
+}
+
+fn contents<'a>(pool: &Pool, asked: &'a Asked<Contents>) -> Result<&'a Contents, Error> {
+    asked.said.as_deref().map_err(|why| {
+        refused(Refusal::NotKnown {
+            pool: pool.name.clone(),
+            why: why.clone(),
+        })
+    })
+}
+
+fn dataset_view(seen: &Seen, pool: &str, dataset: &str) -> Result<DatasetView, Error> {
+    let (pool, asked) = known(seen, pool)?;
+    let contents = contents(pool, asked)?;
+    let found = contents.dataset(dataset).ok_or_else(|| {
+        refused(Refusal::NoSuchDataset {
+            pool: pool.name.clone(),
+            dataset: dataset.to_owned(),
+        })
+    })?;
+    Ok(DatasetView {
+        pool: pool.name.clone(),
+        dataset: found.clone(),
+        snapshots: contents.snapshots_of(dataset).count(),
+        asked: asked.clone(),
+    })
+}
+
+/// What is known, or asked anew.
+async fn all(app: &Arc<App>, pool: Option<&str>, fresh: bool) -> Result<ContentsView, Error> {
+    if fresh {
+        let seen = app.look().await?;
+        let wanted = seen.pools.all.iter();
+        let wanted = wanted.filter(|it| pool.is_none_or(|pool| it.name.as_str() == pool));
+        for it in wanted.filter(|it| it.is_mounted) {
+            app.ask(Question::Contents(Box::new(it.clone()))).await?;
+        }
+    }
+    let seen = app.seen();
+    match pool.filter(|it| seen.pools.find(it).is_none()) {
+        None => Ok(ContentsView { seen }),
+        Some(none) => Err(PoolRefusal::NoSuchPool(none.to_owned()).into()),
+    }
+}
+
+impl Query for DatasetList {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ContentsView, Error> {
+        all(app, self.pool.as_deref(), self.fresh).await
+    }
+}
+
+impl Query for SnapshotList {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ContentsView, Error> {
+        all(app, self.pool.as_deref(), self.fresh).await
+    }
+}
+
+impl Query for DatasetGet {
+    const EFFECT: Effect = Effect::Read;
+    async fn run(self, app: &Arc<App>, _: &Actor) -> Result<DatasetView, Error> {
+        dataset_view(&app.seen(), &self.pool, &self.dataset)
+    }
+}
+
+/// A change that the pool crate plans by what is in a pool.
+trait DatasetChange: Operation {
+    /// The pool.
+    fn pool(&self) -> &str;
+
+    /// The same in the words of the pool crate.
+    fn wish(&self) -> Wish;
+
+    /// What to answer, if the pool is as promised.
+    fn check(&self, after: &Seen, contents: &Contents) -> Result<Self::Output, Error>;
+}
+
+macro_rules! changes {
+    ($($type:ty),*) => {$(
+        impl Change for $type {
+            const LANE: Lane = Lane::Storage;
+
+            fn asks(&self, seen: &Seen) -> Option<Question> {
+                contents_of(seen, &self.pool)
+            }
+
+            fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
+                let (pool, asked) = known(seen, self.pool())?;
+                let name = pool.name.clone();
+                let plan = plan(pool, contents(pool, asked)?, &self.wish()).map_err(refused)?;
+                Ok(plan.map(|step| {
+                    let pool = name.clone();
+                    AppStep::Pool(Step::Inside { pool, step })
+                }))
+            }
+
+            fn etag(&self, _: &Seen) -> Option<String> {
+                None
+            }
+
+            fn verify(&self, after: &Seen) -> Result<Self::Output, Error> {
+                let (pool, asked) = known(after, self.pool())?;
+                self.check(after, contents(pool, asked)?)
+            }
+        }
+    )*};
+}
+changes!(
+    DatasetCreate,
+    DatasetQuota,
+    DatasetRename,
+    DatasetDelete,
+    SnapshotCreate,
+    SnapshotDelete,
+    SnapshotClone,
+    SnapshotRollback
+);
+
+fn not<T>(why: String) -> Result<T, Error> {
+    Err(Error::NotVerified(why))
+}
+
+/// The dataset, if it may take that much now.
+fn limited(
+    after: &Seen,
+    pool: &str,
+    dataset: &str,
+    quota: Option<Bytes>,
+) -> Result<DatasetView, Error> {
+    let view = dataset_view(after, pool, dataset)?;
+    match view.dataset.quota {
+        is if is == quota => Ok(view),
+        Some(is) => not(format!("{pool}/{dataset} may take {is}")),
+        None => not(format!("{pool}/{dataset} has no quota")),
+    }
+}
+
+impl DatasetChange for DatasetCreate {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Create(CreateDataset {
+            name: self.name.clone(),
+            quota: self.quota,
+        })
+    }
+
+    fn check(&self, after: &Seen, _: &Contents) -> Result<DatasetView, Error> {
+        limited(after, &self.pool, self.name.as_str(), self.quota)
+    }
+}
+
+impl DatasetChange for DatasetQuota {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::SetQuota {
+            dataset: self.dataset.clone(),
+            quota: self.quota,
+        }
+    }
+
+    fn check(&self, after: &Seen, _: &Contents) -> Result<DatasetView, Error> {
+        limited(after, &self.pool, &self.dataset, self.quota)
+    }
+}
+
+impl DatasetChange for DatasetRename {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Rename {
+            dataset: self.dataset.clone(),
+            to: self.to.clone(),
+        }
+    }
+
+    fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
+        let is_left = self.dataset != self.to.as_str()
+            && (contents.dataset(&self.dataset).is_some()
+                || contents.snapshots_of(&self.dataset).next().is_some());
+        match is_left {
+            true => not(format!("there is still something named {}", self.dataset)),
+            false => dataset_view(after, &self.pool, self.to.as_str()),
+        }
+    }
+}
+
+impl DatasetChange for DatasetDelete {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Delete {
+            dataset: self.dataset.clone(),
+        }
+    }
+
+    fn check(&self, _: &Seen, contents: &Contents) -> Result<(), Error> {
+        match contents.dataset(&self.dataset) {
+            None => Ok(()),
+            Some(_) => not(format!("{}/{} is still there", self.pool, self.dataset)),
+        }
+    }
+}
+
+impl DatasetChange for SnapshotCreate {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::TakeSnapshot {
+            dataset: self.dataset.clone(),
+            snapshot: self.name.clone(),
+        }
+    }
+
+    fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
+        let (pool, asked) = known(after, &self.pool)?;
+        match contents.snapshot(&self.dataset, self.name.as_str()) {
+            Some(snapshot) if snapshot.read_only => Ok(SnapshotView {
+                pool: pool.name.clone(),
+                snapshot: snapshot.clone(),
+                asked: asked.clone(),
+            }),
+            Some(_) => not(format!("the snapshot {} can be written", self.name)),
+            None => not(format!("there is no snapshot {}", self.name)),
+        }
+    }
+}
+
+impl DatasetChange for SnapshotDelete {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::DeleteSnapshot {
+            dataset: self.dataset.clone(),
+            snapshot: self.snapshot.clone(),
+        }
+    }
+
+    fn check(&self, _: &Seen, contents: &Contents) -> Result<(), Error> {
+        match contents.snapshot(&self.dataset, &self.snapshot) {
+            None => Ok(()),
+            Some(_) => not(format!("the snapshot {} is still there", self.snapshot)),
+        }
+    }
+}
+
+impl DatasetChange for SnapshotClone {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Clone {
+            dataset: self.dataset.clone(),
+            snapshot: self.snapshot.clone(),
+            to: CreateDataset {
+                name: self.to.clone(),
+                quota: self.quota,
+            },
+        }
+    }
+
+    fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
+        let made = limited(after, &self.pool, self.to.as_str(), self.quota)?;
+        is_of(made, contents, &self.dataset, &self.snapshot)
+    }
+}
+
+impl DatasetChange for SnapshotRollback {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Rollback {
+            dataset: self.dataset.clone(),
+            snapshot: self.snapshot.clone(),
+        }
+    }
+
+    fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
+        let mut left = contents.replaced.iter();
+        if left.any(|it| it.name.as_str() == self.dataset) {
+            return not("what it was before is not a snapshot yet".to_owned());
+        }
+        let made = dataset_view(after, &self.pool, &self.dataset)?;
+        is_of(made, contents, &self.dataset, &self.snapshot)
+    }
+}
+
+/// A dataset that is a clone of that snapshot.
+fn is_of(
+    made: DatasetView,
+    contents: &Contents,
+    dataset: &str,
+    snapshot: &str,
+) -> Result<DatasetView, Error> {
+    let of = contents.snapshot(dataset, snapshot);
+    match of.map(|it| &it.uuid) == made.dataset.origin.as_ref() && of.is_some() {
+        true => Ok(made),
+        false => not(format!(
+            "{} is no clone of the snapshot {snapshot}",
+            made.dataset.name
+        )),
+    }
+}

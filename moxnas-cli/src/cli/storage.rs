@@ -1,0 +1,154 @@
+//! Pools, datasets and snapshots.
+
+use std::str::FromStr;
+
+use clap::Subcommand;
+use moxnas_api::wire::{
+    datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, RenameDataset},
+    pools::{CreatePool, ImportPool},
+};
+use moxnas_core::units::{BadBytes, Bytes};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolVerb {
+    /// List all pools
+    List,
+    /// Show a pool
+    Show {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Make a filesystem on a device, and a pool of it; all that is on the device is lost
+    Create(CreatePool),
+    /// Make a pool of a filesystem that is there
+    Import(ImportPool),
+    /// Mount a pool, now and at each start of the machine
+    Mount {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Unmount a pool, and leave it so
+    Unmount {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Let the filesystem of a pool have all of its device, which has become larger
+    Grow {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Forget a pool, and leave what is on it
+    Export {
+        /// Name of the pool
+        pool: String,
+    },
+    /// Delete a pool and all that is on it
+    Delete {
+        /// Name of the pool
+        pool: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetVerb {
+    /// List all datasets
+    List {
+        /// Those of this pool only
+        #[arg(long)]
+        pool: Option<String>,
+    },
+    /// Show a dataset
+    Show {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+    },
+    /// Make a dataset
+    Create(CreateDataset),
+    /// Say how much a dataset may take
+    Quota {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Such as 500GB or 500GiB; `none`: as much as the pool has
+        #[arg(value_name = "SIZE")]
+        size: Limit,
+    },
+    /// Give a dataset another name, and its snapshots with it
+    Rename {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        #[command(flatten)]
+        body: RenameDataset,
+    },
+    /// Delete a dataset and all that is in it
+    Delete {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotVerb {
+    /// List all snapshots
+    List {
+        /// Those of this pool only
+        #[arg(long)]
+        pool: Option<String>,
+        /// Those of datasets of this name only
+        #[arg(long)]
+        dataset: Option<String>,
+    },
+    /// Keep a dataset as it is now
+    Create(CreateSnapshot),
+    /// Delete a snapshot
+    Delete {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+    },
+    /// Make a dataset of a snapshot, which shares all data with it at first
+    Clone {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+        #[command(flatten)]
+        body: CloneSnapshot,
+    },
+    /// Make a dataset what it was; what it is now is kept as a snapshot
+    Rollback {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+    },
+}
+
+/// A size, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<Bytes>);
+
+impl FromStr for Limit {
+    type Err = BadBytes;
+
+    fn from_str(text: &str) -> Result<Limit, BadBytes> {
+        match text {
+            "none" => Ok(Limit(None)),
+            size => Ok(Limit(Some(size.parse()?))),
+        }
+    }
+}
