@@ -98,6 +98,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<datasets::SnapshotCreate>(),
         info::<datasets::SnapshotDelete>(),
         info::<datasets::SnapshotClone>(),
+        info::<datasets::SnapshotPrune>(),
         info::<datasets::SnapshotRollback>(),
         info::<disks::DiskList>(),
         info::<disks::DiskGet>(),

@@ -26,7 +26,7 @@ use moxnas_api::wire::{
     arrays::{Array, ArrayPage},
     audit::{AuditPage, AuditVerdict},
     consequences::DiskConsequences,
-    datasets::{Dataset, DatasetPage, Snapshot, SnapshotPage},
+    datasets::{Dataset, DatasetPage, PrunedSnapshots, Snapshot, SnapshotPage},
     disks::{Disk, DiskPage},
     expected::ExpectedPage,
     initramfs::Initramfs,
@@ -124,10 +124,14 @@ impl Printer {
     }
 
     pub(crate) fn snapshots(&self, page: &SnapshotPage) {
-        self.line(&datasets::snapshot_table(page));
+        self.line(&datasets::snapshot_table(&page.items));
         for error in &page.errors {
             self.note(&format!("not known: {error}"));
         }
+    }
+
+    pub(crate) fn pruned_snapshots(&self, left: &PrunedSnapshots) {
+        self.line(&datasets::snapshot_table(&left.items));
     }
 
     pub(crate) fn snapshot(&self, snapshot: &Snapshot) {

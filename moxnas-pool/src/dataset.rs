@@ -14,6 +14,6 @@ pub use model::{
     dataset_path, replaced_path, snapshot_folder, snapshot_path,
 };
 pub(crate) use model::{Found, REPLACED, SNAPSHOTS};
-pub use plan::{Change, CreateDataset, plan};
+pub use plan::{Change, CreateDataset, plan, plan_prune};
 pub use refusal::Refusal;
 pub use step::Step;

@@ -43,6 +43,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "dataset_quota" => json!({ "quota_bytes": 1000 }),
         "dataset_rename" | "snapshot_clone" => json!({ "to": "none" }),
         "snapshot_create" => json!({ "pool": "none", "dataset": "none", "name": "none" }),
+        "snapshot_prune" => json!({ "pool": "none", "dataset": "none", "keep": { "last": 1 } }),
         "array_assemble" => json!({ "array": "none" }),
         "array_scrub" => json!({ "action": "check" }),
         "expected_accept" => json!({ "array": "none" }),
@@ -243,6 +244,7 @@ async fn a_plan_takes_what_the_operation_takes() {
             "dataset_quota" => json!({}),
             "dataset_rename" | "snapshot_clone" => json!({ "to": "none" }),
             "snapshot_create" => json!({ "pool": "none", "dataset": "none", "name": "none" }),
+            "snapshot_prune" => json!({ "pool": "none", "dataset": "none", "keep": {} }),
             "array_assemble" => json!({ "array": "none" }),
             "array_scrub" => json!({ "action": "check" }),
             "member_add" => json!({ "device": blank(1) }),
@@ -260,7 +262,7 @@ async fn a_plan_takes_what_the_operation_takes() {
                 json!({ "array": "none", "device": "none" })
             }
             "initramfs_update" | "pool_create" | "pool_import" | "dataset_create"
-            | "snapshot_create" => json!({}),
+            | "snapshot_create" | "snapshot_prune" => json!({}),
             it if it.starts_with("dataset_") => json!({ "pool": "none", "dataset": "none" }),
             it if it.starts_with("snapshot_") => {
                 json!({ "pool": "none", "dataset": "none", "snapshot": "none" })

@@ -126,6 +126,9 @@ operations! {
         "DELETE" "/api/storage/snapshots/data/photos/monday", "" => "snapshot list", r#""items":[]"#;
     snapshot_list: &[BTRFS, PHOTOS, MONDAY], "snapshot list --pool data --dataset photos",
         "GET" "/api/storage/snapshots?pool=data&dataset=photos", "" => "snapshot list", "monday";
+    snapshot_prune: &[BTRFS, PHOTOS, MONDAY, "sim advance 30d", "snapshot create data photos later"],
+        "snapshot prune data photos --keep-last 1",
+        "POST" "/api/storage/snapshots/prune", r#"{"pool":"data","dataset":"photos","keep":{"last":1}}"# => "snapshot list", "later";
     snapshot_rollback: &[BTRFS, PHOTOS, MONDAY], "snapshot rollback data photos monday",
         "POST" "/api/storage/snapshots/data/photos/monday/rollback", "" => "snapshot list", "before-monday";
     pool_import: &[POOL, "pool export data"], "pool import old --device {1} --read-only",
@@ -195,6 +198,7 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("snapshot_create", DATASETS),
     ("snapshot_delete", DATASETS),
     ("snapshot_list", DATASETS),
+    ("snapshot_prune", DATASETS),
     ("snapshot_rollback", DATASETS),
     ("pool_grow", DATASETS),
     ("pool_create", POOLS),

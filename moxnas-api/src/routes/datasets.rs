@@ -2,7 +2,7 @@
 
 use moxnas_app::ops::datasets::{
     DatasetCreate, DatasetDelete, DatasetGet, DatasetList, SnapshotCreate, SnapshotDelete,
-    SnapshotList, SnapshotRollback,
+    SnapshotList, SnapshotPrune, SnapshotRollback,
 };
 use poem::web::Data;
 use poem_openapi::{
@@ -280,6 +280,24 @@ impl Snapshots {
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedSnapshot::new(made.into()))
+    }
+
+    /// Delete the snapshots of a dataset that the rules do not keep
+    ///
+    /// The rules are those of Proxmox Backup. The plan says of each snapshot why it stays or goes.
+    #[oai(path = "/prune", method = "post", operation_id = "snapshot_prune")]
+    async fn prune(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::PruneSnapshots>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::PrunedSnapshots>> {
+        let terms = terms(confirm.0, None)?;
+        let left = app.change(&caller.actor, SnapshotPrune::from(body.0), terms);
+        Ok(Json(left.await?.into()))
     }
 
     /// Delete a snapshot

@@ -10,7 +10,7 @@ use moxnas_app::{
     },
     ops::datasets::{
         DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, SnapshotClone, SnapshotCreate,
-        SnapshotDelete, SnapshotRollback,
+        SnapshotDelete, SnapshotPrune, SnapshotRollback,
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
@@ -32,7 +32,10 @@ use crate::{
         arrays::{
             AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
         },
-        datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, LimitDataset, RenameDataset},
+        datasets::{
+            CloneSnapshot, CreateDataset, CreateSnapshot, LimitDataset, PruneSnapshots,
+            RenameDataset,
+        },
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
         pools::{CreatePool, ImportPool},
@@ -230,6 +233,10 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             };
             done(app, actor, it, change).await
         }
+        SnapshotPrune::NAME => {
+            let change = SnapshotPrune::from(it.body::<PruneSnapshots>()?);
+            done(app, actor, it, change).await
+        }
         SnapshotClone::NAME => {
             let (pool, dataset) = it.dataset()?;
             let snapshot = it.path("snapshot")?;
@@ -284,7 +291,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 32] = [
+pub const PLANNED: [&str; 33] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -315,6 +322,7 @@ pub const PLANNED: [&str; 32] = [
     SnapshotClone::NAME,
     SnapshotCreate::NAME,
     SnapshotDelete::NAME,
+    SnapshotPrune::NAME,
     SnapshotRollback::NAME,
     SpareMove::NAME,
 ];

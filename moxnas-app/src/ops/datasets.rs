@@ -1,5 +1,7 @@
 //! Datasets and snapshots: what is in the pools.
 
+mod prune;
+
 use std::sync::Arc;
 
 use moxnas_core::{plan::Plan, units::Bytes};
@@ -12,6 +14,7 @@ use moxnas_pool::{
     plan::{Refusal as PoolRefusal, Step},
 };
 
+pub use self::prune::{PrunedView, SnapshotPrune};
 use super::pools::contents_of;
 use crate::{
     actor::{Actor, Role},
@@ -208,6 +211,7 @@ objects! {
         |it| of_snapshot(&it.pool, &it.dataset, it.name.as_str());
     SnapshotDelete, "snapshot_delete", Role::Admin, (),
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotPrune, "snapshot_prune", Role::Admin, PrunedView, |it| of(&it.pool, &it.dataset);
     SnapshotClone, "snapshot_clone", Role::Admin, DatasetView,
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
     SnapshotRollback, "snapshot_rollback", Role::Admin, DatasetView,

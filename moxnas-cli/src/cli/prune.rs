@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
-use moxnas_pool::prune::Keep;
+use moxnas_api::wire::datasets::KeepRules;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PruneVerb {
@@ -32,7 +32,7 @@ pub(crate) struct SimulatePrune {
     #[arg(long, value_name = "TIME", requires = "every")]
     pub(crate) from: Option<String>,
     #[command(flatten)]
-    pub(crate) keep: KeepOptions,
+    pub(crate) keep: KeepRules,
     /// Say of each snapshot why it stays or goes
     #[arg(long)]
     pub(crate) explain: bool,
@@ -40,46 +40,6 @@ pub(crate) struct SimulatePrune {
     /// out
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
-}
-
-/// How many snapshots stay. A count of none would remove everything and is refused.
-#[derive(Debug, Args)]
-pub(crate) struct KeepOptions {
-    /// Keep the newest N snapshots
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_last: Option<u32>,
-    /// Keep the newest snapshot of each of N hours
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_hourly: Option<u32>,
-    /// Keep the newest snapshot of each of N days
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_daily: Option<u32>,
-    /// Keep the newest snapshot of each of N weeks, which begin on Monday
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_weekly: Option<u32>,
-    /// Keep the newest snapshot of each of N months
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_monthly: Option<u32>,
-    /// Keep the newest snapshot of each of N years
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub(crate) keep_yearly: Option<u32>,
-}
-
-fn count() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..)
-}
-
-impl KeepOptions {
-    pub(crate) fn counts(&self) -> Keep {
-        Keep {
-            last: self.keep_last,
-            hourly: self.keep_hourly,
-            daily: self.keep_daily,
-            weekly: self.keep_weekly,
-            monthly: self.keep_monthly,
-            yearly: self.keep_yearly,
-        }
-    }
 }
 
 /// What the options mean together.

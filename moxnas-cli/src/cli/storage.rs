@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use moxnas_api::wire::{
-    datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, RenameDataset},
+    datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, PruneSnapshots, RenameDataset},
     pools::{CreatePool, ImportPool},
 };
 use moxnas_core::units::{BadBytes, Bytes};
@@ -107,6 +107,10 @@ pub(crate) enum SnapshotVerb {
     },
     /// Keep a dataset as it is now
     Create(CreateSnapshot),
+    /// Delete the snapshots of a dataset that the rules do not keep, each with the reason
+    ///
+    /// The rules are those of Proxmox Backup, see `moxnas prune simulate --help`.
+    Prune(PruneSnapshots),
     /// Delete a snapshot
     Delete {
         /// Name of the pool

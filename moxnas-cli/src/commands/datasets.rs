@@ -1,6 +1,8 @@
 //! Datasets and snapshots.
 
-use moxnas_api::wire::datasets::{Dataset, DatasetPage, LimitDataset, Snapshot, SnapshotPage};
+use moxnas_api::wire::datasets::{
+    Dataset, DatasetPage, LimitDataset, PrunedSnapshots, Snapshot, SnapshotPage,
+};
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
 
@@ -86,6 +88,7 @@ pub(super) async fn snapshot(
         Wish::new(operation, method, at, &names, body)
     };
     let is_snapshot = matches!(verb, SnapshotVerb::Create(_));
+    let is_list = matches!(verb, SnapshotVerb::Prune(_));
     let wish = match verb {
         SnapshotVerb::List { pool, dataset } => {
             let path = filtered(SNAPSHOTS, &[("pool", pool), ("dataset", dataset)]);
@@ -99,6 +102,10 @@ pub(super) async fn snapshot(
         SnapshotVerb::Create(body) => {
             let at = SNAPSHOTS.to_owned();
             Wish::new("snapshot_create", Method::POST, at, &[], body.to_json())
+        }
+        SnapshotVerb::Prune(body) => {
+            let at = format!("{SNAPSHOTS}/prune");
+            Wish::new("snapshot_prune", Method::POST, at, &[], body.to_json())
         }
         SnapshotVerb::Delete {
             pool,
@@ -135,6 +142,13 @@ pub(super) async fn snapshot(
     match carry_out(transport, global, printer, wish).await? {
         Outcome::Planned => Ok(()),
         Outcome::Done(text) if text.is_empty() => Ok(()),
+        Outcome::Done(text) if is_list => {
+            match printer.is_json() {
+                true => printer.json(&text),
+                false => printer.pruned_snapshots(&parse::<PrunedSnapshots>(&text)?),
+            }
+            Ok(())
+        }
         Outcome::Done(text) if is_snapshot => {
             match printer.is_json() {
                 true => printer.json(&text),

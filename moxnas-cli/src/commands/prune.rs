@@ -25,7 +25,7 @@ const SHOWN: usize = 10;
 
 pub(super) fn simulate(it: &SimulatePrune, printer: &Printer) -> Result<(), Failure> {
     let zone = moments::zone(it.tz.as_deref())?;
-    let keep = it.keep.counts();
+    let keep = Keep::from(it.keep.clone());
     let reasons = match it.explain {
         true => Reasons::Full,
         false => Reasons::Short,

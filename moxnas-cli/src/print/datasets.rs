@@ -1,6 +1,6 @@
 //! Datasets and snapshots, for people.
 
-use moxnas_api::wire::datasets::{Dataset, DatasetPage, Snapshot, SnapshotPage};
+use moxnas_api::wire::datasets::{Dataset, DatasetPage, Snapshot};
 use time::OffsetDateTime;
 
 use super::{bytes, jobs::at, lines};
@@ -52,12 +52,12 @@ pub(super) fn sheet(it: &Dataset) -> String {
         .join("\n")
 }
 
-pub(super) fn snapshot_table(page: &SnapshotPage) -> String {
-    if page.items.is_empty() {
+pub(super) fn snapshot_table(items: &[Snapshot]) -> String {
+    if items.is_empty() {
         return "there are no snapshots".to_owned();
     }
     let mut table = super::table(&["POOL", "DATASET", "NAME", "CREATED", "USED", "EXCLUSIVE"]);
-    for it in &page.items {
+    for it in items {
         table.add_row([
             it.pool.clone(),
             it.dataset.clone(),

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Contents, Counting, Dataset, DatasetName, Refusal, Snapshot, SnapshotName, Step, Usage,
 };
-use crate::model::{Filesystem, Pool};
+use crate::{
+    model::{Filesystem, Pool},
+    prune::{self, Keep, TimeZone, Timestamp},
+};
 
 /// What somebody wishes of what is in a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,23 +82,8 @@ pub struct CreateDataset {
 
 /// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
 pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
-    if pool.filesystem != Filesystem::Btrfs {
-        return Err(Refusal::NoSubvolumes {
-            pool: pool.name.clone(),
-            filesystem: pool.filesystem,
-        });
-    }
-    if !pool.is_mounted {
-        return Err(Refusal::NotMounted(pool.name.clone()));
-    }
-    if pool.options.iter().any(|it| it == "ro") {
-        return Err(Refusal::ReadOnly(pool.name.clone()));
-    }
+    let mut plan = begin(pool)?;
     let planner = Planner { pool, contents };
-    let mut plan = Plan {
-        evidence: vec![format!("filesystem {}", pool.uuid)],
-        ..Plan::default()
-    };
     match change {
         Change::Create(wish) => planner.create(wish, &mut plan)?,
         Change::SetQuota { dataset, quota } => planner.set_quota(dataset, *quota, &mut plan)?,
@@ -115,6 +103,64 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
         Change::Rollback { dataset, snapshot } => planner.rollback(dataset, snapshot, &mut plan)?,
     }
     Ok(plan)
+}
+
+/// The snapshots of a dataset that the rules do not keep are deleted, each with the reason. Days are
+/// those of the zone. One of which nobody knows when it was taken stays.
+pub fn plan_prune(
+    pool: &Pool,
+    contents: &Contents,
+    dataset: &str,
+    keep: &Keep,
+    zone: &TimeZone,
+) -> Result<Plan<Step>, Refusal> {
+    let mut plan = begin(pool)?;
+    let planner = Planner { pool, contents };
+    let all: Vec<&Snapshot> = contents.snapshots_of(dataset).collect();
+    if all.is_empty() {
+        planner.dataset(dataset)?;
+    }
+    let mut known = Vec::new();
+    for it in all {
+        match it.created.map(Timestamp::try_from) {
+            Some(Ok(taken)) => known.push((it, prune::Snapshot::at(taken))),
+            _ => plan
+                .warnings
+                .push(format!("{} stays: nobody knows when it was taken", it.name)),
+        }
+    }
+    let moments: Vec<prune::Snapshot> = known.iter().map(|(_, it)| *it).collect();
+    let decisions = prune::decide(&moments, keep, zone);
+    for ((snapshot, _), decision) in known.iter().zip(&decisions) {
+        let (name, why) = (&snapshot.name, decision.verdict.explain(zone));
+        if decision.verdict.is_kept() {
+            plan.warnings.push(format!("{name} stays: {why}"));
+        } else {
+            plan.warnings.push(format!("{name} goes: {why}"));
+            planner.delete_snapshot(dataset, name.as_str(), &mut plan)?;
+        }
+    }
+    Ok(plan)
+}
+
+/// What every change in a pool needs.
+fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if pool.filesystem != Filesystem::Btrfs {
+        return Err(Refusal::NoSubvolumes {
+            pool: pool.name.clone(),
+            filesystem: pool.filesystem,
+        });
+    }
+    if !pool.is_mounted {
+        return Err(Refusal::NotMounted(pool.name.clone()));
+    }
+    if pool.options.iter().any(|it| it == "ro") {
+        return Err(Refusal::ReadOnly(pool.name.clone()));
+    }
+    Ok(Plan {
+        evidence: vec![format!("filesystem {}", pool.uuid)],
+        ..Plan::default()
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -399,10 +445,18 @@ impl<'a> Planner<'a> {
         plan.evidence.push(format!("snapshot {}", snapshot.uuid));
         let keep = |plan: &mut Plan<Step>| {
             let taken = plan.steps.iter().any(is_kept);
-            plan.steps.push(Step::KeepReplaced {
-                dataset: name.clone(),
-                snapshot: self.name_for_kept(snapshot, taken),
-            });
+            plan.steps.extend([
+                Step::FreezeReplaced {
+                    dataset: name.clone(),
+                },
+                Step::KeepReplaced {
+                    dataset: name.clone(),
+                    snapshot: self.name_for_kept(snapshot, taken),
+                },
+                Step::DeleteBeside {
+                    dataset: name.clone(),
+                },
+            ]);
         };
         if let Some(left) = self.replaced(name) {
             plan.evidence.push(format!("replaced {}", left.uuid));

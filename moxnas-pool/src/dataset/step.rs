@@ -81,7 +81,7 @@ pub enum Step {
         /// How much; `None`: as much as the pool has.
         quota: Option<Bytes>,
     },
-    /// Delete what an earlier rollback left and nobody has used.
+    /// Delete what a rollback had in hand and needs no more.
     DeleteBeside {
         /// The dataset.
         dataset: DatasetName,
@@ -91,7 +91,13 @@ pub enum Step {
         /// The dataset.
         dataset: DatasetName,
     },
-    /// What was the dataset before a rollback becomes a snapshot of it.
+    /// Let nothing be written any more to what was the dataset before a rollback: whoever has files of it
+    /// open is told.
+    FreezeReplaced {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// Take a snapshot of what was the dataset before a rollback.
     KeepReplaced {
         /// The dataset.
         dataset: DatasetName,
@@ -153,13 +159,13 @@ impl fmt::Display for Step {
                 write!(f, "let the clone beside {dataset} take {}", quota_of(quota))
             }
             Step::DeleteBeside { dataset } => {
-                write!(
-                    f,
-                    "delete the clone that an earlier rollback of {dataset} left"
-                )
+                write!(f, "delete what is beside {dataset}")
             }
             Step::Exchange { dataset } => {
                 write!(f, "let the clone and {dataset} change places, at once")
+            }
+            Step::FreezeReplaced { dataset } => {
+                write!(f, "let nothing be written to what was {dataset} until now")
             }
             Step::KeepReplaced { dataset, snapshot } => {
                 write!(

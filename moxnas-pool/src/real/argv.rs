@@ -88,9 +88,13 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
         Step::CloneBeside { dataset, snapshot } => btrfs(SNAPSHOT)
             .arg(snapshot_path(pool, dataset, snapshot))
             .arg(replaced_path(pool, dataset)),
-        Step::KeepReplaced { dataset, snapshot } => btrfs(["property", "set", "-ts"])
-            .arg(snapshot_path(pool, dataset, snapshot))
+        Step::FreezeReplaced { dataset } => btrfs(["property", "set", "-ts"])
+            .arg(replaced_path(pool, dataset))
             .args(["ro", "true"]),
+        Step::KeepReplaced { dataset, snapshot } => btrfs(SNAPSHOT)
+            .arg("-r")
+            .arg(replaced_path(pool, dataset))
+            .arg(snapshot_path(pool, dataset, snapshot)),
         Step::RenameSnapshots { .. } | Step::Rename { .. } | Step::Exchange { .. } => return None,
     })
 }

@@ -13,7 +13,7 @@ use nix::{
 
 use crate::{
     backend::BackendError,
-    dataset::{Inodes, Space, Step, dataset_path, replaced_path, snapshot_folder, snapshot_path},
+    dataset::{Inodes, Space, Step, dataset_path, replaced_path, snapshot_folder},
     model::PoolName,
 };
 
@@ -58,7 +58,9 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         })
     };
     match step {
-        Step::TakeSnapshot { dataset, .. } => make_folder(root, &snapshot_folder(pool, dataset))?,
+        Step::TakeSnapshot { dataset, .. } | Step::KeepReplaced { dataset, .. } => {
+            make_folder(root, &snapshot_folder(pool, dataset))?
+        }
         Step::RenameSnapshots { dataset, to } => {
             let (from, to) = (snapshot_folder(pool, dataset), snapshot_folder(pool, to));
             // An empty folder, such as is left when all snapshots were deleted.
@@ -73,12 +75,6 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
             let (from, to) = (replaced_path(pool, dataset), dataset_path(pool, dataset));
             rename(from, to, RenameFlags::RENAME_EXCHANGE)?;
         }
-        Step::KeepReplaced { dataset, snapshot } => {
-            make_folder(root, &snapshot_folder(pool, dataset))?;
-            let from = replaced_path(pool, dataset);
-            let to = snapshot_path(pool, dataset, snapshot);
-            rename(from, to, RenameFlags::RENAME_NOREPLACE)?;
-        }
         Step::Count
         | Step::Create { .. }
         | Step::Clone { .. }
@@ -87,7 +83,8 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::Delete { .. }
         | Step::DeleteBeside { .. }
         | Step::DeleteSnapshot { .. }
-        | Step::CloneBeside { .. } => (),
+        | Step::CloneBeside { .. }
+        | Step::FreezeReplaced { .. } => (),
     }
     Ok(())
 }

@@ -124,12 +124,14 @@ impl Volume {
                 self.subvolumes.insert(one, b);
                 self.subvolumes.insert(other, a);
             }
+            Step::FreezeReplaced { dataset } => {
+                let path = replaced_at(dataset);
+                let it = self.subvolumes.get_mut(&path);
+                it.ok_or_else(|| not_found(&path))?.read_only = true;
+            }
             Step::KeepReplaced { dataset, snapshot } => {
-                let to = snapshot_at(dataset, snapshot);
-                self.rename(&replaced_at(dataset), to.clone())?;
-                if let Some(it) = self.subvolumes.get_mut(&to) {
-                    it.read_only = true;
-                }
+                let (from, to) = (replaced_at(dataset), snapshot_at(dataset, snapshot));
+                self.add(to, Some(&from), true, new)?;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Datasets and snapshots on the simulation, and what is refused.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use moxnas_core::{
     plan::{Plan, execute, fail_at},
@@ -9,9 +9,10 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
-    dataset::{Change, Contents, CreateDataset, Refusal, Step as Inside, plan},
+    dataset::{Change, Contents, CreateDataset, Refusal, Step as Inside, plan, plan_prune},
     model::Filesystem,
     plan::Step,
+    prune::{Keep, TimeZone},
     real::argv::argv,
     sim::WriteError,
 };
@@ -162,8 +163,13 @@ fn a_plan_names_each_command() {
             "btrfs qgroup limit 100000000 /srv/tank/.rollback-data",
             "in pool tank: let the clone and data change places, at once",
             "",
+            "in pool tank: let nothing be written to what was data until now",
+            "btrfs property set -ts /srv/tank/.rollback-data ro true",
             "in pool tank: keep what was data until now as its snapshot before-monday",
-            "btrfs property set -ts /srv/tank/.snapshots/data/before-monday ro true",
+            "btrfs subvolume snapshot -r /srv/tank/.rollback-data \
+             /srv/tank/.snapshots/data/before-monday",
+            "in pool tank: delete what is beside data",
+            "btrfs subvolume delete --commit-after /srv/tank/.rollback-data",
         ]
     );
     assert!(plan.needs_confirmation());
@@ -308,6 +314,51 @@ fn each_refusal_has_a_code_and_a_hint() {
     assert_eq!(refusal.code(), "dataset_has_subvolumes");
 }
 
+/// Of each snapshot it is said why it stays or goes, and a second time nothing goes.
+#[test]
+fn what_the_rules_do_not_keep_goes() {
+    let tank = Tank::with_data();
+    let utc = TimeZone::UTC;
+    for day in 1..=5 {
+        let name = format!("day-{day}");
+        tank.run(&snapshot("data", &name));
+        tank.0.machine.advance(Duration::from_secs(86_400));
+    }
+    let prune = |keep: Keep| {
+        let (_, pools) = tank.0.look();
+        let pool = pools.find("tank").unwrap();
+        let plan = plan_prune(pool, &tank.contents(), "data", &keep, &utc).unwrap();
+        plan.map(|step| inside(&step))
+    };
+    let nothing = prune(Keep::default());
+    assert_eq!(nothing.steps, []);
+    let keep = Keep {
+        last: Some(1),
+        daily: Some(2),
+        ..Keep::default()
+    };
+    let plan = prune(keep);
+    assert_eq!(plan.steps.len(), 2, "{plan:?}");
+    assert!(plan.needs_confirmation());
+    assert_eq!(plan.warnings.len(), 5, "{plan:?}");
+    let why = |name: &str| {
+        let found = plan.warnings.iter().find(|it| it.starts_with(name));
+        found.unwrap().clone()
+    };
+    assert_eq!(why("day-5"), "day-5 stays: keep-last 1 of 1");
+    assert!(why("day-4").starts_with("day-4 stays: keep-daily 1 of 2"));
+    assert!(why("day-1").starts_with("day-1 goes: "));
+    execute(&plan.steps, |step| tank.0.pools.apply(step)).unwrap();
+    let (_, left) = tank.names();
+    assert_eq!(left, ["data@day-3", "data@day-4", "data@day-5"]);
+    assert_eq!(prune(keep).steps, []);
+
+    let (_, pools) = tank.0.look();
+    let pool = pools.find("tank").unwrap();
+    let refusal = plan_prune(pool, &tank.contents(), "none", &keep, &utc).unwrap_err();
+    assert_eq!(refusal.code(), "dataset_not_found");
+}
+
 /// Stopped at any step, by a failure or by the power, and tried again.
 #[test]
 fn every_change_can_be_tried_again_after_a_failure_at_any_step() {
@@ -396,9 +447,10 @@ fn an_interrupted_rollback_is_ended_by_the_next() {
         Some(&monday.uuid)
     );
     let plan = tank.plan(&rollback("monday")).unwrap();
-    assert_eq!(plan.steps.len(), 1, "{plan:?}");
+    assert_eq!(plan.steps.len(), 3, "{plan:?}");
     execute(&plan.steps, |it| tank.0.pools.apply(it)).unwrap();
     assert_eq!(tank.files(".snapshots/data/before-monday"), Some(now));
+    assert_eq!(tank.contents().replaced, []);
 }
 
 fn any_change() -> impl Strategy<Value = Change> {

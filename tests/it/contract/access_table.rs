@@ -68,6 +68,11 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("snapshot_create", "snapshot create", "none none none"),
     ("snapshot_delete", "snapshot delete", "none none none"),
     ("snapshot_list", "snapshot list", ""),
+    (
+        "snapshot_prune",
+        "snapshot prune",
+        "none none --keep-last 1",
+    ),
     ("snapshot_rollback", "snapshot rollback", "none none none"),
     ("spare_move", "array move-spare", ""),
     ("system_info", "system info", ""),

@@ -278,9 +278,18 @@ fn a_raid6_with_btrfs_is_filled_rolled_back_and_grown() -> Result<()> {
         "{}",
         refused.stderr
     );
-    for name in names {
-        nas.moxnas(&["--yes", "snapshot", "delete", "data", "people", name])?;
-    }
+    // What was kept by the rollback is the later one.
+    let left = nas.json(&["snapshot", "prune", "data", "people", "--keep-last", "1"])?;
+    assert_eq!(left["items"][0]["name"], "before-monday", "{left}");
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(1), "{left}");
+    nas.moxnas(&[
+        "--yes",
+        "snapshot",
+        "delete",
+        "data",
+        "people",
+        "before-monday",
+    ])?;
     for dataset in ["people", "copy"] {
         nas.moxnas(&["--yes", "dataset", "delete", "data", dataset])?;
     }
