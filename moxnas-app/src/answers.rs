@@ -1,7 +1,11 @@
 //! What no look finds out, because it opens a device, wakes an enclosure or takes long: asked when
 //! something needs it, and kept until it is asked again.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
 use moxnas_core::{
     chain::chain,
@@ -84,6 +88,18 @@ impl Answers {
         left.lights.retain(|it, _| !is_gone(it));
         left.contents.retain(|it, _| is_mounted(it));
         Arc::new(left)
+    }
+}
+
+/// Pools are asked one question at a time each, so that the later answer is the newer one.
+#[derive(Debug, Default)]
+pub(crate) struct PoolTurns(Mutex<BTreeMap<PoolName, Arc<tokio::sync::Mutex<()>>>>);
+
+impl PoolTurns {
+    /// What is held by whoever asks this pool.
+    pub(crate) fn of(&self, pool: &PoolName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().expect("no holder of this lock panics");
+        Arc::clone(turns.entry(pool.clone()).or_default())
     }
 }
 

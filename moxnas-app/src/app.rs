@@ -22,14 +22,15 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
+use moxnas_pool::model::Pool;
 use moxnas_telemetry::Sample;
 use serde_json::json;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 pub use self::start::StartError;
 use crate::{
     actor::{Actor, Credential, Role, Via},
-    answers::{self, Question},
+    answers::{self, Asked, PoolTurns, Question},
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
@@ -74,6 +75,7 @@ pub struct App {
     looks: AtomicU64,
     looked: Arc<EventCount>,
     looking: Arc<Semaphore>,
+    pool_turns: PoolTurns,
     /// What should be there; `None` where nobody has agreed to anything and this process may not.
     expected: RwLock<Option<Arc<Expected>>>,
     expecting: Mutex<()>,
@@ -151,9 +153,43 @@ impl App {
 
     /// Ask what no look asks. Whoever looks from now on sees the answer.
     pub(crate) async fn ask(&self, question: Question) -> Result<Arc<Seen>, Error> {
+        match (question, &self.pace) {
+            (Question::Contents(pool), Pace::Usual) => self.ask_pool(*pool).await,
+            (question, _) => self.ask_now(question, None).await,
+        }
+    }
+
+    /// A pool that hangs takes one thread, however many ask for it, and keeps nobody waiting for ever.
+    async fn ask_pool(&self, pool: Pool) -> Result<Arc<Seen>, Error> {
+        let name = pool.name.clone();
+        let asked = async {
+            let turn = self.pool_turns.of(&name).lock_owned().await;
+            self.ask_now(Question::Contents(Box::new(pool)), Some(turn))
+                .await
+        };
+        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+            Ok(seen) => seen,
+            Err(_) => {
+                let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
+                let as_of = self.machine.clock.now();
+                Ok(self.see_anew(|new| {
+                    let answers = Arc::make_mut(&mut new.answers);
+                    let said = Err(why);
+                    answers.contents.insert(name, Asked { said, as_of });
+                }))
+            }
+        }
+    }
+
+    async fn ask_now(
+        &self,
+        question: Question,
+        turn: Option<OwnedMutexGuard<()>>,
+    ) -> Result<Arc<Seen>, Error> {
         let known = Arc::clone(&self.seen().answers);
-        let write_down = self
-            .with_machine(move |it| answers::ask(it, &known, question))
+        // Whoever asked may go away; the turn lasts until the answer is there and written down.
+        let (write_down, _turn) = self
+            .with_machine(move |it| (answers::ask(it, &known, question), turn))
             .await?;
         Ok(self.see_anew(|new| write_down(Arc::make_mut(&mut new.answers))))
     }
@@ -360,6 +396,9 @@ async fn to_the_end<T: Send + 'static>(
 /// How many looks there are at a time. A machine that hangs would otherwise take thread after thread
 /// from those who ask for a look, until there is none for anybody.
 const LOOKS_AT_ONCE: usize = 4;
+
+/// How long a pool may take to answer what is in it before it counts as one that hangs.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a look may be old before the loop looks again without having been woken.
 pub const LOOK_EVERY: Duration = Duration::from_secs(30);

@@ -130,6 +130,7 @@ impl App {
             looks: AtomicU64::new(1),
             looked: Arc::default(),
             looking: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+            pool_turns: PoolTurns::default(),
             login_lists: LastRead::default(),
             figures: std::sync::Mutex::default(),
             right,

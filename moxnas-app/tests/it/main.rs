@@ -11,6 +11,7 @@ mod datasets;
 mod disks;
 mod engines;
 mod expected;
+mod hung_pool;
 mod initramfs;
 mod jobs;
 mod pools;

@@ -190,16 +190,13 @@ impl SimState {
     /// The disk of this kernel name, or the one that the partition of this name is on.
     #[must_use]
     pub fn disk_named(&self, name: &str) -> Option<&SimDisk> {
-        let serial = self.names.get(name).or_else(|| {
-            let disk = name.trim_end_matches(|it: char| it.is_ascii_digit());
-            let disk = disk.strip_suffix('p').unwrap_or(disk);
-            self.names.get(disk)
-        });
+        let names = &self.names;
+        let serial = names.get(name).or_else(|| names.get(without_number(name)));
         self.disks.get(serial?)
     }
 
     /// The name the kernel gives to the next disk: the first that neither a disk has nor an array
-    /// still lists for a disk that left.
+    /// still lists for a disk that left, be it for one of its partitions only.
     fn free_name(&mut self, bus: Bus) -> String {
         let family = match bus {
             Bus::Nvme => "nvme",
@@ -218,10 +215,10 @@ impl SimState {
             *taken += 1;
         }
         let held = self.nodes.values().flat_map(|node| &node.slaves);
-        let held: BTreeSet<&String> = held.collect();
+        let held: BTreeSet<&str> = held.flat_map(|it| [it, without_number(it)]).collect();
         (*taken..)
             .map(name)
-            .find(|it| !self.names.contains_key(it) && !held.contains(it))
+            .find(|it| !self.names.contains_key(it) && !held.contains(it.as_str()))
             .expect("numbers do not end")
     }
 
@@ -335,6 +332,15 @@ impl SimState {
     }
 }
 
+/// The name of the disk of a partition: of `sdp1` and `nvme0n1p1`, `sdp` and `nvme0n1`.
+fn without_number(name: &str) -> &str {
+    let disk = name.trim_end_matches(|it: char| it.is_ascii_digit());
+    match disk.strip_suffix('p') {
+        Some(short) if short.ends_with(|it: char| it.is_ascii_digit()) => short,
+        _ => disk,
+    }
+}
+
 /// `a` to `z`, `aa`, `ab`, …: how the kernel counts disks.
 fn letters(mut number: usize) -> String {
     let mut text = String::new();
@@ -407,6 +413,38 @@ mod tests {
         assert_eq!(
             state.plug_back("X", now),
             Err(NoSuchDisk::Unknown("X".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_name_that_an_array_holds_goes_to_no_other_disk() {
+        let now = SystemTime::UNIX_EPOCH;
+        // The one it lists, and the disk of the partition it lists.
+        for slave in ["sda", "sda2"] {
+            let mut state = SimState::new(1);
+            state.plug_new(DiskSpec::hdd("A", 1 << 30), now);
+            let node = Node {
+                id: "md-uuid-63cbe1e4:59320dd7:044c3cd7:f43c661c"
+                    .parse()
+                    .unwrap(),
+                kind: BlockKind::Md,
+                size: Bytes(1 << 30),
+                slaves: vec![slave.to_owned()],
+            };
+            state.nodes.insert("md127".to_owned(), node);
+            state.pull("A", now).unwrap();
+            assert_eq!(state.plug_back("A", now).unwrap(), "sdb");
+            state.nodes.clear();
+            state.pull("A", now).unwrap();
+            assert_eq!(state.plug_back("A", now).unwrap(), "sda");
+        }
+    }
+
+    #[test]
+    fn the_sixteenth_disk_has_partitions_too() {
+        assert_eq!(
+            ["sdp", "sdp1", "sdap12", "nvme0n1p1", "mmcblk0p2"].map(without_number),
+            ["sdp", "sdp", "sdap", "nvme0n1", "mmcblk0"]
         );
     }
 

@@ -164,7 +164,12 @@ pub(super) fn estimate(
     least: Bytes,
     most: Bytes,
 ) -> Estimate {
-    let observed = array.and_then(|it| observed(it, is_spinning(seen, devices)));
+    let is_alike = |it: &&Array| match (media(seen, &working(it)), media(seen, devices)) {
+        (Ok(now), Ok(then)) => now == then,
+        _ => true,
+    };
+    let observed = array.filter(is_alike);
+    let observed = observed.and_then(|it| observed_of(it, is_spinning(seen, devices)));
     // Faster than its limit no array gets.
     let limit = array
         .and_then(|it| it.speed_limits)
@@ -185,8 +190,9 @@ pub(super) fn estimate(
     }
 }
 
-/// What runs tells how fast this array is. The speed of a reshape means something else.
-fn observed(array: &Array, spins: bool) -> Option<Pace> {
+/// What runs tells how fast this array is, as long as none leaves that all others wait for. The speed of a
+/// reshape means something else.
+fn observed_of(array: &Array, spins: bool) -> Option<Pace> {
     let SyncState::Running {
         action,
         done,
@@ -231,13 +237,15 @@ fn is_spinning(seen: &Inventory, devices: &[DeviceId]) -> bool {
     devices.iter().any(spins)
 }
 
+/// What the devices are.
+fn media(seen: &Inventory, devices: &[DeviceId]) -> Result<BTreeSet<Medium>, String> {
+    let disks = devices.iter().map(|it| disk_of(seen, it));
+    disks.map(|(name, disk)| Medium::of(&name, disk)).collect()
+}
+
 /// The slowest member makes all others wait.
 fn assumed(seen: &Inventory, devices: &[DeviceId]) -> Result<Pace, String> {
-    let mut media = BTreeSet::new();
-    for id in devices {
-        let (name, disk) = disk_of(seen, id);
-        media.insert(Medium::of(&name, disk)?);
-    }
+    let media = media(seen, devices)?;
     let speeds = || media.iter().map(|it| it.speeds());
     let (Some(slowest), Some(fastest)) =
         (speeds().map(|it| it.0).min(), speeds().map(|it| it.1).min())

@@ -9,7 +9,7 @@ use moxnas_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    estimate::{Work, estimate, left_to_fill, working},
+    estimate::{Estimate, Work, estimate, left_to_fill, working},
     tower::{array_of, gone_with, leaving_members, without_all},
 };
 use crate::{
@@ -409,10 +409,16 @@ fn repair(
         true => all,
         false => left_to_fill(before).unwrap_or(all),
     };
+    let time = match before.reshape {
+        None => estimate(seen, Some(before), &working(after), least, all),
+        Some(_) => Estimate::Unknown {
+            because: "a reshape goes on first, and how long that takes is not known".to_owned(),
+        },
+    };
     let work = Work {
         action: SyncAction::Recover,
         per_member: all,
-        time: estimate(seen, Some(before), &working(after), least, all),
+        time,
     };
     if candidates.is_empty() {
         let size = needed_size(before);

@@ -11,7 +11,8 @@ use moxnas_core::{
 
 use super::*;
 use crate::{
-    Change, CreateArray, Health, Inventory, Level, RaidBackend, Role, SimRaid, SyncAction, plan,
+    Change, CreateArray, Grow, Health, Inventory, Level, RaidBackend, Role, SimRaid, SyncAction,
+    plan,
 };
 
 const TB: u64 = 1_000_000_000_000;
@@ -336,6 +337,28 @@ fn a_repair_takes_as_long_as_was_said() {
         machine.advance(at_most - at_least + Duration::from_secs(1));
         assert_eq!(is(), then);
     }
+}
+
+/// The spare waits until the reshape has ended, of which nobody knows when.
+#[test]
+fn a_repair_after_a_reshape_takes_nobody_knows_how_long() {
+    let raid = six_disks();
+    create(&raid, "tank", Level::Raid5, &["A", "B", "C"], &["E"]);
+    mount(&raid, "tank", "/srv");
+    run(
+        &raid,
+        &Change::Grow {
+            array: "tank".to_owned(),
+            grow: Grow::Members { slots: 4 },
+            add: ids(&raid, &["D"]),
+        },
+    );
+    let it = without(&raid, "A");
+    assert_eq!(it.after, degraded(1, 0));
+    let Repair::Spare { work, .. } = it.repair else {
+        panic!("{it:#?}")
+    };
+    assert!(matches!(work.time, Estimate::Unknown { .. }), "{work:#?}");
 }
 
 /// A new RAID 6 whose parity does not agree yet.

@@ -61,14 +61,15 @@ pub fn at_once(seen: &Inventory, step: &Step) -> Inventory {
             set_paused(array, *paused);
             if !paused && array.reshape.is_some() {
                 array.sync = running(SyncAction::Reshape, array);
-            } else if !paused && array.resync_due {
-                array.sync = running(SyncAction::Resync, array);
             }
             begin(array);
         }),
         Step::Fail { array, device } => change(&mut after, &array.uuid, |array| {
             *array = without(array, device);
             promote(array);
+            if array.sync.action() == Some(SyncAction::Resync) && !holds_still(array) {
+                array.sync = SyncState::Idle;
+            }
             begin(array);
         }),
         Step::Remove { array, device } => change(&mut after, &array.uuid, |array| {
@@ -125,9 +126,13 @@ fn wake_up(array: &mut Array) {
     begin_what_waits(array);
 }
 
+/// What waits begins, in the order of [`begin`].
 fn begin_what_waits(array: &mut Array) {
     if let SyncState::Pending { action } = array.sync {
-        array.sync = running(action, array);
+        array.sync = match action {
+            SyncAction::Reshape => running(action, array),
+            _ => SyncState::Idle,
+        };
     }
 }
 
@@ -175,7 +180,8 @@ fn begin_first(array: &mut Array) {
     array.sync = running(SyncAction::Recover, array);
 }
 
-/// Let spares begin to take empty slots. What makes copies agree comes first.
+/// Let spares begin to take empty slots. Where there are none, what makes copies agree goes on, see
+/// `md_check_recovery` in md.c; that of it which runs is not held up.
 fn begin(array: &mut Array) {
     let missing = array.missing_slots();
     let is_complete = array.state != ArrayState::Broken
@@ -199,6 +205,8 @@ fn begin(array: &mut Array) {
     }
     if array.members.iter().any(|it| it.role.is_filled_now()) {
         array.sync = running(SyncAction::Recover, array);
+    } else if array.resync_due && array.sync.action().is_none() {
+        array.sync = running(SyncAction::Resync, array);
     }
 }
 

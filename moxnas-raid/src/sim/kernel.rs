@@ -244,9 +244,15 @@ fn is_mounted(array: &Live, state: &SimState) -> bool {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use moxnas_core::sim::{DiskSpec, SimMachine};
+    use moxnas_core::{
+        sim::{DiskSpec, SimMachine},
+        units::Bytes,
+    };
 
-    use crate::{Change, CreateArray, Health, Level, RaidBackend, SimRaid, execute, health, plan};
+    use crate::{
+        Change, CreateArray, Health, Level, RaidBackend, SimRaid, SyncAction, SyncState, execute,
+        health, plan,
+    };
 
     /// The timer starts a degraded array half a minute after the machine, and mounting it wakes it.
     #[test]
@@ -280,5 +286,49 @@ mod tests {
             Health::Optimal { can_lose: 1 },
             "{reasons:?} {array:#?}"
         );
+    }
+
+    /// As on Linux 6.1: `recovery = 2.3%` follows `--fail` within a second, `resync_start` stays where
+    /// the resync was.
+    #[test]
+    fn a_spare_is_filled_before_the_resync_goes_on() {
+        let machine = SimMachine::new(1);
+        for serial in ["A", "B", "C"] {
+            machine.plug(DiskSpec::hdd(serial, 4_000_000_000_000));
+        }
+        let raid = SimRaid::new(Arc::clone(&machine));
+        let seen = raid.observe().unwrap();
+        let [a, b, c] = ["A", "B", "C"].map(|it| seen.devices.resolve(it).unwrap().id.clone());
+        let wish = CreateArray {
+            spares: vec![c],
+            ..CreateArray::new("tank".parse().unwrap(), Level::Raid1, vec![a.clone(), b])
+        };
+        let plan_for = |change| plan(&raid.observe().unwrap(), &change).unwrap().steps;
+        execute(&raid, &plan_for(Change::Create(wish))).unwrap();
+        let found = || raid.observe().unwrap().arrays.remove(0);
+        machine.advance(Duration::from_secs(3600));
+        let done = |it: &crate::Array| match it.sync {
+            SyncState::Running { done, .. } => done,
+            _ => None,
+        };
+        let before = done(&found());
+        let fail = Change::Fail {
+            array: "tank".to_owned(),
+            device: a,
+        };
+        execute(&raid, &plan_for(fail)).unwrap();
+        let array = found();
+        assert_eq!(array.sync.action(), Some(SyncAction::Recover));
+        assert!(array.resync_due);
+        while found().sync.action() == Some(SyncAction::Recover) {
+            machine.advance(Duration::from_secs(60));
+        }
+        let array = found();
+        assert_eq!(array.sync.action(), Some(SyncAction::Resync));
+        assert!(
+            before > Some(Bytes(0)) && done(&array) >= before,
+            "{array:#?}"
+        );
+        assert_eq!(array.degraded, Some(0));
     }
 }

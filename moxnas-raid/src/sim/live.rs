@@ -185,16 +185,14 @@ impl Live {
         for member in self.members.iter_mut().filter(|it| it.device == *device) {
             member.role = Role::Faulty;
         }
-        // What was being read or filled begins anew or ends.
-        if self.sync.is_some_and(|it| it.action != SyncAction::Resync) {
-            self.interrupt(state);
-        }
+        self.interrupt(state);
         self.consider_sync(state);
         self.write_superblocks(state);
     }
 
-    /// What runs ends before its end. Of a check or a repair md knows how far it came.
+    /// What runs ends before its end. Of all but a recovery md knows how far it came.
     pub(super) fn interrupt(&mut self, state: &SimState) {
+        self.note_resync();
         if let Some(Sync {
             action: SyncAction::Check | SyncAction::Repair,
             done,
@@ -244,7 +242,6 @@ impl Live {
     /// Nothing is written until somebody does: what runs is put off. udev's rule has mdadm do that
     /// to an array that nobody uses when a member leaves (`IncrementalRemove` in Incremental.c).
     pub(super) fn rest(&mut self, state: &SimState) {
-        self.note_resync();
         self.interrupt(state);
         self.read_auto = true;
     }
@@ -252,7 +249,6 @@ impl Live {
     /// Hold up what runs, or let it go on where it was.
     pub(super) fn pause(&mut self, paused: bool, state: &SimState) {
         if paused {
-            self.note_resync();
             self.interrupt(state);
         }
         self.paused = paused;
@@ -263,7 +259,6 @@ impl Live {
     /// Let nothing be written, or again.
     pub(super) fn set_read_only(&mut self, read_only: bool, state: &SimState) {
         if read_only {
-            self.note_resync();
             self.interrupt(state);
         }
         self.read_only = read_only;
@@ -316,7 +311,8 @@ impl Live {
         }
     }
 
-    /// Begin what is due: resync after an unclean stop, recovery of an empty slot.
+    /// Begin what is due. A spare that can be filled comes before a resync, see `md_check_recovery` in
+    /// drivers/md/md.c.
     pub(super) fn consider_sync(&mut self, state: &SimState) {
         self.promote_replacements();
         let holds_still = self.read_auto || self.read_only || self.paused;
@@ -330,17 +326,21 @@ impl Live {
             });
             return;
         }
-        if let Some(from) = self.superblock.resync_from {
-            let of = self.superblock.component;
+        if self.fills_slots(state) {
+            self.sync = Some(Sync::new(SyncAction::Recover, self.superblock.component));
+        } else if let Some(from) = self.superblock.resync_from {
             self.sync = Some(Sync {
-                action: SyncAction::Resync,
                 done: from,
-                of,
+                ..Sync::new(SyncAction::Resync, self.superblock.component)
             });
-            return;
         }
+    }
+
+    /// Give every slot that is empty a spare, as far as there are any, and say whether any slot is to be
+    /// filled.
+    fn fills_slots(&mut self, state: &SimState) -> bool {
         if !geometry::is_redundant(&self.superblock.level) {
-            return;
+            return false;
         }
         let missing = self.missing();
         let replaces = |it: &LiveMember| matches!(it.role, Role::Replacement { .. });
@@ -357,9 +357,7 @@ impl Live {
                 begins = true;
             }
         }
-        if begins {
-            self.sync = Some(Sync::new(SyncAction::Recover, self.superblock.component));
-        }
+        begins
     }
 
     /// Start with the members that are there. Says whether they are enough.
@@ -381,7 +379,6 @@ impl Live {
 
     /// Stop in good order: resync and reshape go on where they were.
     pub(super) fn stop(&mut self, state: &mut SimState) {
-        self.note_resync();
         self.interrupt(state);
         if self.started {
             self.write_superblocks(state);
