@@ -94,6 +94,14 @@ pub enum BackendError {
     /// It cannot be asked.
     #[error("pool {0} is not mounted")]
     NotThere(PoolName),
+    /// Its files would be deleted with it.
+    #[error("{at} is mounted in {folder}")]
+    MountedInside {
+        /// What is to be deleted.
+        folder: String,
+        /// Where something is mounted.
+        at: String,
+    },
     /// Somebody works in it.
     #[error("{at} is in use by {}", by.join(", "))]
     Busy {
@@ -127,6 +135,7 @@ impl BackendError {
             BackendError::FolderNotEmpty { at } => {
                 Some(format!("move away what is in {at}, or choose another name"))
             }
+            BackendError::MountedInside { at, .. } => Some(format!("unmount it: `umount {at}`")),
             BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),
             _ => None,
         }

@@ -1,8 +1,8 @@
 //! What is in a pool: datasets and their snapshots.
 //!
 //! A dataset is a subvolume of btrfs at the top of its pool, `/srv/POOL/DATASET`, and a snapshot a
-//! read-only one at `/srv/POOL/.snapshots/DATASET/NAME`. Other filesystems have neither, and nothing is
-//! faked there.
+//! read-only one at `/srv/POOL/.snapshots/DATASET/NAME`. On ext4 and xfs a dataset is a folder that is a
+//! project, whose quota the kernel keeps; they have no snapshots, and none are faked.
 
 mod model;
 mod plan;
@@ -11,9 +11,9 @@ mod step;
 
 pub use model::{
     Contents, Counting, Dataset, DatasetName, Inodes, Snapshot, SnapshotName, Space, Usage,
-    dataset_path, replaced_path, snapshot_folder, snapshot_path,
+    dataset_path, new_path, replaced_path, snapshot_folder, snapshot_path,
 };
-pub(crate) use model::{Found, REPLACED, SNAPSHOTS};
-pub use plan::{Change, CreateDataset, plan, plan_prune};
+pub(crate) use model::{Found, NEW, REPLACED, SNAPSHOTS};
+pub use plan::{Change, CreateDataset, countable, plan, plan_prune};
 pub use refusal::Refusal;
 pub use step::Step;

@@ -71,9 +71,12 @@ pub struct CreatePool {
     pub device: DeviceId,
     /// What to make on it.
     pub filesystem: Filesystem,
-    /// How to mount it.
+    /// How to mount it. What says nothing of quotas gets [`PROJECT_QUOTAS`] where datasets need them.
     pub options: Vec<MountOption>,
 }
+
+/// The option by which ext4 and xfs count what each project takes, see xfs(5).
+pub const PROJECT_QUOTAS: &str = "prjquota";
 
 /// A filesystem that is to become a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,15 +139,20 @@ fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
         filesystem: wish.filesystem,
         label: (label.len() <= wish.filesystem.label_max()).then(|| wish.name.clone()),
     });
-    take_in(
-        &mut plan,
-        &wish.name,
-        device,
-        wish.filesystem,
-        &wish.options,
-    );
+    let options = with_quotas(wish);
+    take_in(&mut plan, &wish.name, device, wish.filesystem, &options);
     plan.warnings.push(wish.filesystem.reason().to_owned());
     Ok(plan)
+}
+
+/// The options of a new pool, with those that its datasets need.
+fn with_quotas(wish: &CreatePool) -> Vec<MountOption> {
+    let mut options = wish.options.clone();
+    let says = |it: &MountOption| it.as_str().contains("quota");
+    if wish.filesystem != Filesystem::Btrfs && !options.iter().any(says) {
+        options.push(PROJECT_QUOTAS.parse().expect("it is an option"));
+    }
+    options
 }
 
 fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {

@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod btrfs;
 mod folders;
+mod projects;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -191,7 +192,9 @@ impl PoolBackend for SystemPools {
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
-            Filesystem::Ext4 | Filesystem::Xfs => Contents::default(),
+            Filesystem::Ext4 | Filesystem::Xfs => {
+                projects::contents(&self.root, self.runner.as_ref(), pool)?
+            }
         };
         contents.space = folders::space(&self.root, &pool.at)?;
         Ok(contents)

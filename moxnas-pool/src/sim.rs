@@ -18,12 +18,12 @@ use moxnas_core::{
 };
 
 pub use self::volume::WriteError;
-use self::volume::{New, Volume};
+use self::volume::{Mounted, New, Volume};
 use crate::{
     backend::{BackendError, PoolBackend},
     dataset::{self, Contents},
     model::{Filesystem, Pool, PoolName, Pools, devices_with},
-    plan::{Step, unit},
+    plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
     unit::{MountUnit, UNIT_FOLDER},
 };
@@ -56,13 +56,13 @@ impl SimPools {
         size: Bytes,
     ) -> Result<(), WriteError> {
         let on = self.mounted(&self.machine.state(), pool);
-        let (unit, room) = on.map_err(|_| WriteError::NotFound)?;
+        let (unit, on) = on.map_err(|_| WriteError::NotFound)?;
         if unit.options.iter().any(|it| it == "ro") {
             return Err(WriteError::ReadOnly);
         }
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
-        volume.write(place, file, size, room)
+        volume.write(place, file, size, on)
     }
 
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
@@ -77,20 +77,30 @@ impl SimPools {
         self.volumes.lock().expect("no holder of this lock panics")
     }
 
-    /// The unit of a pool that is mounted, and the size of its device.
+    /// The unit of a pool that is mounted, and how it is.
     fn mounted(
         &self,
         state: &SimState,
         pool: &PoolName,
-    ) -> Result<(MountUnit, Bytes), BackendError> {
+    ) -> Result<(MountUnit, Mounted), BackendError> {
         let unit = unit_file(state, pool)?;
         let at = unit.at();
         let devices = state.block_devices();
         let size = devices_with(&devices, unit.filesystem, &unit.uuid)
             .find(|it| it.mounts.contains(&at))
             .map(|it| it.size);
+        let filesystem = unit.filesystem;
+        let counts_projects =
+            filesystem != Filesystem::Btrfs && unit.options.iter().any(|it| it == PROJECT_QUOTAS);
         match size {
-            Some(size) => Ok((unit, size)),
+            Some(size) => Ok((
+                unit,
+                Mounted {
+                    filesystem,
+                    counts_projects,
+                    size,
+                },
+            )),
             None => Err(BackendError::NotThere(pool.clone())),
         }
     }
@@ -122,10 +132,10 @@ impl PoolBackend for SimPools {
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
-        let (unit, size) = self.mounted(&self.machine.state(), &pool.name)?;
+        let (unit, on) = self.mounted(&self.machine.state(), &pool.name)?;
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
-        Ok(volume.unwrap_or(&Volume::default()).contents(size))
+        Ok(volume.unwrap_or(&Volume::default()).contents(on))
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

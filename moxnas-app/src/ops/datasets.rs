@@ -8,7 +8,7 @@ use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
         Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
-        SnapshotName, plan,
+        SnapshotName, countable, plan,
     },
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
@@ -374,8 +374,9 @@ fn limited(
     quota: Option<Bytes>,
 ) -> Result<DatasetView, Error> {
     let view = dataset_view(after, pool, dataset)?;
+    let (found, _) = known(after, pool)?;
     match view.dataset.quota {
-        is if is == quota => Ok(view),
+        is if is == countable(found.filesystem, quota) => Ok(view),
         Some(is) => not(format!("{pool}/{dataset} may take {is}")),
         None => not(format!("{pool}/{dataset} has no quota")),
     }

@@ -1,6 +1,6 @@
 //! Datasets and snapshots, as they were found.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ moxnas_core::name_type! {
     |it| it.is_ascii_alphanumeric() || it == '-' || it == '_' || it == ':'
 }
 
+/// What the name of a folder begins with that is to become a dataset.
+pub(crate) const NEW: &str = ".new-";
 /// Where the snapshots of a pool are, below its mount point.
 pub(crate) const SNAPSHOTS: &str = ".snapshots";
 /// What the name of a dataset begins with that a rollback has in hand.
@@ -36,11 +38,16 @@ pub struct Contents {
     pub snapshots: Vec<Snapshot>,
     /// What an interrupted rollback left: the subvolume at [`replaced_path`], by the dataset it is for.
     pub replaced: Vec<Dataset>,
-    /// Subvolumes that are none of these, by their paths in the pool.
+    /// Subvolumes and folders that are none of these, by their paths in the pool.
     pub others: Vec<String>,
+    /// The numbers of the projects that something belongs to or that are limited, but for 0, to which
+    /// everything else belongs.
+    #[serde(default)]
+    pub projects: BTreeSet<u32>,
 }
 
-/// Whether a filesystem counts what each subvolume takes: the quota groups of btrfs(5).
+/// Whether a filesystem counts what each dataset takes: by the quota groups of btrfs(5), or the project
+/// quotas of xfs(5) and ext4(5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counting {
@@ -75,7 +82,7 @@ pub struct Inodes {
     pub used: u64,
 }
 
-/// What a subvolume takes.
+/// What a dataset takes. Folders share nothing: there both are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// All that can be reached through it, whoever shares it.
@@ -89,10 +96,10 @@ pub struct Usage {
 pub struct Dataset {
     /// Its name.
     pub name: DatasetName,
-    /// The number of its subvolume. A later one has a larger number.
+    /// The number of its subvolume, of which a later one has a larger number; or of its project.
     pub id: u64,
-    /// The UUID of its subvolume.
-    pub uuid: String,
+    /// The UUID of its subvolume; `None`: it is a folder.
+    pub uuid: Option<String>,
     /// The UUID of the subvolume that it is a clone of.
     pub origin: Option<String>,
     /// Nothing can be written to it.
@@ -163,7 +170,7 @@ impl Contents {
         list.push(Dataset {
             name,
             id: it.id,
-            uuid: it.uuid,
+            uuid: Some(it.uuid),
             origin: it.origin,
             read_only: it.read_only,
             quota: it.quota,
@@ -204,6 +211,12 @@ impl Contents {
 #[must_use]
 pub fn dataset_path(pool: &PoolName, dataset: &DatasetName) -> String {
     format!("{}/{dataset}", mount_point(pool))
+}
+
+/// Where a folder is that is to become a dataset.
+#[must_use]
+pub fn new_path(pool: &PoolName, dataset: &DatasetName) -> String {
+    format!("{}/{NEW}{dataset}", mount_point(pool))
 }
 
 /// Where the snapshots of a dataset are.

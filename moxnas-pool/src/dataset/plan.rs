@@ -1,5 +1,7 @@
 //! Facts and a wish about what is in a pool give steps, or the reason why not.
 
+mod folders;
+
 use moxnas_core::{
     plan::{Danger, Plan},
     units::Bytes,
@@ -84,6 +86,10 @@ pub struct CreateDataset {
 pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
     let mut plan = begin(pool)?;
     let planner = Planner { pool, contents };
+    if pool.filesystem != Filesystem::Btrfs {
+        planner.in_folders(change, &mut plan)?;
+        return Ok(plan);
+    }
     match change {
         Change::Create(wish) => planner.create(wish, &mut plan)?,
         Change::SetQuota { dataset, quota } => planner.set_quota(dataset, *quota, &mut plan)?,
@@ -116,6 +122,7 @@ pub fn plan_prune(
 ) -> Result<Plan<Step>, Refusal> {
     let mut plan = begin(pool)?;
     let planner = Planner { pool, contents };
+    planner.has_snapshots()?;
     let all: Vec<&Snapshot> = contents.snapshots_of(dataset).collect();
     if all.is_empty() {
         planner.dataset(dataset)?;
@@ -145,12 +152,6 @@ pub fn plan_prune(
 
 /// What every change in a pool needs.
 fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
-    if pool.filesystem != Filesystem::Btrfs {
-        return Err(Refusal::NoSubvolumes {
-            pool: pool.name.clone(),
-            filesystem: pool.filesystem,
-        });
-    }
     if !pool.is_mounted {
         return Err(Refusal::NotMounted(pool.name.clone()));
     }
@@ -163,6 +164,19 @@ fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     })
 }
 
+/// What a filesystem makes of a quota: project quotas count whole blocks, of 4 KiB at most on the
+/// processors that Debian is for.
+#[must_use]
+pub fn countable(filesystem: Filesystem, quota: Option<Bytes>) -> Option<Bytes> {
+    match filesystem {
+        Filesystem::Btrfs => quota,
+        Filesystem::Ext4 | Filesystem::Xfs => quota.map(|it| Bytes(it.0 - it.0 % BLOCK)),
+    }
+}
+
+/// The largest block of ext4 and xfs.
+const BLOCK: u64 = 4096;
+
 #[derive(Clone, Copy)]
 struct Planner<'a> {
     pool: &'a Pool,
@@ -170,6 +184,16 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    fn has_snapshots(self) -> Result<(), Refusal> {
+        match self.pool.filesystem {
+            Filesystem::Btrfs => Ok(()),
+            filesystem => Err(Refusal::NoSnapshots {
+                pool: self.pool.name.clone(),
+                filesystem,
+            }),
+        }
+    }
+
     fn dataset(self, name: &str) -> Result<&'a Dataset, Refusal> {
         let found = self.contents.dataset(name);
         found.ok_or_else(|| Refusal::NoSuchDataset {
@@ -277,6 +301,10 @@ impl<'a> Planner<'a> {
                 quota: wish.quota,
             });
         }
+        self.warn_of_size(wish, plan);
+    }
+
+    fn warn_of_size(self, wish: &CreateDataset, plan: &mut Plan<Step>) {
         let size = self.contents.space.size;
         if let Some(quota) = wish.quota
             && quota > size
@@ -302,14 +330,7 @@ impl<'a> Planner<'a> {
             dataset: dataset.name.clone(),
             quota,
         });
-        if let (Some(quota), Some(usage)) = (quota, dataset.usage)
-            && usage.referenced >= quota
-        {
-            let used = usage.referenced;
-            plan.warnings.push(format!(
-                "it takes {used} already: nothing more can be written until something is deleted"
-            ));
-        }
+        warn_of_usage(dataset, quota, plan);
         Ok(())
     }
 
@@ -459,7 +480,7 @@ impl<'a> Planner<'a> {
             ]);
         };
         if let Some(left) = self.replaced(name) {
-            plan.evidence.push(format!("replaced {}", left.uuid));
+            plan.evidence.push(format!("replaced {}", left.id));
             // The later one is the clone: they have not changed places yet.
             if left.id > dataset.id {
                 plan.steps.push(Step::DeleteBeside {
@@ -517,7 +538,10 @@ impl<'a> Planner<'a> {
     }
 
     fn evidence(self, dataset: &Dataset, plan: &mut Plan<Step>) {
-        plan.evidence.push(format!("dataset {}", dataset.uuid));
+        plan.evidence.push(match &dataset.uuid {
+            Some(uuid) => format!("dataset {uuid}"),
+            None => format!("project {}", dataset.id),
+        });
     }
 
     fn stops(self, dataset: &Dataset, plan: &mut Plan<Step>) {
@@ -538,6 +562,17 @@ impl<'a> Planner<'a> {
             device: format!("{}/{what}", self.pool.name),
             content,
         });
+    }
+}
+
+fn warn_of_usage(dataset: &Dataset, quota: Option<Bytes>, plan: &mut Plan<Step>) {
+    if let (Some(quota), Some(usage)) = (quota, dataset.usage)
+        && usage.referenced >= quota
+    {
+        let used = usage.referenced;
+        plan.warnings.push(format!(
+            "it takes {used} already: nothing more can be written until something is deleted"
+        ));
     }
 }
 

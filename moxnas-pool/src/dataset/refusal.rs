@@ -1,18 +1,46 @@
 //! Why not. Said before anything was touched.
 
+use moxnas_core::units::Bytes;
+
 use super::{DatasetName, SnapshotName};
 use crate::model::{Filesystem, PoolName};
 
 /// Why a wish about what is in a pool is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Its filesystem has neither subvolumes nor snapshots.
-    #[error("pool {pool} is {filesystem}, which has neither datasets nor snapshots")]
-    NoSubvolumes {
+    /// Its filesystem has no snapshots.
+    #[error("pool {pool} is {filesystem}, which has no snapshots")]
+    NoSnapshots {
         /// The pool.
         pool: PoolName,
         /// What it is.
         filesystem: Filesystem,
+    },
+    /// Nobody counts what a folder takes.
+    #[error("pool {pool} is {filesystem} without project quotas, by which its datasets are made")]
+    NoProjectQuota {
+        /// The pool.
+        pool: PoolName,
+        /// What it is.
+        filesystem: Filesystem,
+    },
+    /// It is a project together with others, and so is its quota.
+    #[error("{pool}/{dataset} is project {project} together with {}", others.join(", "))]
+    ProjectShared {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// The number of the project.
+        project: u32,
+        /// The other datasets.
+        others: Vec<String>,
+    },
+    /// Less than the filesystem can count.
+    #[error("a quota of {quota} is less than a block of 4 KiB")]
+    QuotaTooSmall {
+        /// How much was wished.
+        quota: Bytes,
     },
     /// Nobody can look into it.
     #[error("pool {0} is not mounted")]
@@ -119,7 +147,10 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::NoSubvolumes { .. } => "no_datasets",
+            Refusal::NoSnapshots { .. } => "no_snapshots",
+            Refusal::NoProjectQuota { .. } => "no_project_quota",
+            Refusal::ProjectShared { .. } => "project_shared",
+            Refusal::QuotaTooSmall { .. } => "quota_too_small",
             Refusal::NotMounted(_) => "pool_not_mounted",
             Refusal::NotKnown { .. } => "pool_contents_unknown",
             Refusal::ReadOnly(_) => "pool_read_only",
@@ -138,10 +169,24 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Refusal::NoSubvolumes { .. } => {
-                "a pool of btrfs has both: `moxnas pool create NAME --device … --fs btrfs`"
+            Refusal::NoSnapshots { .. } => {
+                "a pool of btrfs has them: `moxnas pool create NAME --device … --fs btrfs`"
                     .to_owned()
             }
+            Refusal::NoProjectQuota { pool, filesystem } => {
+                let export = format!("`moxnas pool export {pool}`");
+                let import = format!("`moxnas pool import {pool} --device … --option prjquota`");
+                match filesystem {
+                    Filesystem::Ext4 => format!(
+                        "{export}, then `tune2fs -O project,quota -Q prjquota DEVICE`, then {import}"
+                    ),
+                    _ => format!("take it in again with them: {export}, then {import}"),
+                }
+            }
+            Refusal::ProjectShared { .. } => {
+                "give one of them a project of its own: `chattr -R -p NUMBER FOLDER`".to_owned()
+            }
+            Refusal::QuotaTooSmall { .. } => "allow more, or no quota at all".to_owned(),
             Refusal::NotMounted(pool) => format!("mount it: `moxnas pool mount {pool}`"),
             Refusal::NotKnown { pool, .. } => {
                 format!("`moxnas pool show {pool}` says how it is")

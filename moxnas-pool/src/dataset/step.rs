@@ -34,6 +34,33 @@ pub enum Step {
         /// How much; `None`: as much as the pool has.
         quota: Option<Bytes>,
     },
+    /// Make an empty folder that is a project, under a name that is no dataset's yet. What is made in it
+    /// belongs to the project too.
+    MakeFolder {
+        /// The dataset that it is to be.
+        dataset: DatasetName,
+        /// The number of the project.
+        project: u32,
+    },
+    /// Say how much the files of a project may take.
+    LimitProject {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The number of its project.
+        project: u32,
+        /// How much, in whole blocks of 4 KiB; `None`: as much as the pool has.
+        quota: Option<Bytes>,
+    },
+    /// Give a new folder the name of its dataset.
+    NameFolder {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// Delete a folder and all that is in it.
+    DeleteFolder {
+        /// The dataset.
+        dataset: DatasetName,
+    },
     /// Give the snapshots of a dataset to another name.
     RenameSnapshots {
         /// The dataset.
@@ -111,7 +138,9 @@ impl Step {
     #[must_use]
     pub fn destroys(&self) -> Option<String> {
         match self {
-            Step::Delete { dataset } => Some(format!("dataset {dataset}")),
+            Step::Delete { dataset } | Step::DeleteFolder { dataset } => {
+                Some(format!("dataset {dataset}"))
+            }
             Step::DeleteSnapshot { dataset, snapshot } => {
                 Some(format!("snapshot {snapshot} of {dataset}"))
             }
@@ -140,6 +169,24 @@ impl fmt::Display for Step {
             ),
             Step::SetQuota { dataset, quota } => {
                 write!(f, "let {dataset} take {}", quota_of(quota))
+            }
+            Step::MakeFolder { dataset, project } => {
+                write!(
+                    f,
+                    "make a folder for the dataset {dataset}, as project {project}"
+                )
+            }
+            Step::LimitProject {
+                dataset,
+                project,
+                quota,
+            } => {
+                let quota = quota_of(quota);
+                write!(f, "let {dataset}, project {project}, take {quota}")
+            }
+            Step::NameFolder { dataset } => write!(f, "name the new folder {dataset}"),
+            Step::DeleteFolder { dataset } => {
+                write!(f, "delete the folder {dataset} and all that is in it")
             }
             Step::RenameSnapshots { dataset, to } => {
                 write!(f, "make the snapshots of {dataset} those of {to}")

@@ -24,12 +24,18 @@ const BTRFS: Tool = Tool::new("btrfs").of("btrfs-progs");
 const RESIZE2FS: Tool = Tool::new("resize2fs").of("e2fsprogs");
 const XFS_GROWFS: Tool = Tool::new("xfs_growfs").of("xfsprogs");
 const JOURNALCTL: Tool = Tool::new("journalctl").of("systemd");
+const CHATTR: Tool = Tool::new("chattr").of("e2fsprogs");
+const LSATTR: Tool = Tool::new("lsattr").of("e2fsprogs");
+const XFS_QUOTA: Tool = Tool::new("xfs_quota").of("xfsprogs");
+const RM: Tool = Tool::new("rm").of("coreutils");
 const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
 const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");
 const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs").of("btrfs-progs");
 
 /// A filesystem on a large device that discards slowly; a mount after an unclean stop.
 const LIMIT: Duration = Duration::from_secs(600);
+/// Many millions of files.
+const DELETING_LIMIT: Duration = Duration::from_secs(12 * 3600);
 
 /// The command of a step; `None`: it needs none.
 pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
@@ -59,7 +65,7 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
 
 /// The command of a step that stays within a pool. Moving from name to name needs none.
 fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
-    use dataset::{Step, dataset_path, replaced_path, snapshot_path};
+    use dataset::{Step, dataset_path, new_path, replaced_path, snapshot_path};
     let limit = |quota: &Option<Bytes>| {
         let quota = quota.map_or_else(|| "none".to_owned(), |it| it.0.to_string());
         btrfs(["qgroup", "limit"]).arg(quota)
@@ -95,7 +101,21 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
             .arg("-r")
             .arg(replaced_path(pool, dataset))
             .arg(snapshot_path(pool, dataset, snapshot)),
-        Step::RenameSnapshots { .. } | Step::Rename { .. } | Step::Exchange { .. } => return None,
+        Step::MakeFolder { dataset, project } => long(CHATTR)
+            .args(["-p", &project.to_string(), "+P"])
+            .arg(new_path(pool, dataset)),
+        Step::LimitProject { project, quota, .. } => {
+            let quota = quota.map_or(0, |it| it.0);
+            quotas(pool, &format!("limit -p bsoft=0 bhard={quota} {project}"))
+        }
+        Step::DeleteFolder { dataset } => Cmd::new(RM)
+            .limit(DELETING_LIMIT)
+            .args(["--recursive", "--one-file-system", "--"])
+            .arg(dataset_path(pool, dataset)),
+        Step::RenameSnapshots { .. }
+        | Step::Rename { .. }
+        | Step::Exchange { .. }
+        | Step::NameFolder { .. } => return None,
     })
 }
 
@@ -113,6 +133,25 @@ fn btrfs<const N: usize>(words: [&str; N]) -> Cmd {
 #[must_use]
 pub fn subvolumes(pool: &PoolName) -> [Cmd; 3] {
     ["-pcuqR", "-r", "-s"].map(|it| btrfs(["subvolume", "list", it]).arg(mount_point(pool)))
+}
+
+/// What xfs_quota(8) does with the quotas of a pool, be it of xfs or, by `-f`, of ext4. Its exit status
+/// says nothing.
+fn quotas(pool: &PoolName, what: &str) -> Cmd {
+    let cmd = long(XFS_QUOTA).args(["-f", "-x", "-c", what]);
+    cmd.arg(mount_point(pool))
+}
+
+/// What asks for the projects of a pool: what their files take and how much they may, in KiB.
+#[must_use]
+pub fn projects(pool: &PoolName) -> Cmd {
+    quotas(pool, "report -p -n -N -b")
+}
+
+/// What asks which project each of these folders is.
+#[must_use]
+pub fn projects_of(folders: &[String]) -> Cmd {
+    long(LSATTR).args(["-d", "-p", "--"]).args(folders)
 }
 
 fn long(tool: Tool) -> Cmd {
@@ -143,6 +182,11 @@ pub fn mkfs(filesystem: Filesystem) -> Tool {
 
 fn make(filesystem: Filesystem, label: Option<&PoolName>) -> Cmd {
     let cmd = long(mkfs(filesystem)).arg("-q");
+    // Project quotas can be had later only while it is not mounted.
+    let cmd = match filesystem {
+        Filesystem::Ext4 => cmd.args(["-O", "quota,project", "-E", "quotatype=prjquota"]),
+        Filesystem::Xfs | Filesystem::Btrfs => cmd,
+    };
     match label {
         Some(label) => cmd.arg("-L").arg(label.as_str()),
         None => cmd,

@@ -37,6 +37,12 @@ pub enum Odd {
     /// Two subvolumes with one path: one of them has a line break in its name.
     #[error("two subvolumes are said to be {0:?}")]
     Twice(String),
+    /// A line that tells no project of a folder.
+    #[error("lsattr says {0:?}")]
+    Attributes(String),
+    /// A line that tells nothing of a project.
+    #[error("xfs_quota says {0:?}")]
+    Quota(String),
 }
 
 impl Subvolume {

@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path};
 
 use moxnas_core::{
+    disk::mounts,
     root::{FileError, Root},
     units::Bytes,
 };
@@ -13,7 +14,7 @@ use nix::{
 
 use crate::{
     backend::BackendError,
-    dataset::{Inodes, Space, Step, dataset_path, replaced_path, snapshot_folder},
+    dataset::{Inodes, Space, Step, dataset_path, new_path, replaced_path, snapshot_folder},
     model::PoolName,
 };
 
@@ -61,6 +62,14 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         Step::TakeSnapshot { dataset, .. } | Step::KeepReplaced { dataset, .. } => {
             make_folder(root, &snapshot_folder(pool, dataset))?
         }
+        Step::MakeFolder { dataset, .. } => make_folder(root, &new_path(pool, dataset))?,
+        Step::NameFolder { dataset } => {
+            let (from, to) = (new_path(pool, dataset), dataset_path(pool, dataset));
+            rename(from, to, RenameFlags::RENAME_NOREPLACE)?;
+        }
+        Step::DeleteFolder { dataset } => {
+            check_nothing_mounted(root, &dataset_path(pool, dataset))?
+        }
         Step::RenameSnapshots { dataset, to } => {
             let (from, to) = (snapshot_folder(pool, dataset), snapshot_folder(pool, to));
             // An empty folder, such as is left when all snapshots were deleted.
@@ -79,6 +88,7 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::Create { .. }
         | Step::Clone { .. }
         | Step::SetQuota { .. }
+        | Step::LimitProject { .. }
         | Step::LimitBeside { .. }
         | Step::Delete { .. }
         | Step::DeleteBeside { .. }
@@ -87,6 +97,22 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::FreezeReplaced { .. } => (),
     }
     Ok(())
+}
+
+/// rm(1) would go through a folder of the same filesystem that somebody mounted there a second time.
+fn check_nothing_mounted(root: &Root, folder: &str) -> Result<(), BackendError> {
+    let below = format!("{folder}/");
+    let mounts = mounts(root)?;
+    let found = mounts
+        .iter()
+        .find(|it| it.at.starts_with(&below) || it.at == folder);
+    match found {
+        None => Ok(()),
+        Some(found) => Err(BackendError::MountedInside {
+            folder: folder.to_owned(),
+            at: found.at.clone(),
+        }),
+    }
 }
 
 fn make_folder(root: &Root, folder: &str) -> Result<(), FileError> {

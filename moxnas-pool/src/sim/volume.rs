@@ -7,20 +7,36 @@ use std::{
 
 use moxnas_core::units::Bytes;
 
-use crate::dataset::{
-    Contents, Counting, DatasetName, Found, REPLACED, SNAPSHOTS, SnapshotName, Space, Step, Usage,
+use crate::{
+    dataset::{
+        Contents, Counting, Dataset, DatasetName, Found, NEW, REPLACED, SNAPSHOTS, SnapshotName,
+        Space, Step, Usage,
+    },
+    model::Filesystem,
 };
 
 /// The number of the first subvolume that is made, see btrfs-subvolume(8).
 const FIRST: u64 = 256;
 
-/// A filesystem. Subvolumes are by their paths, the top of all is `""`.
+/// A filesystem. Subvolumes, or folders that are projects, are by their paths; the top of all is `""`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Volume {
     subvolumes: BTreeMap<String, Subvolume>,
     last_id: u64,
     last_extent: u64,
     counts: bool,
+    /// What projects may take, by their numbers.
+    limits: BTreeMap<u32, Bytes>,
+}
+
+/// How a filesystem is mounted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mounted {
+    pub(super) filesystem: Filesystem,
+    /// Whether it counts what projects take.
+    pub(super) counts_projects: bool,
+    /// The size of its device.
+    pub(super) size: Bytes,
 }
 
 #[derive(Clone, Debug)]
@@ -31,6 +47,8 @@ struct Subvolume {
     read_only: bool,
     created: SystemTime,
     quota: Option<Bytes>,
+    /// The project that its files belong to.
+    project: Option<u32>,
     files: BTreeMap<String, Extent>,
 }
 
@@ -72,6 +90,10 @@ fn snapshot_at(dataset: &DatasetName, snapshot: &SnapshotName) -> String {
     format!("{SNAPSHOTS}/{dataset}/{snapshot}")
 }
 
+fn new_at(dataset: &DatasetName) -> String {
+    format!("{NEW}{dataset}")
+}
+
 fn replaced_at(dataset: &DatasetName) -> String {
     format!("{REPLACED}{dataset}")
 }
@@ -100,7 +122,24 @@ impl Volume {
             }
             Step::SetQuota { dataset, quota } => self.limit(&dataset_at(dataset), *quota)?,
             Step::LimitBeside { dataset, quota } => self.limit(&replaced_at(dataset), *quota)?,
-            Step::Delete { dataset } => self.delete(&dataset_at(dataset))?,
+            Step::MakeFolder { dataset, project } => {
+                let path = new_at(dataset);
+                if !self.subvolumes.contains_key(&path) {
+                    self.add(path.clone(), None, false, new)?;
+                }
+                let it = self.subvolumes.get_mut(&path);
+                it.ok_or_else(|| not_found(&path))?.project = Some(*project);
+            }
+            Step::LimitProject { project, quota, .. } => match quota {
+                Some(quota) => _ = self.limits.insert(*project, *quota),
+                None => _ = self.limits.remove(project),
+            },
+            Step::NameFolder { dataset } => {
+                self.rename(&new_at(dataset), dataset_at(dataset))?;
+            }
+            Step::Delete { dataset } | Step::DeleteFolder { dataset } => {
+                self.delete(&dataset_at(dataset))?;
+            }
             Step::DeleteBeside { dataset } => self.delete(&replaced_at(dataset))?,
             Step::DeleteSnapshot { dataset, snapshot } => {
                 self.delete(&snapshot_at(dataset, snapshot))?;
@@ -158,6 +197,7 @@ impl Volume {
             read_only,
             created: new.at,
             quota: of.and_then(|it| it.quota),
+            project: None,
             files: of.map(|it| it.files.clone()).unwrap_or_default(),
         };
         self.last_id = made.id;
@@ -195,7 +235,7 @@ impl Volume {
         path: &str,
         file: &str,
         size: Bytes,
-        room: Bytes,
+        on: Mounted,
     ) -> Result<(), WriteError> {
         if path.is_empty() {
             self.subvolumes.entry(String::new()).or_insert(Subvolume {
@@ -205,6 +245,7 @@ impl Volume {
                 read_only: false,
                 created: SystemTime::UNIX_EPOCH,
                 quota: None,
+                project: None,
                 files: BTreeMap::new(),
             });
         }
@@ -224,7 +265,14 @@ impl Volume {
         if quota.is_some_and(|it| after.usage(path).referenced > it) {
             return Err(WriteError::Quota);
         }
-        if after.used() > room {
+        if on.counts_projects && !after.within_limit(path) {
+            // xfs says of a project that it is full, as of a device.
+            return Err(match on.filesystem {
+                Filesystem::Xfs => WriteError::Full,
+                _ => WriteError::Quota,
+            });
+        }
+        if after.used() > on.size {
             return Err(WriteError::Full);
         }
         *self = after;
@@ -259,17 +307,79 @@ impl Volume {
         }
     }
 
+    /// Whether the project of a folder takes what it may at most.
+    fn within_limit(&self, path: &str) -> bool {
+        let project = self.subvolumes.get(path).and_then(|it| it.project);
+        let limit = project.and_then(|it| self.limits.get(&it));
+        match (project, limit) {
+            (Some(project), Some(limit)) => self.taken_by(project) <= *limit,
+            _ => true,
+        }
+    }
+
+    fn taken_by(&self, project: u32) -> Bytes {
+        let all = self.subvolumes.values();
+        let own = all.filter(|it| it.project == Some(project));
+        own.flat_map(|it| it.files.values()).map(|it| it.size).sum()
+    }
+
     /// As the real machine shows it.
-    pub(super) fn contents(&self, size: Bytes) -> Contents {
+    pub(super) fn contents(&self, on: Mounted) -> Contents {
         let used = self.used();
-        let free = Bytes(size.0.saturating_sub(used.0));
+        let space = Space {
+            size: on.size,
+            used,
+            available: Bytes(on.size.0.saturating_sub(used.0)),
+            inodes: None,
+        };
+        match on.filesystem {
+            Filesystem::Btrfs => self.in_subvolumes(space),
+            Filesystem::Ext4 | Filesystem::Xfs => self.in_folders(space, on.counts_projects),
+        }
+    }
+
+    fn in_folders(&self, space: Space, counts: bool) -> Contents {
         let mut contents = Contents {
-            space: Space {
-                size,
-                used,
-                available: free,
-                inodes: None,
-            },
+            space,
+            ..Contents::default()
+        };
+        let used = self.subvolumes.values().filter_map(|it| it.project);
+        if counts {
+            contents.counting = Counting::On;
+            contents.projects = used.chain(self.limits.keys().copied()).collect();
+        }
+        for (path, it) in self
+            .subvolumes
+            .iter()
+            .filter(|(path, _)| !path.starts_with('.'))
+        {
+            match (path.parse(), it.project.filter(|_| counts)) {
+                (Ok(name), Some(project)) => {
+                    let used = self.taken_by(project);
+                    contents.datasets.push(Dataset {
+                        name,
+                        id: project.into(),
+                        uuid: None,
+                        origin: None,
+                        read_only: false,
+                        quota: self.limits.get(&project).copied(),
+                        usage: Some(Usage {
+                            referenced: used,
+                            exclusive: used,
+                        }),
+                    });
+                }
+                _ if path.is_empty() => (),
+                _ => contents.others.push(path.clone()),
+            }
+        }
+        contents.sort();
+        contents
+    }
+
+    fn in_subvolumes(&self, space: Space) -> Contents {
+        let mut contents = Contents {
+            space,
             counting: match self.counts {
                 true => Counting::On,
                 false => Counting::Off,

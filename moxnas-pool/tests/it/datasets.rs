@@ -20,14 +20,19 @@ use proptest::prelude::*;
 
 use crate::world::{GB, World, of, unmount};
 
-const MB: u64 = 1_000_000;
+pub(crate) const MB: u64 = 1_000_000;
 
-struct Tank(World);
+/// A pool `tank` on disk A.
+pub(crate) struct Tank(pub(crate) World);
 
 impl Tank {
     fn new() -> Tank {
+        Tank::of(Filesystem::Btrfs)
+    }
+
+    pub(crate) fn of(filesystem: Filesystem) -> Tank {
         let world = World::new();
-        world.run(&world.create("tank", "A", Filesystem::Btrfs));
+        world.run(&world.create("tank", "A", filesystem));
         Tank(world)
     }
 
@@ -39,33 +44,33 @@ impl Tank {
         tank
     }
 
-    fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents {
         let (_, pools) = self.0.look();
         self.0.pools.contents(pools.find("tank").unwrap()).unwrap()
     }
 
-    fn plan(&self, change: &Change) -> Result<Plan<Step>, Refusal> {
+    pub(crate) fn plan(&self, change: &Change) -> Result<Plan<Step>, Refusal> {
         let (_, pools) = self.0.look();
         let pool = pools.find("tank").unwrap();
         let planned = plan(pool, &self.contents(), change)?;
         Ok(planned.map(|step| inside(&step)))
     }
 
-    fn run(&self, change: &Change) {
+    pub(crate) fn run(&self, change: &Change) {
         let plan = self.plan(change).unwrap();
         execute(&plan.steps, |step| self.0.pools.apply(step)).unwrap();
     }
 
-    fn refused(&self, change: &Change) -> &'static str {
+    pub(crate) fn refused(&self, change: &Change) -> &'static str {
         self.plan(change).unwrap_err().code()
     }
 
-    fn write(&self, place: &str, file: &str, mb: u64) -> Result<(), WriteError> {
+    pub(crate) fn write(&self, place: &str, file: &str, mb: u64) -> Result<(), WriteError> {
         let pool = "tank".parse().unwrap();
         self.0.pools.write(&pool, place, file, Bytes(mb * MB))
     }
 
-    fn files(&self, place: &str) -> Option<BTreeMap<String, u64>> {
+    pub(crate) fn files(&self, place: &str) -> Option<BTreeMap<String, u64>> {
         self.0.pools.files(&"tank".parse().unwrap(), place)
     }
 
@@ -78,7 +83,7 @@ impl Tank {
     }
 }
 
-fn inside(step: &Inside) -> Step {
+pub(crate) fn inside(step: &Inside) -> Step {
     Step::Inside {
         pool: "tank".parse().unwrap(),
         step: step.clone(),
@@ -92,11 +97,11 @@ fn wish(name: &str, quota: Option<u64>) -> CreateDataset {
     }
 }
 
-fn create(name: &str, quota: Option<u64>) -> Change {
+pub(crate) fn create(name: &str, quota: Option<u64>) -> Change {
     Change::Create(wish(name, quota))
 }
 
-fn snapshot(dataset: &str, name: &str) -> Change {
+pub(crate) fn snapshot(dataset: &str, name: &str) -> Change {
     Change::TakeSnapshot {
         dataset: dataset.to_owned(),
         snapshot: name.parse().unwrap(),
@@ -118,14 +123,14 @@ fn clone(name: &str, to: &str) -> Change {
     }
 }
 
-fn rename(to: &str) -> Change {
+pub(crate) fn rename(to: &str) -> Change {
     Change::Rename {
         dataset: "data".to_owned(),
         to: to.parse().unwrap(),
     }
 }
 
-fn delete(dataset: &str) -> Change {
+pub(crate) fn delete(dataset: &str) -> Change {
     Change::Delete {
         dataset: dataset.to_owned(),
     }
@@ -303,7 +308,7 @@ fn each_refusal_has_a_code_and_a_hint() {
     assert!(tank.0.pools.contents(pools.find("tank").unwrap()).is_err());
     let mut other = tank_pool.clone();
     other.filesystem = Filesystem::Xfs;
-    assert_eq!(refusal(&other, &contents).code(), "no_datasets");
+    assert_eq!(refusal(&other, &contents).code(), "no_snapshots");
     let mut other = tank_pool;
     other.options = vec!["ro".to_owned()];
     assert_eq!(refusal(&other, &contents).code(), "pool_read_only");

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod datasets;
+mod folders;
 mod foreseen;
 mod pools;
 mod properties;

@@ -297,3 +297,118 @@ fn a_raid6_with_btrfs_is_filled_rolled_back_and_grown() -> Result<()> {
     nas.moxnas(&["--yes", "array", "delete", "tank"])?;
     Ok(())
 }
+
+/// A file as somebody who is not root, to whom quotas apply on every filesystem.
+fn write_as_nobody(nas: &mut Nas, path: &str, mib: u64) -> Result<Result<(), String>> {
+    let write = format!("head -c {mib}M /dev/urandom >{path} && sync");
+    let words = ["runuser", "-u", "nobody", "--", "sh", "-c", &write];
+    let done = nas.machine.exec(words)?;
+    Ok(match done.status {
+        0 => Ok(()),
+        _ => Err(done.stderr),
+    })
+}
+
+/// A dataset of 40 MiB takes no more, and what it takes is what is said.
+fn project_quota_bites(nas: &mut Nas, pool: &str) -> Result<()> {
+    let b = format!("/srv/{pool}/photos/b");
+    let refused = write_as_nobody(nas, &b, 60)?.err().unwrap_or_default();
+    let words = ["No space left", "quota exceeded"];
+    assert!(words.iter().any(|it| refused.contains(it)), "{refused}");
+    nas.machine.sh(&format!("rm {b}; sync"))?;
+    // A change that has nothing to do asks all the same.
+    let photos = nas.json(&["dataset", "quota", pool, "photos", "40MiB"])?;
+    assert_eq!(photos["quota_bytes"], 40 << 20, "{photos}");
+    let used = photos["referenced_bytes"].as_u64().unwrap_or_default();
+    assert!((20 << 20..21 << 20).contains(&used), "{photos}");
+    Ok(())
+}
+
+/// On a mirror with xfs and on a disk with ext4, from blank disks and back, over a restart.
+#[test]
+fn datasets_of_xfs_and_ext4_are_limited() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let sizes = [LARGE, LARGE, LARGE + 200 * MIB, LARGE + 200 * MIB, LARGE];
+    let lab = sizes.into_iter().fold(lab, Lab::scsi);
+    let mut nas = Nas::service(lab.start()?)?;
+    let words = ["array", "create", "tank", "--level", "raid1"];
+    let members = ["--member", "LABSCSI00", "--member", "LABSCSI01"];
+    nas.json(&[&words[..], &members[..]].concat())?;
+    nas.at_rest()?;
+    for (pool, device, filesystem) in [("data", "tank", "xfs"), ("old", "LABSCSI04", "ext4")] {
+        nas.json(&[
+            "pool", "create", pool, "--device", device, "--fs", filesystem,
+        ])?;
+        let made = nas.json(&["dataset", "create", pool, "photos", "--quota", "40MiB"])?;
+        assert_eq!(made["quota_bytes"], 40 << 20, "{made}");
+        let folder = format!("/srv/{pool}/photos");
+        nas.machine.sh(&format!("chown nobody {folder}"))?;
+        let written = write_as_nobody(&mut nas, &format!("{folder}/a"), 20)?;
+        assert_eq!(written, Ok(()));
+        project_quota_bites(&mut nas, pool)?;
+        // Whoever sees the folder through a share sees how much it may take.
+        let room = nas
+            .machine
+            .sh(&format!("df --output=size -BM {folder} | tail -1"))?;
+        assert_eq!(room.trim(), "40M");
+
+        let refused = nas.exec(&["snapshot", "create", pool, "photos", "monday"])?;
+        assert!(
+            refused.stderr.contains("has no snapshots"),
+            "{}",
+            refused.stderr
+        );
+        nas.json(&["dataset", "quota", pool, "photos", "100MiB"])?;
+        let b = format!("{folder}/b");
+        assert_eq!(write_as_nobody(&mut nas, &b, 60)?, Ok(()));
+        nas.json(&["dataset", "quota", pool, "photos", "40MiB"])?;
+        assert!(write_as_nobody(&mut nas, &format!("{folder}/c"), 1)?.is_err());
+        nas.machine.sh(&format!("rm {folder}/[bc]; sync"))?;
+    }
+    let before = checksum(&mut nas, "/srv/data/photos")?;
+
+    // The mirror by larger disks, and the pool with it.
+    let small = nas.json(&["pool", "show", "data"])?["space"]["size_bytes"].clone();
+    for (old, new) in [("LABSCSI00", "LABSCSI02"), ("LABSCSI01", "LABSCSI03")] {
+        nas.json(&["array", "replace", "tank", old, "--with", new])?;
+        nas.at_rest()?;
+        nas.json(&["array", "remove", "tank", old])?;
+    }
+    nas.json(&["array", "grow", "tank", "--use-all"])?;
+    nas.at_rest()?;
+    let grown = nas.json(&["pool", "grow", "data"])?;
+    let large = grown["space"]["size_bytes"].as_u64();
+    assert!(large > small.as_u64(), "{small} {grown}");
+
+    reboot(&mut nas)?;
+    for pool in ["data", "old"] {
+        assert_eq!(standing(&mut nas, pool)?, "mounted");
+        project_quota_bites(&mut nas, pool)?;
+        nas.json(&["dataset", "rename", pool, "photos", "people"])?;
+    }
+    assert_eq!(checksum(&mut nas, "/srv/data/people")?, before);
+
+    // A second look at the same folder would lose its files with it.
+    nas.machine
+        .sh("mkdir /srv/data/people/in; mount --bind /srv/data/people /srv/data/people/in")?;
+    let refused = nas.exec(&["--yes", "dataset", "delete", "data", "people"])?;
+    assert!(
+        refused.stderr.contains("is mounted in"),
+        "{}",
+        refused.stderr
+    );
+    nas.machine.sh("umount /srv/data/people/in")?;
+    assert!(nas.machine.sh("ls /srv/data/people")?.contains('a'));
+    for pool in ["data", "old"] {
+        nas.moxnas(&["--yes", "dataset", "delete", pool, "people"])?;
+        let left = nas
+            .machine
+            .sh(&format!("ls -A /srv/{pool} | grep -v lost+found || true"))?;
+        assert_eq!(left.trim(), "");
+        nas.moxnas(&["--yes", "pool", "delete", pool])?;
+    }
+    nas.moxnas(&["--yes", "array", "delete", "tank"])?;
+    Ok(())
+}

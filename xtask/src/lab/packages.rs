@@ -65,6 +65,7 @@ pub(super) const MODULES: &[&str] = &[
     "ext4",
     "btrfs",
     "xfs",
+    "quota_v2",
     "vfat",
     "overlay",
     "loop",

@@ -1,16 +1,30 @@
 //! `/proc/self/mountinfo` and `/proc/swaps`, see proc(5).
 
 use super::lines::Lines;
+use crate::root::{FileError, Root};
 
-/// A filesystem somewhere in the tree.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// A filesystem somewhere in the tree, see proc_pid_mountinfo(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    /// The device; `0:N` for filesystems without one of their own, to which btrfs belongs.
-    pub(super) number: (u32, u32),
-    pub(super) at: String,
-    pub(super) filesystem: String,
+pub struct Mount {
+    /// Major and minor number of its device; `0:N` for filesystems without one of their own, to which
+    /// btrfs belongs.
+    pub number: (u32, u32),
+    /// Where.
+    pub at: String,
+    /// What it is, as mount(8) names it.
+    pub filesystem: String,
     /// What was given to mount(8), usually a device node.
-    pub(super) source: String,
+    pub source: String,
+    /// The options of the filesystem, wherever it is mounted.
+    pub options: Vec<String>,
+}
+
+/// All that is mounted, in the order of mounting. It asks the kernel only.
+pub fn mounts(root: &Root) -> Result<Vec<Mount>, FileError> {
+    let text = root.read(MOUNTINFO)?.unwrap_or_default();
+    Ok(parse_mountinfo(&text).items)
 }
 
 /// Something the kernel swaps to: a device node or a file.
@@ -46,11 +60,14 @@ fn mount(line: &str) -> Option<Mount> {
     let mut what = what.split(' ');
     let filesystem = what.next().filter(|it| !it.is_empty())?.to_owned();
     let source = unescape(what.next()?);
+    let options = what.next().unwrap_or_default();
+    let options = options.split(',').map(str::to_owned).collect();
     at.starts_with('/').then_some(Mount {
         number,
         at,
         filesystem,
         source,
+        options,
     })
 }
 
