@@ -317,8 +317,9 @@ impl Error {
             Error::Observe(err) => return err.hint(),
             Error::ObservePools(err) => return err.hint(),
             Error::Stopped(stopped) => {
-                let again = match &stopped.step {
-                    AppStep::OnNewArray(it) => Some(format!(
+                let again = match (&stopped.step, &stopped.cause) {
+                    (_, ApplyError::NewArray(_)) => None,
+                    (AppStep::OnNewArray(it), _) => Some(format!(
                         "array {} stays: the same command goes on with it, or says how",
                         it.array.name
                     )),

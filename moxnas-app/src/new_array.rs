@@ -40,7 +40,7 @@ impl NotThatArray {
     /// What would help.
     #[must_use]
     pub fn hint(&self) -> String {
-        "`moxnas array list` shows the arrays; nothing was done to any of them".to_owned()
+        "somebody has changed the arrays meanwhile: `moxnas array list` shows them".to_owned()
     }
 }
 
