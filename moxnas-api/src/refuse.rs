@@ -1,6 +1,7 @@
 //! The application's errors as problems: the one `match` from kind to status.
 
 use moxnas_app::{Error, Kind};
+use moxnas_core::names::BadName;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
 use poem_openapi::types::ToJSON;
 
@@ -21,6 +22,12 @@ fn status(kind: Kind) -> StatusCode {
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<BadName> for Problem {
+    fn from(error: BadName) -> Problem {
+        Problem::invalid(error.to_string()).field("name", error.why.to_string())
     }
 }
 

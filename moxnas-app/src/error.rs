@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName, plan::Stopped};
-use moxnas_pool as pool;
+use moxnas_pool::{
+    self as pool,
+    model::{Filesystem, PoolName},
+};
 use moxnas_raid::{self as raid, Refusal};
 
 use crate::{
@@ -77,6 +80,18 @@ pub enum Error {
     /// The planner of pools said no.
     #[error(transparent)]
     Pool(#[from] pool::plan::Refusal),
+    /// The array that a pool was to be made on is there already, and something is on it.
+    #[error("array {array} is there already, and holds: {content}")]
+    ArrayNotEmpty {
+        /// The array.
+        array: String,
+        /// What is on it.
+        content: String,
+        /// The pool.
+        pool: PoolName,
+        /// What was to be made.
+        filesystem: Filesystem,
+    },
     /// There is no such thing.
     #[error("there is no {what} {name}")]
     NotFound {
@@ -226,6 +241,7 @@ impl Error {
             | Error::JobIsOver { .. }
             | Error::JobIsNotFailed { .. }
             | Error::JobCannotStop { .. }
+            | Error::ArrayNotEmpty { .. }
             | Error::Disk(_) => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_)
@@ -255,6 +271,7 @@ impl Error {
             Error::Refused(refusal) => refusal.code(),
             Error::Disk(refusal) => refusal.code(),
             Error::Pool(refusal) => refusal.code(),
+            Error::ArrayNotEmpty { .. } => "array_not_empty",
             Error::NotFound { .. } | Error::Simulated(_) => "not_found",
             Error::ConfirmationRequired(_) => "confirmation_required",
             Error::PlanChanged(_) => "plan_changed",
@@ -300,9 +317,30 @@ impl Error {
             Error::Observe(err) => return err.hint(),
             Error::ObservePools(err) => return err.hint(),
             Error::Stopped(stopped) => {
-                return stopped.cause.hint().or_else(|| {
-                    Some("look at the machine and plan again: what was done stays done".to_owned())
-                });
+                let again = match (&stopped.step, &stopped.cause) {
+                    (_, ApplyError::NewArray(_)) => None,
+                    (AppStep::OnNewArray(it), _) => Some(format!(
+                        "array {} stays: the same command goes on with it, or says how",
+                        it.array.name
+                    )),
+                    _ => None,
+                };
+                let hints: Vec<String> = stopped.cause.hint().into_iter().chain(again).collect();
+                match hints.is_empty() {
+                    true => "look at the machine and plan again: what was done stays done",
+                    false => return Some(hints.join("; ")),
+                }
+            }
+            Error::ArrayNotEmpty {
+                array,
+                pool,
+                filesystem,
+                ..
+            } => {
+                return Some(format!(
+                    "`moxnas pool import {pool} --device {array}` keeps what is on it, `moxnas pool \
+                     create {pool} --device {array} --fs {filesystem}` does not"
+                ));
             }
             Error::NotVerified(_) => "look at the machine and plan again",
             Error::ReadOnly(ReadOnly::ServiceRuns { .. }) => {

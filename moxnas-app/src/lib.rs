@@ -34,6 +34,7 @@ pub mod jobs;
 pub mod loops;
 pub mod machine;
 pub mod marked;
+pub mod new_array;
 pub mod offline;
 pub mod operation;
 pub mod ops;

@@ -25,6 +25,7 @@ use serde::Serialize;
 
 use crate::{
     disk_plan,
+    new_array::{NotThatArray, OnNewArray},
     report::{FileReport, StepReport},
     seen::Seen,
 };
@@ -119,6 +120,10 @@ impl Machine {
             AppStep::Raid(step) => Ok(self.raid.apply(step)?),
             AppStep::Disk(step) => Ok(self.disks.apply(step)?),
             AppStep::Pool(step) => Ok(self.pools.apply(step)?),
+            AppStep::OnNewArray(it) => {
+                let step = it.resolve(&self.raid.observe()?)?;
+                Ok(self.pools.apply(&step)?)
+            }
         }
     }
 }
@@ -140,6 +145,9 @@ pub enum ApplyError {
     /// That of pools.
     #[error(transparent)]
     Pool(#[from] pool::backend::BackendError),
+    /// The array that a step before has made is not there.
+    #[error(transparent)]
+    NewArray(#[from] NotThatArray),
 }
 
 impl ApplyError {
@@ -150,6 +158,7 @@ impl ApplyError {
             ApplyError::Raid(err) => err.hint(),
             ApplyError::Disk(err) => err.hint(),
             ApplyError::Pool(err) => err.hint(),
+            ApplyError::NewArray(err) => Some(err.hint()),
         }
     }
 }
@@ -164,6 +173,8 @@ pub enum AppStep {
     Disk(DiskStep),
     /// Of pools.
     Pool(pool::plan::Step),
+    /// Of pools, on the array that a step before has made.
+    OnNewArray(OnNewArray),
 }
 
 impl fmt::Display for AppStep {
@@ -172,11 +183,21 @@ impl fmt::Display for AppStep {
             AppStep::Raid(step) => step.fmt(f),
             AppStep::Disk(step) => step.fmt(f),
             AppStep::Pool(step) => step.fmt(f),
+            AppStep::OnNewArray(it) => it.fmt(f),
         }
     }
 }
 
 impl AppStep {
+    /// The step, if it is one of arrays.
+    #[must_use]
+    pub fn of_array(&self) -> Option<&raid::Step> {
+        match self {
+            AppStep::Raid(step) => Some(step),
+            AppStep::Disk(_) | AppStep::Pool(_) | AppStep::OnNewArray(_) => None,
+        }
+    }
+
     /// The disks that it is about, or about a partition of which.
     pub(crate) fn disks(&self) -> Vec<&DiskId> {
         let devices = match self {
@@ -184,6 +205,7 @@ impl AppStep {
             AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),
             AppStep::Disk(step) => vec![step.device()],
             AppStep::Pool(step) => step.touches().into_iter().collect(),
+            AppStep::OnNewArray(_) => Vec::new(),
         };
         devices
             .into_iter()
@@ -201,6 +223,14 @@ impl AppStep {
             AppStep::Raid(step) => step,
             AppStep::Disk(step) => return disk_report(step, seen),
             AppStep::Pool(step) => return pool_report(step, seen),
+            AppStep::OnNewArray(it) => {
+                return StepReport {
+                    what: it.to_string(),
+                    // What was on its members is lost with the steps before.
+                    destroys: Vec::new(),
+                    ..pool_report(&it.step, seen)
+                };
+            }
         };
         // A step that names a device without stable id has no command; the planner makes none.
         let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());

@@ -85,20 +85,17 @@ impl PlanReport {
     /// Show a plan. `before` is what it was made on.
     #[must_use]
     pub fn new(operation: &str, plan: &Plan<AppStep>, before: &Seen) -> PlanReport {
-        let raid_steps = plan.steps.iter().filter_map(|it| match it {
-            AppStep::Raid(step) => Some(step.clone()),
-            AppStep::Disk(_) | AppStep::Pool(_) => None,
-        });
-        let raid_steps: Vec<_> = raid_steps.collect();
+        let raid_steps = plan.steps.iter().filter_map(AppStep::of_array);
+        let raid_steps: Vec<_> = raid_steps.cloned().collect();
         let told = outlook(&before.raid, &raid_steps);
         let raid = raid_steps
             .iter()
             .fold(before.raid.clone(), |seen, step| predict(&seen, step));
         let lowest = lowest(&told);
         let mut told = told.into_iter();
-        let steps = plan.steps.iter().map(|it| match it {
-            AppStep::Raid(_) => it.report(before, told.next().unwrap_or_default()),
-            AppStep::Disk(_) | AppStep::Pool(_) => it.report(before, StepOutlook::default()),
+        let steps = plan.steps.iter().map(|it| {
+            let told = it.of_array().and_then(|_| told.next());
+            it.report(before, told.unwrap_or_default())
         });
         let steps: Vec<StepReport> = steps.collect();
         let (old, new) = (outlooks(&before.raid), outlooks(&raid));

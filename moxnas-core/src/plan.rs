@@ -86,6 +86,22 @@ impl<S> Plan<S> {
         !self.dangers.is_empty()
     }
 
+    /// This plan, and another one after it.
+    #[must_use]
+    pub fn then(mut self, next: Plan<S>) -> Plan<S> {
+        let Plan {
+            steps,
+            evidence,
+            dangers,
+            warnings,
+        } = next;
+        self.steps.extend(steps);
+        self.evidence.extend(evidence);
+        self.dangers.extend(dangers);
+        self.warnings.extend(warnings);
+        self
+    }
+
     /// The same plan over another type of step.
     pub fn map<T>(self, step: impl FnMut(S) -> T) -> Plan<T> {
         let Plan {

@@ -26,6 +26,7 @@ use moxnas_core::{
 use serde::{Deserialize, Serialize};
 
 pub use at_once::at_once;
+pub use create::made;
 pub use device::usable;
 pub use failover::failover;
 pub(crate) use lifecycle::{MEMBER, colon_form};

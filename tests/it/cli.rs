@@ -4,6 +4,7 @@ mod access;
 mod consequences;
 mod database;
 mod offline;
+mod one_step;
 mod prune;
 mod refusals;
 mod same;

@@ -7,6 +7,7 @@ mod expected;
 mod health;
 mod hung;
 mod lists;
+mod one_step;
 mod problems;
 
 use serde_json::{Value, json};

@@ -465,5 +465,5 @@ impl Status {
 }
 
 pub(super) fn bad_name(err: moxnas_core::names::BadName) -> Problem {
-    Problem::invalid(err.to_string()).field("name", err.why.to_string())
+    err.into()
 }

@@ -174,7 +174,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             done(app, actor, it, change).await
         }
         PoolCreate::NAME => {
-            let change = PoolCreate::try_from(it.body::<CreatePool>()?).map_err(bad_name)?;
+            let change = it.body::<CreatePool>()?.wish()?;
             done(app, actor, it, change).await
         }
         PoolImport::NAME => {

@@ -1,8 +1,7 @@
 //! Pools.
 
 use moxnas_app::ops::pools::{
-    PoolCreate, PoolDelete, PoolExport, PoolGet, PoolGrow, PoolImport, PoolList, PoolMount,
-    PoolUnmount,
+    PoolDelete, PoolExport, PoolGet, PoolGrow, PoolImport, PoolList, PoolMount, PoolUnmount,
 };
 use poem::web::Data;
 use poem_openapi::{
@@ -76,9 +75,11 @@ impl Pools {
         }))
     }
 
-    /// Make a filesystem on a device, and a pool of it
+    /// Make a filesystem on a device or a new array, and a pool of it
     ///
-    /// All data on the device is lost, so the plan has to be confirmed: without `X-Confirm-Plan` the
+    /// Exactly one of `device` and `array` says what it is made on. With `array` one plan makes the
+    /// array and the pool; where it stops after the array was made, the same request goes on with it.
+    /// All data on the devices is lost, so the plan has to be confirmed: without `X-Confirm-Plan` the
     /// answer is 428 with the plan.
     #[oai(path = "/", method = "post", operation_id = "pool_create")]
     async fn create(
@@ -90,7 +91,7 @@ impl Pools {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<CreatedPool> {
-        let wish = PoolCreate::try_from(body.0).map_err(bad_name)?;
+        let wish = body.0.wish()?;
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedPool::new(made.into()))

@@ -3,14 +3,22 @@
 use clap::Args;
 use moxnas_app::{
     Seen,
-    ops::pools::{PoolCreate, PoolImport, PoolView},
+    ops::{
+        arrays::ArrayCreate,
+        pools::{Base, PoolCreate, PoolImport, PoolView},
+    },
 };
 use moxnas_core::names::BadName;
 use moxnas_pool::{model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
-use super::{datasets::Space, timestamp};
+use super::{
+    arrays::{Consistency, CreateArray, Layout, Level, Metadata},
+    datasets::Space,
+    timestamp,
+};
+use crate::problem::{Answer, Problem};
 
 /// One page of pools
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -82,7 +90,8 @@ pub enum PoolStanding {
     Confused,
 }
 
-/// Make a filesystem on a device, and a pool of it
+/// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first.
+/// Exactly one of `device` and `array`
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
 pub struct CreatePool {
@@ -91,8 +100,12 @@ pub struct CreatePool {
     pub name: String,
     /// The device: the name of an array, or an id, serial number or path; all data on it is lost
     #[arg(long)]
-    #[oai(validator(max_length = 256))]
-    pub device: String,
+    #[oai(skip_serializing_if_is_none, validator(max_length = 256))]
+    pub device: Option<String>,
+    /// The array that is made first; it gets the name of the pool
+    #[command(flatten)]
+    #[oai(skip_serializing_if_is_none)]
+    pub array: Option<PoolArray>,
     /// What to make on it
     #[arg(long = "fs", value_enum)]
     pub filesystem: Filesystem,
@@ -100,6 +113,71 @@ pub struct CreatePool {
     #[arg(long = "option", value_name = "OPTION")]
     #[oai(default, validator(max_items = 32))]
     pub options: Vec<String>,
+}
+
+/// An array that is made for a pool, from whole disks or partitions
+#[derive(Clone, Debug, PartialEq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct PoolArray {
+    /// Make an array of this level first, of the name of the pool
+    #[arg(long, value_enum, required = false, requires = "members")]
+    pub level: Level,
+    /// Devices of the array in the order of their slots, by id, serial number or path; all data on
+    /// them is lost
+    #[arg(
+        long = "member",
+        value_name = "DEVICE",
+        required = false,
+        requires = "level"
+    )]
+    #[oai(validator(max_items = 1024))]
+    pub members: Vec<String>,
+    /// Devices that wait for a member to fail; all data on them is lost
+    #[arg(long = "spare", value_name = "DEVICE", requires = "level")]
+    #[oai(default, validator(max_items = 1024))]
+    pub spares: Vec<String>,
+    /// Bytes per chunk, a power of two from 4096 up; 524288 if left out
+    #[arg(long = "chunk", value_name = "BYTES", requires = "level")]
+    #[oai(skip_serializing_if_is_none)]
+    pub chunk_bytes: Option<u64>,
+    /// How parity or copies are laid out; left-symmetric or n2 if left out
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        value_name = "n2|f2|o2|left-symmetric|…",
+        requires = "level"
+    )]
+    #[oai(skip_serializing_if_is_none)]
+    pub layout: Option<Layout>,
+    /// Where members keep what they remember of the array: 1.0 at their end, 1.1 at their start,
+    /// 1.2 (if left out) 4 KiB behind it
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        value_name = "1.0|1.1|1.2",
+        requires = "level"
+    )]
+    #[oai(skip_serializing_if_is_none)]
+    pub metadata: Option<Metadata>,
+    /// How an unclean stop is healed; by a bitmap if left out, where there is redundancy
+    #[arg(long, value_enum, requires = "level")]
+    #[oai(skip_serializing_if_is_none)]
+    pub consistency: Option<Consistency>,
+    /// The device that a journal is kept on; all data on it is lost
+    #[arg(long, value_name = "DEVICE", requires = "level")]
+    #[oai(skip_serializing_if_is_none)]
+    pub journal: Option<String>,
+    /// Members of a mirror that are read only when no other can be: slow or remote ones
+    #[arg(long = "write-mostly", value_name = "DEVICE", requires = "level")]
+    #[oai(default, validator(max_items = 1024))]
+    pub write_mostly: Vec<String>,
+    /// Do not make copies or parity agree, because they do already: the reason. If they do not, a
+    /// member that fails takes data with it
+    #[arg(long = "assume-clean", value_name = "REASON", requires = "level")]
+    #[oai(skip_serializing_if_is_none, validator(max_length = 200))]
+    pub assume_clean: Option<String>,
 }
 
 /// Make a pool of a filesystem that is there
@@ -130,15 +208,57 @@ fn options(given: &[String]) -> Result<Vec<MountOption>, BadName> {
     }
 }
 
-impl TryFrom<CreatePool> for PoolCreate {
-    type Error = BadName;
-
-    fn try_from(it: CreatePool) -> Result<PoolCreate, BadName> {
+impl CreatePool {
+    /// The operation.
+    pub(crate) fn wish(self) -> Answer<PoolCreate> {
+        let name = self.name.parse()?;
+        let base = match (self.device, self.array) {
+            (Some(device), None) => Base::Device(device),
+            (None, Some(array)) => Base::Array(array.named(self.name)?),
+            _ => {
+                let what = "say either `device` or `array`: what the pool is made on";
+                return Err(Problem::invalid(what).hint(
+                    "`device` (--device) is something that is there; `array` (--level and --member) \
+                     makes an array of the pool's name first",
+                ));
+            }
+        };
         Ok(PoolCreate {
-            name: it.name.parse()?,
-            device: it.device,
-            filesystem: it.filesystem.into(),
-            options: options(&it.options)?,
+            name,
+            base,
+            filesystem: self.filesystem.into(),
+            options: options(&self.options)?,
+        })
+    }
+}
+
+impl PoolArray {
+    /// The array, which has the name of its pool.
+    fn named(self, name: String) -> Result<ArrayCreate, BadName> {
+        let PoolArray {
+            level,
+            members,
+            spares,
+            chunk_bytes,
+            layout,
+            metadata,
+            consistency,
+            journal,
+            write_mostly,
+            assume_clean,
+        } = self;
+        ArrayCreate::try_from(CreateArray {
+            name,
+            level,
+            members,
+            spares,
+            chunk_bytes,
+            layout,
+            metadata,
+            consistency,
+            journal,
+            write_mostly,
+            assume_clean,
         })
     }
 }

@@ -113,8 +113,8 @@ impl App {
         self.make(change, &plan, &seen, "job", |_| None).await
     }
 
-    /// Carry a plan out, and expect from then on what it led to. `outcome` is what the audit log is to
-    /// be told of it.
+    /// Carry a plan out, and expect from then on what it led to, also if only what came after its
+    /// arrays failed. `outcome` is what the audit log is to be told of it.
     async fn make<C: Change>(
         &self,
         change: &C,
@@ -126,9 +126,15 @@ impl App {
         let changing = Changing::new(&self.changing);
         let done = self.carry_out(change, plan).await;
         let entry = outcome(&done);
-        let after = done.as_ref().ok().map(|(_, after)| &**after);
+        let after = match &done {
+            Ok((_, after)) => Some(Arc::clone(after)),
+            Err(Error::Stopped(stopped)) => {
+                has_made_its_arrays(plan, stopped.done).then(|| self.seen())
+            }
+            Err(_) => None,
+        };
         let written = self
-            .expect_what_was_done(before, after, by, entry.as_ref())
+            .expect_what_was_done(before, after.as_deref(), by, entry.as_ref())
             .await;
         drop(changing);
         self.judge_again();
@@ -247,6 +253,13 @@ fn is_listed(tag: &str, list: &str) -> bool {
     list.split(',')
         .map(str::trim)
         .any(|it| it == "*" || it == tag)
+}
+
+/// Whether a plan that stopped after so many steps had done all that it does to arrays.
+fn has_made_its_arrays(plan: &Plan<AppStep>, done: usize) -> bool {
+    let is_of_array = |it: &AppStep| it.of_array().is_some();
+    let (done, left) = plan.steps.split_at(done);
+    done.iter().any(is_of_array) && !left.iter().any(is_of_array)
 }
 
 fn words(plan: &Plan<AppStep>) -> Vec<String> {

@@ -1,12 +1,14 @@
 //! Pools: filesystems with a place in the tree.
 
+mod create;
+
 use std::sync::Arc;
 
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_pool::{
     self as pool,
     model::{Filesystem, Pool, PoolName, Standing},
-    plan::{CreatePool, Facts, ImportPool, MountOption, Refusal},
+    plan::{Facts, ImportPool, MountOption, Refusal},
 };
 
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
     error::Error,
     machine::AppStep,
     operation::{Change, Effect, Lane, Operation, Query},
+    ops::arrays::ArrayCreate,
     seen::Seen,
 };
 
@@ -46,17 +49,26 @@ pub struct PoolGet {
     pub pool: String,
 }
 
-/// Make a filesystem on a device, and a pool of it.
+/// Make a filesystem, and a pool of it.
 #[derive(Clone, Debug)]
 pub struct PoolCreate {
     /// Its name.
     pub name: PoolName,
-    /// The device, as people name it: also by the name of an array.
-    pub device: String,
+    /// What it is made on.
+    pub base: Base,
     /// What to make.
     pub filesystem: Filesystem,
     /// How to mount it.
     pub options: Vec<MountOption>,
+}
+
+/// What a pool is made on.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// A device that is there, as people name it: also by the name of an array.
+    Device(String),
+    /// An array that is made first.
+    Array(ArrayCreate),
 }
 
 /// Make a pool of a filesystem that is there.
@@ -193,7 +205,6 @@ macro_rules! changes {
     )*};
 }
 changes!(
-    PoolCreate,
     PoolImport,
     PoolMount,
     PoolUnmount,
@@ -232,30 +243,6 @@ fn must_be_gone(after: &Seen, pool: &str) -> Result<(), Error> {
     match after.pools.find(pool) {
         None => Ok(()),
         Some(_) => Err(Error::NotVerified(format!("pool {pool} is still there"))),
-    }
-}
-
-impl PoolChange for PoolCreate {
-    fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error> {
-        Ok(pool::plan::Change::Create(CreatePool {
-            name: self.name.clone(),
-            device: device(seen, &self.device)?,
-            filesystem: self.filesystem,
-            options: self.options.clone(),
-        }))
-    }
-
-    fn asks_of(&self, seen: &Seen) -> Option<Question> {
-        contents_of(seen, self.name.as_str())
-    }
-
-    fn check(&self, after: &Seen) -> Result<PoolView, Error> {
-        let made = must_be(after, self.name.as_str(), Standing::Mounted)?;
-        let (is, wished) = (made.pool.filesystem, self.filesystem);
-        match is == wished {
-            true => Ok(made),
-            false => Err(Error::NotVerified(format!("it is {is}, not {wished}"))),
-        }
     }
 }
 

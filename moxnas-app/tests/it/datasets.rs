@@ -8,7 +8,7 @@ use moxnas_app::{
             DatasetCreate, DatasetGet, DatasetList, SnapshotCreate, SnapshotDelete,
             SnapshotRollback,
         },
-        pools::{PoolCreate, PoolMount, PoolUnmount},
+        pools::{Base, PoolCreate, PoolMount, PoolUnmount},
     },
 };
 use moxnas_core::{sim::Fault, units::Bytes};
@@ -24,7 +24,7 @@ async fn with_photos() -> Box_ {
     let box_ = Box_::with_arrays(&["tank"]).await;
     let pool = PoolCreate {
         name: "data".parse().unwrap(),
-        device: "tank".to_owned(),
+        base: Base::Device("tank".to_owned()),
         filesystem: Filesystem::Btrfs,
         options: Vec::new(),
     };

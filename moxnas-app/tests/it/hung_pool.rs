@@ -12,7 +12,7 @@ use moxnas_app::{
     machine::Machine,
     ops::{
         datasets::{DatasetCreate, DatasetGet},
-        pools::PoolCreate,
+        pools::{Base, PoolCreate},
     },
     scenario::Scenario,
     settings::Settings,
@@ -116,7 +116,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
     for name in [SLOW, "quick"] {
         let pool = PoolCreate {
             name: name.parse().unwrap(),
-            device: name.to_owned(),
+            base: Base::Device(name.to_owned()),
             filesystem: Filesystem::Btrfs,
             options: Vec::new(),
         };

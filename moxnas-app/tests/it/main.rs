@@ -14,6 +14,7 @@ mod expected;
 mod hung_pool;
 mod initramfs;
 mod jobs;
+mod one_step;
 mod pools;
 mod schedules;
 mod seal;

@@ -5,7 +5,7 @@ use moxnas_app::{
     operation::Terms,
     ops::{
         arrays::ArrayDelete,
-        pools::{PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
+        pools::{Base, PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
     },
 };
 use moxnas_core::sim::Fault;
@@ -19,7 +19,7 @@ use crate::{
 fn on_tank() -> PoolCreate {
     PoolCreate {
         name: "data".parse().unwrap(),
-        device: "tank".to_owned(),
+        base: Base::Device("tank".to_owned()),
         filesystem: Filesystem::Btrfs,
         options: Vec::new(),
     }

@@ -18,7 +18,8 @@ pub(crate) enum PoolVerb {
         /// Name of the pool
         pool: String,
     },
-    /// Make a filesystem on a device, and a pool of it; all that is on the device is lost
+    /// Make a filesystem and a pool of it: on a device (--device), or on a new array of the pool's
+    /// name (--level, --member); all that is on the devices is lost
     Create(CreatePool),
     /// Make a pool of a filesystem that is there
     Import(ImportPool),

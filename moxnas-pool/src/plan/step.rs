@@ -104,6 +104,23 @@ impl Step {
         }
     }
 
+    /// The same step on another device, if it is on one.
+    #[must_use]
+    pub fn on(mut self, other: DeviceId) -> Step {
+        match &mut self {
+            Step::WipeSignatures { device }
+            | Step::MakeFilesystem { device, .. }
+            | Step::WriteUnit { device, .. }
+            | Step::Grow { device, .. } => *device = other,
+            Step::Mount { .. }
+            | Step::Unmount { .. }
+            | Step::Disable { .. }
+            | Step::RemoveUnit { .. }
+            | Step::Inside { .. } => (),
+        }
+        self
+    }
+
     /// The device that the step touches.
     #[must_use]
     pub fn touches(&self) -> Option<&DeviceId> {

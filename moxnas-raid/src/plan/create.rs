@@ -24,8 +24,8 @@ const CHUNK: Bytes = Bytes(512 << 10);
 
 pub(super) fn plan_create(seen: &Inventory, want: &CreateArray) -> Result<Plan<Step>, Refusal> {
     let shape = check_shape(want)?;
-    if let Some(array) = seen.find(want.name.as_str()) {
-        return unfinished(seen, want, array);
+    if seen.find(want.name.as_str()).is_some() {
+        return unfinished(seen, want);
     }
     if stopped_arrays(seen)
         .iter()
@@ -173,26 +173,36 @@ fn check_options(want: &CreateArray) -> Result<(), Refusal> {
     }
 }
 
-/// An array of that name is there. If it is just what was wished for and only its line in
-/// mdadm.conf is missing, an earlier attempt stopped half way and is finished now.
-fn unfinished(seen: &Inventory, want: &CreateArray, array: &Array) -> Result<Plan<Step>, Refusal> {
+/// The array that a wish was granted with, if it is there: of its name, its shape as far as the wish
+/// says it, and just its devices.
+#[must_use]
+pub fn made<'a>(seen: &'a Inventory, want: &CreateArray) -> Option<&'a Array> {
+    let array = seen.find(want.name.as_str())?;
     let listed: BTreeSet<_> = array.members.iter().map(|it| &it.device).collect();
     let named: BTreeSet<_> = want.devices().collect();
     let is_same = array.level == want.level
         && array.slots as usize == want.members.len()
+        && want.chunk.is_none_or(|it| array.chunk == Some(it))
+        && want.layout.is_none_or(|it| array.layout == it.number())
+        && array.metadata == want.metadata.word()
         && listed == named
         && array.name == want.name.as_str();
-    let is_recorded = array.uuid.as_ref().is_none_or(|uuid| seen.conf.names(uuid));
-    if !is_same || is_recorded {
-        return Err(Refusal::NameTaken(want.name.clone()));
-    }
+    is_same.then_some(array)
+}
+
+/// An array of that name is there. If it is just what was wished for and only its line in
+/// mdadm.conf is missing, an earlier attempt stopped half way and is finished now.
+fn unfinished(seen: &Inventory, want: &CreateArray) -> Result<Plan<Step>, Refusal> {
+    let is_recorded = |it: &Array| it.uuid.as_ref().is_none_or(|uuid| seen.conf.names(uuid));
+    let array = made(seen, want).filter(|it| !is_recorded(it));
+    let array = array.ok_or_else(|| Refusal::NameTaken(want.name.clone()))?;
     Ok(Plan {
         steps: vec![Step::Record {
             name: want.name.clone(),
         }],
         evidence: vec![super::array_evidence(array)],
         warnings: vec![format!(
-            "{} is there already, only mdadm.conf has to be written",
+            "array {} is there already, what is missing is its line in mdadm.conf",
             want.name
         )],
         ..Plan::default()

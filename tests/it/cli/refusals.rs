@@ -113,6 +113,26 @@ fn typing_errors_are_explained() {
         ),
         ("--sim blank disk show sdzz", &["there is no disk sdzz"]),
         (
+            "--sim blank pool create data --fs ext4",
+            &[
+                "either `device` or `array`",
+                "--device",
+                "--level and --member",
+            ],
+        ),
+        (
+            "--sim blank pool create data --fs ext4 --device x --level raid1 --member y",
+            &[
+                "either `device` or `array`",
+                "--device",
+                "--level and --member",
+            ],
+        ),
+        (
+            "--sim blank pool create data --fs ext4 --spare x",
+            &["--level", "--member"],
+        ),
+        (
             "--sim blank sim advance 3w",
             &["\"w\" is none of s, m, h and d"],
         ),

@@ -213,6 +213,13 @@ fn create_is_the_same() {
 }
 
 #[test]
+fn an_array_and_its_pool_in_one_step_are_the_same() {
+    let create = "pool create tank --level raid1 --member BLANK-0001 --member BLANK-0002 --fs ext4";
+    check("blank", create);
+    check("blank", &format!("{create} --device BLANK-0003"));
+}
+
+#[test]
 fn changes_of_members_are_the_same() {
     check("small-office", "array add media ZGY1A003");
     check("small-office", "array fail media WD-WX12D00A0001");

@@ -141,6 +141,62 @@ fn a_pool_of_each_filesystem_lives_and_dies() -> Result<()> {
     Ok(())
 }
 
+/// One command, from blank disks to files that are there after a restart. The second time the array
+/// brings the filesystem of the first along.
+#[test]
+fn a_mirror_and_its_pool_are_made_in_one_step() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.scsi(LARGE).scsi(LARGE).start()?)?;
+    let create = [
+        "pool",
+        "create",
+        "tank",
+        "--level",
+        "raid1",
+        "--member",
+        "LABSCSI00",
+        "--member",
+        "LABSCSI01",
+        "--fs",
+        "ext4",
+    ];
+    for time in ["first", "second"] {
+        let made = nas.json(&create)?;
+        assert_eq!(made["standing"], "mounted", "{made}");
+        assert_eq!(nas.show()?["level"], "raid1");
+        let left = nas.machine.sh("ls -A /srv/tank")?;
+        assert_eq!(left.trim(), "lost+found", "{time}");
+        nas.machine
+            .sh(&format!("echo {time} >/srv/tank/file; sync"))?;
+        nas.at_rest()?;
+        reboot(&mut nas)?;
+        assert_eq!(standing(&mut nas, "tank")?, "mounted");
+        holds(&mut nas, "tank", time)?;
+        assert_eq!(nas.differences()?, Vec::<String>::new());
+        let refused = nas.exec(&[&["--yes"], create.as_slice()].concat())?;
+        assert!(
+            refused.stderr.contains("a pool named tank exists already"),
+            "{}",
+            refused.stderr
+        );
+
+        // Its array is there, and what is on it is not lost by asking for both again.
+        nas.moxnas(&["--yes", "pool", "export", "tank"])?;
+        let refused = nas.exec(&[&["--yes"], create.as_slice()].concat())?;
+        assert!(
+            refused
+                .stderr
+                .contains("array tank is there already, and holds: ext4"),
+            "{}",
+            refused.stderr
+        );
+        nas.moxnas(&["--yes", "array", "delete", "tank"])?;
+    }
+    Ok(())
+}
+
 /// The start of the machine does not wait for it, and nothing is mounted in its place.
 #[test]
 fn a_pool_whose_disk_is_missing_holds_nothing_up() -> Result<()> {

@@ -76,16 +76,13 @@ fn must_be_gone(after: &Seen, array: &str) -> Result<(), Error> {
     }
 }
 
-impl ArrayChange for ArrayCreate {
-    fn array(&self) -> Option<&str> {
-        None
-    }
-
-    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+impl ArrayCreate {
+    /// The same in the words of the raid crate: names that people gave are devices now.
+    pub(crate) fn wish(&self, seen: &Seen) -> Result<CreateArray, Error> {
         let ids = |texts: &[String]| -> Result<Vec<DeviceId>, Error> {
             texts.iter().map(|it| Ok(seen.device(it)?)).collect()
         };
-        Ok(raid::Change::Create(CreateArray {
+        Ok(CreateArray {
             name: self.name.clone(),
             level: self.level.clone(),
             members: ids(&self.members)?,
@@ -101,7 +98,17 @@ impl ArrayChange for ArrayCreate {
                 .transpose()?,
             write_mostly: ids(&self.write_mostly)?.into_iter().collect(),
             assume_clean: self.assume_clean.clone(),
-        }))
+        })
+    }
+}
+
+impl ArrayChange for ArrayCreate {
+    fn array(&self) -> Option<&str> {
+        None
+    }
+
+    fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
+        Ok(raid::Change::Create(self.wish(seen)?))
     }
 
     fn check(&self, after: &Seen) -> Result<ArrayView, Error> {

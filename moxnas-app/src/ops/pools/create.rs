@@ -1,0 +1,198 @@
+//! A new pool: on a device that is there, or on an array that is made for it in the same change.
+
+use moxnas_core::{
+    disk::{BlockDevices, DeviceId},
+    plan::{Danger, Plan},
+};
+use moxnas_pool::{
+    self as pool,
+    model::{Pool, Standing},
+    plan::{CreatePool, Facts, MountOption, Refusal, Step},
+};
+use moxnas_raid::{
+    Array, CreateArray,
+    plan::{made, predict},
+};
+
+use super::{Base, PoolCreate, PoolView, contents_of, device, must_be};
+use crate::{
+    answers::Question,
+    error::Error,
+    machine::AppStep,
+    new_array::{self, OnNewArray},
+    operation::{Change, Lane},
+    ops::arrays::ArrayCreate,
+    seen::Seen,
+};
+
+impl Change for PoolCreate {
+    const LANE: Lane = Lane::Storage;
+
+    fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
+        let devices = &seen.raid.devices;
+        match &self.base {
+            Base::Device(text) => {
+                let plan = self.on(seen, devices, device(seen, text)?)?;
+                Ok(plan.map(AppStep::Pool))
+            }
+            Base::Array(array) => {
+                let wish = array.wish(seen)?;
+                match made(&seen.raid, &wish) {
+                    Some(found) => self.go_on(seen, array, found),
+                    None => self.with_array(seen, array, &wish),
+                }
+            }
+        }
+    }
+
+    fn asks(&self, seen: &Seen) -> Option<Question> {
+        contents_of(seen, self.name.as_str())
+    }
+
+    fn etag(&self, _: &Seen) -> Option<String> {
+        None
+    }
+
+    fn verify(&self, after: &Seen) -> Result<PoolView, Error> {
+        let not = |why: String| Err(Error::NotVerified(why));
+        let array = match &self.base {
+            Base::Device(_) => None,
+            Base::Array(array) => Some(array.verify(after)?.array),
+        };
+        let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let (is, wished) = (view.pool.filesystem, self.filesystem);
+        if is != wished {
+            return not(format!("it is {is}, not {wished}"));
+        }
+        let Some(array) = array else {
+            return Ok(view);
+        };
+        let node = after.raid.devices.get(&array.kernel_name);
+        match node.is_some_and(|it| view.pool.device.as_ref() == Some(&it.id)) {
+            true => Ok(view),
+            false => not(format!("it is not on array {}", array.name)),
+        }
+    }
+}
+
+impl PoolCreate {
+    /// The pool on one of these devices.
+    fn on(
+        &self,
+        seen: &Seen,
+        devices: &BlockDevices,
+        device: DeviceId,
+    ) -> Result<Plan<Step>, Error> {
+        let facts = Facts {
+            devices,
+            pools: &seen.pools,
+        };
+        let wish = CreatePool {
+            name: self.name.clone(),
+            device,
+            filesystem: self.filesystem,
+            options: self.options.clone(),
+        };
+        Ok(pool::plan::plan(facts, &pool::plan::Change::Create(wish))?)
+    }
+
+    /// The array first, then the pool on what it will be.
+    fn with_array(
+        &self,
+        seen: &Seen,
+        array: &ArrayCreate,
+        wish: &CreateArray,
+    ) -> Result<Plan<AppStep>, Error> {
+        let first = array.plan(seen)?;
+        let steps = first.steps.iter().filter_map(AppStep::of_array);
+        let after = steps.fold(seen.raid.clone(), |seen, step| predict(&seen, step));
+        let size = after.find(wish.name.as_str()).map(|it| it.size);
+        let to_come = new_array::device(size.unwrap_or_default());
+        let mut devices = seen.raid.devices.clone();
+        devices.by_name.insert(to_come.name.clone(), to_come);
+        let id = new_array::id();
+        let mut next = self.on(seen, &devices, id.clone())?;
+        // What is lost is what is on its members, and is said of each of them.
+        let is_of_it = |it: &Danger| match it {
+            Danger::DestroysData { device, .. } => *device == id.to_string(),
+            Danger::LowersRedundancy { .. } | Danger::Stops { .. } => false,
+        };
+        next.dangers.retain(|it| !is_of_it(it));
+        Ok(first.then(next.map(|step| match step.touches() {
+            Some(touched) if *touched == id => AppStep::OnNewArray(OnNewArray {
+                array: wish.clone(),
+                step,
+            }),
+            _ => AppStep::Pool(step),
+        })))
+    }
+
+    /// Just that array is there, as an earlier try has left it: what is missing is done.
+    fn go_on(
+        &self,
+        seen: &Seen,
+        array: &ArrayCreate,
+        found: &Array,
+    ) -> Result<Plan<AppStep>, Error> {
+        let is_recorded = |uuid: &String| seen.raid.conf.names(uuid);
+        let first = match found.uuid.as_ref().is_some_and(is_recorded) {
+            true => Plan::default(),
+            false => array.plan(seen)?,
+        };
+        let device = device(seen, &found.name)?;
+        let there = seen.pools.find(self.name.as_str());
+        let next = match there.filter(|it| self.is_made(it, &device)) {
+            Some(pool) => Self::mount(seen, pool)?,
+            None => self.on_empty(seen, found, device)?,
+        };
+        let mut plan = first.then(next.map(AppStep::Pool));
+        if let (Some(pool), true) = (there, plan.steps.is_empty()) {
+            return Err(Error::Pool(Refusal::NameTaken {
+                pool: pool.name.clone(),
+                standing: pool.judge().standing,
+            }));
+        }
+        plan.warnings.push(format!(
+            "array {} is there already as it was wished: what is missing is done",
+            found.name
+        ));
+        Ok(plan)
+    }
+
+    /// Whether a pool is what was wished for, on this device.
+    fn is_made(&self, pool: &Pool, device: &DeviceId) -> bool {
+        let options: Vec<&str> = self.options.iter().map(MountOption::as_str).collect();
+        pool.device.as_ref() == Some(device)
+            && pool.filesystem == self.filesystem
+            && pool.options == options
+    }
+
+    fn mount(seen: &Seen, pool: &Pool) -> Result<Plan<Step>, Error> {
+        let facts = Facts {
+            devices: &seen.raid.devices,
+            pools: &seen.pools,
+        };
+        let pool = pool.name.to_string();
+        Ok(pool::plan::plan(
+            facts,
+            &pool::plan::Change::Mount { pool },
+        )?)
+    }
+
+    /// The pool on an array that was there before. What is on it by now may be somebody's data, which
+    /// was no part of this wish.
+    fn on_empty(&self, seen: &Seen, array: &Array, device: DeviceId) -> Result<Plan<Step>, Error> {
+        let devices = &seen.raid.devices;
+        let plan = self.on(seen, devices, device)?;
+        let tower = devices.tower(&array.kernel_name);
+        match tower.iter().find(|it| !it.signatures.is_empty()) {
+            None => Ok(plan),
+            Some(full) => Err(Error::ArrayNotEmpty {
+                array: array.name.clone(),
+                content: full.content(),
+                pool: self.name.clone(),
+                filesystem: self.filesystem,
+            }),
+        }
+    }
+}
