@@ -8,6 +8,7 @@ mod volume;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
 
 use moxnas_core::{
@@ -34,6 +35,22 @@ pub struct SimPools {
     machine: Arc<SimMachine>,
     /// What is on the filesystems, by their UUIDs. It survives a power cut.
     volumes: Mutex<BTreeMap<String, Volume>>,
+}
+
+/// Something that happened in a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A step.
+    Step(dataset::Step),
+    /// Somebody wrote a file, see [`SimPools::write`].
+    Write {
+        /// The path of a dataset in the pool, or `""`.
+        place: String,
+        /// The file.
+        file: String,
+        /// Its size.
+        size: Bytes,
+    },
 }
 
 impl SimPools {
@@ -63,6 +80,33 @@ impl SimPools {
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
         volume.write(place, file, size, room)
+    }
+
+    /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
+    /// strikes one, and the machine is looked at once for all of them, so that a scenario of many
+    /// thousand snapshots is there at once.
+    pub fn live_through(
+        &self,
+        pool: &PoolName,
+        past: impl IntoIterator<Item = (SystemTime, Deed)>,
+    ) -> Result<(), BackendError> {
+        let mut state = self.machine.state();
+        let (unit, room) = self.mounted(&state, pool)?;
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(unit.uuid).or_default();
+        for (at, deed) in past {
+            let done = match &deed {
+                Deed::Step(step) => {
+                    let uuid = new_uuid(&mut state);
+                    volume.perform(step, New { uuid, at })
+                }
+                Deed::Write { place, file, size } => volume
+                    .write(place, file, *size, room)
+                    .map_err(|err| err.to_string()),
+            };
+            done.map_err(|why| failed(&why))?;
+        }
+        Ok(())
     }
 
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is

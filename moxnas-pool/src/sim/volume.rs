@@ -1,9 +1,6 @@
 //! What is on a simulated filesystem: files made of extents that clones share, and subvolumes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use moxnas_core::units::Bytes;
 
@@ -31,7 +28,8 @@ struct Subvolume {
     read_only: bool,
     created: SystemTime,
     quota: Option<Bytes>,
-    files: BTreeMap<String, Extent>,
+    /// Shared with its snapshots until something is written.
+    files: Arc<BTreeMap<String, Extent>>,
 }
 
 /// Data of a file that is stored once, however many refer to it.
@@ -205,29 +203,32 @@ impl Volume {
                 read_only: false,
                 created: SystemTime::UNIX_EPOCH,
                 quota: None,
-                files: BTreeMap::new(),
+                files: Arc::default(),
             });
         }
-        let mut after = self.clone();
-        after.last_extent += 1;
-        let extent = Extent {
-            id: after.last_extent,
-            size,
-        };
-        let it = after.subvolumes.get_mut(path);
+        let it = self.subvolumes.get_mut(path);
         let it = it.ok_or(WriteError::NotFound)?;
         if it.read_only {
             return Err(WriteError::ReadOnly);
         }
-        it.files.insert(file.to_owned(), extent);
-        let quota = it.quota;
-        if quota.is_some_and(|it| after.usage(path).referenced > it) {
-            return Err(WriteError::Quota);
+        let before = Arc::clone(&it.files);
+        let extent = Extent {
+            id: self.last_extent + 1,
+            size,
+        };
+        Arc::make_mut(&mut it.files).insert(file.to_owned(), extent);
+        let referenced: Bytes = it.files.values().map(|it| it.size).sum();
+        let refused = match it.quota.is_some_and(|quota| referenced > quota) {
+            true => Some(WriteError::Quota),
+            false => (self.used() > room).then_some(WriteError::Full),
+        };
+        if let Some(refused) = refused {
+            if let Some(it) = self.subvolumes.get_mut(path) {
+                it.files = before;
+            }
+            return Err(refused);
         }
-        if after.used() > room {
-            return Err(WriteError::Full);
-        }
-        *self = after;
+        self.last_extent += 1;
         Ok(())
     }
 
@@ -243,25 +244,25 @@ impl Volume {
     }
 
     fn used(&self) -> Bytes {
-        let files = self.subvolumes.values().flat_map(|it| it.files.values());
-        let extents: BTreeSet<&Extent> = files.collect();
-        extents.iter().map(|it| it.size).sum()
+        self.holders().keys().map(|it| it.size).sum()
     }
 
-    fn usage(&self, path: &str) -> Usage {
-        let of = |it: &Subvolume| it.files.values().copied().collect::<BTreeSet<Extent>>();
-        let own = self.subvolumes.get(path).map(of).unwrap_or_default();
-        let others = self.subvolumes.iter().filter(|(it, _)| *it != path);
-        let others: BTreeSet<Extent> = others.flat_map(|(_, it)| of(it)).collect();
-        Usage {
-            referenced: own.iter().map(|it| it.size).sum(),
-            exclusive: own.difference(&others).map(|it| it.size).sum(),
+    /// How many subvolumes refer to each extent.
+    fn holders(&self) -> BTreeMap<Extent, u32> {
+        let mut holders = BTreeMap::new();
+        for it in self.subvolumes.values() {
+            // Each extent is one write of one file.
+            for extent in it.files.values() {
+                *holders.entry(*extent).or_default() += 1;
+            }
         }
+        holders
     }
 
     /// As the real machine shows it.
     pub(super) fn contents(&self, size: Bytes) -> Contents {
-        let used = self.used();
+        let holders = self.holders();
+        let used: Bytes = holders.keys().map(|it| it.size).sum();
         let free = Bytes(size.0.saturating_sub(used.0));
         let mut contents = Contents {
             space: Space {
@@ -285,11 +286,21 @@ impl Volume {
                 read_only: it.read_only,
                 created: Some(it.created),
                 quota: it.quota.filter(|_| self.counts),
-                usage: self.counts.then(|| self.usage(path)),
+                usage: self.counts.then(|| it.usage(&holders)),
             });
         }
         contents.sort();
         contents
+    }
+}
+
+impl Subvolume {
+    fn usage(&self, holders: &BTreeMap<Extent, u32>) -> Usage {
+        let own = self.files.values().filter(|it| holders[*it] == 1);
+        Usage {
+            referenced: self.files.values().map(|it| it.size).sum(),
+            exclusive: own.map(|it| it.size).sum(),
+        }
     }
 }
 
