@@ -23,7 +23,7 @@ use self::volume::{New, Volume};
 use crate::{
     backend::{BackendError, PoolBackend},
     dataset::{self, Contents},
-    model::{Filesystem, Pool, PoolName, Pools, devices_with},
+    model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
     real::path_of,
     unit::{MountUnit, UNIT_FOLDER},
@@ -129,10 +129,13 @@ impl SimPools {
     ) -> Result<(MountUnit, Bytes), BackendError> {
         let unit = unit_file(state, pool)?;
         let at = unit.at();
-        let devices = state.block_devices();
-        let size = devices_with(&devices, unit.filesystem, &unit.uuid)
-            .find(|it| it.mounts.contains(&at))
-            .map(|it| it.size);
+        let mut mounted = state.mounts.iter().filter(|(_, it)| *it == at);
+        let size = mounted.find_map(|(device, _)| {
+            let id = device.parse().ok()?;
+            filesystem_uuid(state, &id, unit.filesystem)
+                .filter(|it| *it == unit.uuid)
+                .and_then(|_| state.size_of(&id))
+        });
         match size {
             Some(size) => Ok((unit, size)),
             None => Err(BackendError::NotThere(pool.clone())),
@@ -258,16 +261,20 @@ fn uuid_on(
     device: &DeviceId,
     filesystem: Filesystem,
 ) -> Result<String, BackendError> {
-    let devices = state.block_devices();
-    let found = devices.by_id(device);
-    let found = found.ok_or_else(|| BackendError::DeviceGone(device.clone()))?;
-    let mut signatures = found.signatures.iter();
-    let signature = signatures.find(|it| it.kind == filesystem.word());
-    let uuid = signature.and_then(|it| it.uuid.clone());
+    let gone = || BackendError::DeviceGone(device.clone());
+    state.size_of(device).ok_or_else(gone)?;
+    let uuid = filesystem_uuid(state, device, filesystem);
     uuid.ok_or_else(|| BackendError::NoFilesystem {
         device: device.clone(),
         filesystem,
     })
+}
+
+/// The UUID of a filesystem on a device, be the device there or not.
+fn filesystem_uuid(state: &SimState, device: &DeviceId, kind: Filesystem) -> Option<String> {
+    let on = state.contents.get(&device.to_string())?;
+    let found = on.signatures.iter().find(|it| it.kind == kind.word());
+    found?.uuid.clone()
 }
 
 fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
@@ -278,10 +285,14 @@ fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendErro
 
 fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
     let unit = unit_file(state, pool)?;
-    let devices = state.block_devices();
-    let found = devices_with(&devices, unit.filesystem, &unit.uuid).next();
+    let mut devices = state.contents.iter().filter(|(_, it)| {
+        let mut on = it.signatures.iter();
+        on.any(|it| it.kind == unit.filesystem.word() && it.uuid.as_ref() == Some(&unit.uuid))
+    });
+    let is_there = |it: &DeviceId| state.size_of(it).is_some();
+    let found = devices.find_map(|(id, _)| id.parse().ok().filter(is_there));
     let device = found.ok_or_else(|| failed("a job for its device timed out"))?;
-    let mount = (device.id.to_string(), unit.at());
+    let mount = (device.to_string(), unit.at());
     if !state.mounts.contains(&mount) {
         state.mounts.push(mount);
     }
