@@ -78,13 +78,23 @@ impl Page {
 
     /// The items of the page, and where the next one begins. The cursor is the key of the last
     /// item, so that what comes and goes meanwhile neither doubles nor hides the others.
-    fn cut<T>(&self, mut all: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
-        all.sort_by_cached_key(&key);
-        let after = |it: &T| self.cursor.as_ref().is_none_or(|cursor| key(it) > *cursor);
-        let mut items: Vec<T> = all.into_iter().filter(after).collect();
-        let is_cut = items.len() > self.limit;
-        items.truncate(self.limit);
-        let next = items.last().filter(|_| is_cut).map(&key);
+    fn cut<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let keyed = all.into_iter().map(|it| (key(&it), it));
+        let after = |key: &str| self.cursor.as_deref().is_none_or(|cursor| key > cursor);
+        let mut rest: Vec<(String, T)> = keyed.filter(|(key, _)| after(key)).collect();
+        rest.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.take(rest.into_iter().map(|(_, it)| it), key)
+    }
+
+    /// The same of a list that is in order already and begins behind the cursor: of tens of thousands
+    /// nothing is touched but what is on the page.
+    fn take<T>(
+        &self,
+        mut rest: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let items: Vec<T> = rest.by_ref().take(self.limit).collect();
+        let next = rest.next().and(items.last()).map(key);
         (items, next)
     }
 }

@@ -1,4 +1,6 @@
-//! Simulated machines as files: which disks, which arrays, what is broken.
+//! Simulated machines as files: which disks, which arrays, which pools, what is broken.
+
+mod pools;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,11 +16,14 @@ use moxnas_core::{
     sim::{DiskSpec, SimMachine},
     units::Bytes,
 };
+use moxnas_pool::sim::SimPools;
 use moxnas_raid::{
     Change, CreateArray, Inventory, Level, RaidBackend, SimRaid, Step, execute,
     initramfs::KernelRelease, plan,
 };
 use serde::Deserialize;
+
+pub use self::pools::{Datasets, Pools};
 
 /// Long enough for the largest disks to be filled.
 const SETTLED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -58,6 +63,9 @@ pub struct Scenario {
     /// Its arrays.
     #[serde(default)]
     pub arrays: Vec<Arrays>,
+    /// Its pools.
+    #[serde(default)]
+    pub pools: Vec<Pools>,
 }
 
 /// One disk, or several alike.
@@ -226,20 +234,21 @@ impl Scenario {
         toml::from_str(text).map_err(wrap)
     }
 
-    /// Build the machine: put the disks in, make the arrays, let them settle, break what is to be
-    /// broken. Its clock runs with the wall clock.
-    pub fn build(&self) -> Result<(Arc<SimMachine>, SimRaid), ScenarioError> {
+    /// Build the machine: put the disks in, make the arrays, let them settle, make the pools, break
+    /// what is to be broken. Its clock runs with the wall clock.
+    pub fn build(&self) -> Result<(Arc<SimMachine>, SimRaid, SimPools), ScenarioError> {
         let machine = SimMachine::live(self.seed, SETTLED);
         let raid = SimRaid::new(Arc::clone(&machine));
-        self.furnish(&raid)
+        let pools = SimPools::new(Arc::clone(&machine));
+        self.furnish(&raid, &pools)
             .map_err(|why| ScenarioError::Impossible {
                 name: self.name.clone(),
                 why,
             })?;
-        Ok((machine, raid))
+        Ok((machine, raid, pools))
     }
 
-    fn furnish(&self, raid: &SimRaid) -> Result<(), String> {
+    fn furnish(&self, raid: &SimRaid, pools: &SimPools) -> Result<(), String> {
         let machine = raid.machine();
         for disks in &self.disks {
             disks.plug(machine);
@@ -264,6 +273,7 @@ impl Scenario {
         for array in &arrays {
             array.fill(&seen, machine)?;
         }
+        pools::make(self, raid, pools)?;
         for array in &arrays {
             array.spoil(raid)?;
         }
@@ -446,12 +456,16 @@ impl Arrays {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use moxnas_core::clock::Clock;
+    use moxnas_pool::{backend::PoolBackend, dataset::Contents};
     use moxnas_raid::{Health, health};
 
     use super::*;
 
     fn healths(name: &str) -> Vec<(String, Health)> {
-        let (_, raid) = Scenario::built_in(name).unwrap().build().unwrap();
+        let (_, raid, _) = Scenario::built_in(name).unwrap().build().unwrap();
         let seen = raid.observe().unwrap();
         seen.arrays
             .iter()
@@ -473,6 +487,88 @@ mod tests {
         let dead = Health::Failed { missing: 2 };
         assert_eq!(healths("raid5-dead"), [("projects".to_owned(), dead)]);
         assert_eq!(healths("large").len(), 120);
+    }
+
+    #[test]
+    fn pools_have_what_their_scenario_says() {
+        let counts = |name: &str| {
+            let (machine, _, pools) = Scenario::built_in(name).unwrap().build().unwrap();
+            let devices = machine.state().block_devices();
+            let seen = pools.observe(&devices).unwrap();
+            let all: Vec<Contents> = seen
+                .all
+                .iter()
+                .map(|it| pools.contents(it).unwrap())
+                .collect();
+            let datasets = all.iter().map(|it| it.datasets.len()).sum();
+            let snapshots = all.iter().map(|it| it.snapshots.len()).sum();
+            [all.len(), datasets, snapshots]
+        };
+        assert_eq!(counts("blank"), [0, 0, 0]);
+        assert_eq!(counts("small-office"), [1, 3, 20]);
+        assert_eq!(counts("large"), [200, 5000, 50_000]);
+    }
+
+    #[test]
+    fn snapshots_are_of_the_past_each_with_what_was_there_then() {
+        let (machine, _, pools) = Scenario::built_in("small-office").unwrap().build().unwrap();
+        let now = machine.now();
+        let devices = machine.state().block_devices();
+        let seen = pools.observe(&devices).unwrap();
+        let work = seen.find("work").unwrap();
+        let contents = pools.contents(work).unwrap();
+        let documents: Vec<_> = contents.snapshots_of("documents").collect();
+        let days = |it: Option<SystemTime>| {
+            now.duration_since(it.unwrap()).unwrap().as_secs() / (24 * 3600)
+        };
+        let age: Vec<u64> = documents.iter().map(|it| days(it.created)).collect();
+        assert_eq!(age, (1..=14).rev().collect::<Vec<_>>());
+        let files = |at: &str| pools.files(&work.name, at).unwrap();
+        let (old, new) = (
+            files(".snapshots/documents/auto-001"),
+            files(".snapshots/documents/auto-014"),
+        );
+        assert_eq!(old["archive"], new["archive"]);
+        assert_ne!(old["journal"], new["journal"]);
+        assert_eq!(new, files("documents"));
+    }
+
+    #[test]
+    fn a_scenario_that_cannot_be_says_why() {
+        let blank = Scenario::built_in("blank").unwrap();
+        let pools = |name: &str, on: &str, count: u64| Pools {
+            name: name.to_owned(),
+            on: on.to_owned(),
+            filesystem: "btrfs".to_owned(),
+            count,
+            datasets: Vec::new(),
+        };
+        let why = |pools: Vec<Pools>| {
+            let scenario = Scenario {
+                pools,
+                ..blank.clone()
+            };
+            chain(&scenario.build().map(drop).unwrap_err())
+        };
+        for (pools, said) in [
+            (
+                vec![pools("x", "BLANK", 13)],
+                "13 pools x, and 12 devices for them",
+            ),
+            (vec![pools("x", "NONE", 1)], "NONE"),
+            (vec![pools("x/y", "BLANK-0001", 1)], "x/y"),
+            (
+                vec![pools("x", "BLANK-0001", 1), pools("y", "BLANK-0001", 1)],
+                "resource busy",
+            ),
+            (
+                vec![pools("x", "BLANK-0001", 1), pools("x", "BLANK-0002", 1)],
+                "two pools are called x",
+            ),
+        ] {
+            let text = why(pools);
+            assert!(text.contains(said), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What there is: pools, and where they stand.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use moxnas_core::{
     disk::{BlockDevice, BlockDevices, DeviceId},
@@ -207,11 +207,12 @@ impl Pools {
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Pools {
         let mut pools = Pools::default();
+        let places = Places::of(devices);
         for file in files.iter().filter(|it| it.ends_with(".mount")) {
             let path = format!("{UNIT_FOLDER}/{file}");
             match read(&path).map(|it| MountUnit::parse(&it)) {
                 Ok(None) => (),
-                Ok(Some(Ok(unit))) => pools.all.push(pool(devices, &unit)),
+                Ok(Some(Ok(unit))) => pools.all.push(places.pool(unit)),
                 Ok(Some(Err(why))) => pools.errors.push(format!("{path}: {why}")),
                 Err(why) => pools.errors.push(why),
             }
@@ -221,27 +222,58 @@ impl Pools {
     }
 }
 
-fn pool(devices: &BlockDevices, unit: &MountUnit) -> Pool {
-    let at = unit.at();
-    let is_at = |it: &&BlockDevice| it.mounts.contains(&at);
-    // The one that is mounted first, if any: it is the pool, whatever the others are.
-    let mut on: Vec<&BlockDevice> = devices_with(devices, unit.filesystem, &unit.uuid).collect();
-    on.sort_by_key(|it| (!is_at(it), it.id.to_string()));
-    let is_mounted = on.iter().any(is_at);
-    let is_ours = |it: &&BlockDevice| on.iter().any(|on| on.name == it.name);
-    let covering = devices.by_name.values().filter(is_at);
-    let covered_by = covering.filter(|it| !is_ours(it)).map(|it| it.id.clone());
-    Pool {
-        covered_by: covered_by.min_by_key(ToString::to_string),
-        device: on.first().map(|it| it.id.clone()),
-        clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
-        size: on.first().map(|it| it.size),
-        is_mounted,
-        name: unit.name.clone(),
-        filesystem: unit.filesystem,
-        uuid: unit.uuid.clone(),
-        options: unit.options.clone(),
-        at: unit.at(),
+/// What a unit may be about, found once for all of them: hundreds of pools are looked for among a
+/// thousand devices.
+struct Places<'a> {
+    /// The devices with a filesystem, by its UUID.
+    with: BTreeMap<&'a str, Vec<&'a BlockDevice>>,
+    /// The devices that are mounted somewhere, by where.
+    at: BTreeMap<&'a str, Vec<&'a BlockDevice>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(devices: &'a BlockDevices) -> Places<'a> {
+        let mut places = Places {
+            with: BTreeMap::new(),
+            at: BTreeMap::new(),
+        };
+        for device in devices.by_name.values() {
+            let uuids = device.signatures.iter().filter_map(|it| it.uuid.as_deref());
+            for uuid in uuids {
+                places.with.entry(uuid).or_default().push(device);
+            }
+            for at in &device.mounts {
+                places.at.entry(at).or_default().push(device);
+            }
+        }
+        places
+    }
+
+    fn pool(&self, unit: MountUnit) -> Pool {
+        let at = unit.at();
+        let is_at = |it: &&BlockDevice| it.mounts.contains(&at);
+        let with = self.with.get(unit.uuid.as_str()).into_iter().flatten();
+        let with = with.filter(|it| has(it, unit.filesystem, &unit.uuid));
+        // The one that is mounted first, if any: it is the pool, whatever the others are.
+        let mut on: Vec<&BlockDevice> = with.copied().collect();
+        on.sort_by_key(|it| (!is_at(it), it.id.to_string()));
+        on.dedup_by(|one, other| one.name == other.name);
+        let is_mounted = on.iter().any(is_at);
+        let is_ours = |it: &&&BlockDevice| on.iter().any(|on| on.name == it.name);
+        let covering = self.at.get(at.as_str()).into_iter().flatten();
+        let covered_by = covering.filter(|it| !is_ours(it)).map(|it| it.id.clone());
+        Pool {
+            covered_by: covered_by.min_by_key(ToString::to_string),
+            device: on.first().map(|it| it.id.clone()),
+            clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
+            size: on.first().map(|it| it.size),
+            is_mounted,
+            name: unit.name,
+            filesystem: unit.filesystem,
+            uuid: unit.uuid,
+            options: unit.options,
+            at,
+        }
     }
 }
 
@@ -251,11 +283,13 @@ pub(crate) fn devices_with<'a>(
     filesystem: Filesystem,
     uuid: &'a str,
 ) -> impl Iterator<Item = &'a BlockDevice> {
-    devices.by_name.values().filter(move |it| {
-        it.signatures
-            .iter()
-            .any(|it| it.kind == filesystem.word() && it.uuid.as_deref() == Some(uuid))
-    })
+    let all = devices.by_name.values();
+    all.filter(move |it| has(it, filesystem, uuid))
+}
+
+fn has(device: &BlockDevice, filesystem: Filesystem, uuid: &str) -> bool {
+    let mut signatures = device.signatures.iter();
+    signatures.any(|it| it.kind == filesystem.word() && it.uuid.as_deref() == Some(uuid))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod volume;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
 
 use moxnas_core::{
@@ -22,7 +23,7 @@ use self::volume::{Mounted, New, Volume};
 use crate::{
     backend::{BackendError, PoolBackend},
     dataset::{self, Contents},
-    model::{Filesystem, Pool, PoolName, Pools, devices_with},
+    model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
     unit::{MountUnit, UNIT_FOLDER},
@@ -34,6 +35,22 @@ pub struct SimPools {
     machine: Arc<SimMachine>,
     /// What is on the filesystems, by their UUIDs. It survives a power cut.
     volumes: Mutex<BTreeMap<String, Volume>>,
+}
+
+/// Something that happened in a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A step.
+    Step(dataset::Step),
+    /// Somebody wrote a file, see [`SimPools::write`].
+    Write {
+        /// The path of a dataset in the pool, or `""`.
+        place: String,
+        /// The file.
+        file: String,
+        /// Its size.
+        size: Bytes,
+    },
 }
 
 impl SimPools {
@@ -65,6 +82,33 @@ impl SimPools {
         volume.write(place, file, size, on)
     }
 
+    /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
+    /// strikes one, and the machine is looked at once for all of them, so that a scenario of many
+    /// thousand snapshots is there at once.
+    pub fn live_through(
+        &self,
+        pool: &PoolName,
+        past: impl IntoIterator<Item = (SystemTime, Deed)>,
+    ) -> Result<(), BackendError> {
+        let mut state = self.machine.state();
+        let (unit, on) = self.mounted(&state, pool)?;
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(unit.uuid).or_default();
+        for (at, deed) in past {
+            let done = match &deed {
+                Deed::Step(step) => {
+                    let uuid = new_uuid(&mut state);
+                    volume.perform(step, New { uuid, at })
+                }
+                Deed::Write { place, file, size } => volume
+                    .write(place, file, *size, on)
+                    .map_err(|err| err.to_string()),
+            };
+            done.map_err(|why| failed(&why))?;
+        }
+        Ok(())
+    }
+
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]
@@ -85,10 +129,13 @@ impl SimPools {
     ) -> Result<(MountUnit, Mounted), BackendError> {
         let unit = unit_file(state, pool)?;
         let at = unit.at();
-        let devices = state.block_devices();
-        let size = devices_with(&devices, unit.filesystem, &unit.uuid)
-            .find(|it| it.mounts.contains(&at))
-            .map(|it| it.size);
+        let mut mounted = state.mounts.iter().filter(|(_, it)| *it == at);
+        let size = mounted.find_map(|(device, _)| {
+            let id = device.parse().ok()?;
+            filesystem_uuid(state, &id, unit.filesystem)
+                .filter(|it| *it == unit.uuid)
+                .and_then(|_| state.size_of(&id))
+        });
         let filesystem = unit.filesystem;
         let counts_projects =
             filesystem != Filesystem::Btrfs && unit.options.iter().any(|it| it == PROJECT_QUOTAS);
@@ -224,16 +271,20 @@ fn uuid_on(
     device: &DeviceId,
     filesystem: Filesystem,
 ) -> Result<String, BackendError> {
-    let devices = state.block_devices();
-    let found = devices.by_id(device);
-    let found = found.ok_or_else(|| BackendError::DeviceGone(device.clone()))?;
-    let mut signatures = found.signatures.iter();
-    let signature = signatures.find(|it| it.kind == filesystem.word());
-    let uuid = signature.and_then(|it| it.uuid.clone());
+    let gone = || BackendError::DeviceGone(device.clone());
+    state.size_of(device).ok_or_else(gone)?;
+    let uuid = filesystem_uuid(state, device, filesystem);
     uuid.ok_or_else(|| BackendError::NoFilesystem {
         device: device.clone(),
         filesystem,
     })
+}
+
+/// The UUID of a filesystem on a device, be the device there or not.
+fn filesystem_uuid(state: &SimState, device: &DeviceId, kind: Filesystem) -> Option<String> {
+    let on = state.contents.get(&device.to_string())?;
+    let found = on.signatures.iter().find(|it| it.kind == kind.word());
+    found?.uuid.clone()
 }
 
 fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
@@ -244,10 +295,14 @@ fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendErro
 
 fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
     let unit = unit_file(state, pool)?;
-    let devices = state.block_devices();
-    let found = devices_with(&devices, unit.filesystem, &unit.uuid).next();
+    let mut devices = state.contents.iter().filter(|(_, it)| {
+        let mut on = it.signatures.iter();
+        on.any(|it| it.kind == unit.filesystem.word() && it.uuid.as_ref() == Some(&unit.uuid))
+    });
+    let is_there = |it: &DeviceId| state.size_of(it).is_some();
+    let found = devices.find_map(|(id, _)| id.parse().ok().filter(is_there));
     let device = found.ok_or_else(|| failed("a job for its device timed out"))?;
-    let mount = (device.id.to_string(), unit.at());
+    let mount = (device.to_string(), unit.at());
     if !state.mounts.contains(&mount) {
         state.mounts.push(mount);
     }

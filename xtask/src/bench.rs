@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: how soon, how small and how fast the service is on this machine; `--raid`: what
-//! looking at arrays and planning costs.
+//! looking at arrays and planning costs; `--pools`: what looking at pools costs.
 //!
 //! Beside each figure of the interface stands what the same client gets, in the same run, from a
 //! responder that only sends as many bytes: what is lost between the two is the service's, the rest is
@@ -29,6 +29,8 @@ use crate::{
 const STARTUP_AIM: Duration = Duration::from_millis(150);
 const RESIDENT_AIM: u64 = 25 << 20;
 const P99_AIM: Duration = Duration::from_millis(2);
+/// Of lists of what is in pools: 5,000 datasets and 50,000 snapshots.
+const CONTENTS_P99_AIM: Duration = Duration::from_millis(10);
 
 /// How often the service is started for the time of its start.
 const STARTS: usize = 10;
@@ -38,6 +40,15 @@ const CONNECTIONS: [usize; 2] = [1, 8];
 /// Who may be asked without a login.
 const HEALTH: &str = "/api/system/health";
 const ARRAYS: &str = "/api/storage/arrays";
+/// First pages, those of one pool, and one in the middle of all.
+const CONTENTS: [&str; 6] = [
+    "/api/storage/pools",
+    "/api/storage/datasets",
+    "/api/storage/datasets?pool=tank-100",
+    "/api/storage/snapshots",
+    "/api/storage/snapshots?pool=tank-100",
+    "/api/storage/snapshots?cursor=tank-100/share-013@auto-005",
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Bench {
@@ -52,6 +63,10 @@ pub(crate) struct Bench {
     /// cost; ends in failure when one costs too much.
     #[arg(long, conflicts_with_all = ["requests", "peer", "product"])]
     raid: bool,
+    /// Measure a look at 200 pools instead, beside reading their files; ends in failure when it costs
+    /// too much.
+    #[arg(long, conflicts_with_all = ["requests", "peer", "product", "raid"])]
+    pools: bool,
     /// Requests of each measurement, over all its connections.
     #[arg(long, default_value_t = 8000)]
     requests: usize,
@@ -60,7 +75,10 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.raid {
-            return raid();
+            return aims("moxnas-raid");
+        }
+        if self.pools {
+            return aims("moxnas-pool");
         }
         let product = match self.product {
             Some(product) => product,
@@ -80,7 +98,9 @@ impl Bench {
         let service = Service::start(&product, "large")?;
         let token = Connection::open(service.address)?.log_in(&service.password)?;
         let array = first_array(&service, &token)?;
-        for path in [HEALTH.to_owned(), array, ARRAYS.to_owned()] {
+        all_asked(&service, &token)?;
+        let paths = [HEALTH.to_owned(), array, ARRAYS.to_owned()];
+        for path in paths.into_iter().chain(CONTENTS.map(str::to_owned)) {
             for connections in CONNECTIONS {
                 let load = Load {
                     connections,
@@ -103,11 +123,11 @@ impl Bench {
     }
 }
 
-/// `moxnas-raid/benches/aims.rs`, which prints its own table: chores do not depend on what they measure.
-fn raid() -> Result<ExitCode> {
+/// `benches/aims.rs` of a crate, which prints its own table: chores do not depend on what they measure.
+fn aims(package: &str) -> Result<ExitCode> {
     let status = cargo()
         .args(["bench", "--quiet", "--locked"])
-        .args(["--package", "moxnas-raid", "--bench", "aims"])
+        .args(["--package", package, "--bench", "aims"])
         .status()
         .context("cargo could not be started")?;
     println!("load after {}", load());
@@ -157,11 +177,12 @@ fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
     let measured = load.run(service.address)?;
     let responder = Responder::start(measured.body)?;
     let baseline = load.run(responder.address)?;
-    let is_aimed_at = load.path == ARRAYS && load.connections == 8;
-    let aim = match is_aimed_at {
-        true => aim(measured.p99 <= P99_AIM, &format!("p99 {}", millis(P99_AIM))),
-        false => String::new(),
+    let p99_aim = match load.path {
+        _ if load.connections != 8 => None,
+        ARRAYS => Some(P99_AIM),
+        path => CONTENTS.contains(&path).then_some(CONTENTS_P99_AIM),
     };
+    let aim = p99_aim.map(|it| aim(measured.p99 <= it, &format!("p99 {}", millis(it))));
     Ok(Row {
         what: format!(
             "GET {}, {} B, × {}",
@@ -169,8 +190,22 @@ fn requests(service: &Service, load: &Load<'_>) -> Result<Row> {
         ),
         figure: measured.to_string(),
         beside: baseline.to_string(),
-        aim,
+        aim: aim.unwrap_or_default(),
     })
+}
+
+/// Wait until it is known what is in all the pools.
+fn all_asked(service: &Service, token: &str) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let page = Connection::open(service.address)?.json(CONTENTS[1], token)?;
+        let unknown = page["errors"].as_array().map_or(0, Vec::len);
+        match unknown {
+            0 => return Ok(()),
+            _ => ensure!(began.elapsed() < IDLE, "{unknown} pools were not asked"),
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The path of some array.

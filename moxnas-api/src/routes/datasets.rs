@@ -17,7 +17,12 @@ use super::{
     page, terms,
 };
 use crate::{
-    Shared, cached::Cached, caller::Caller, input::Input, problem::Answer, wire::datasets as wire,
+    Shared,
+    cached::Cached,
+    caller::Caller,
+    input::Input,
+    problem::Answer,
+    wire::datasets::{self as wire, After},
 };
 
 /// Datasets.
@@ -91,8 +96,9 @@ impl Datasets {
         let (seen, pool) = (found.await?.seen, pool.0.as_deref());
         let list = format!("datasets {pool:?}");
         Ok(page(&app, list, &wanted, &seen, || {
-            let (all, errors) = wire::datasets(&seen, pool);
-            let (items, next) = wanted.cut(all, |(pool, it, _)| format!("{pool}/{}", it.name));
+            let after = After::parse(wanted.cursor.as_deref());
+            let (rest, errors) = wire::datasets(&seen, pool, after);
+            let (items, next) = wanted.take(rest, |(pool, it, _)| format!("{pool}/{}", it.name));
             wire::DatasetPage {
                 items: items
                     .iter()
@@ -251,11 +257,11 @@ impl Snapshots {
         let (pool, dataset) = (pool.0.as_deref(), dataset.0.as_deref());
         let list = format!("snapshots {pool:?} {dataset:?}");
         Ok(page(&app, list, &wanted, &seen, || {
-            let (all, errors) = wire::snapshots(&seen, pool, dataset);
-            let key = |pool: &_, it: &moxnas_pool::dataset::Snapshot| {
+            let after = After::parse(wanted.cursor.as_deref());
+            let (rest, errors) = wire::snapshots(&seen, pool, dataset, after);
+            let (items, next) = wanted.take(rest, |(pool, it, _)| {
                 format!("{pool}/{}@{}", it.dataset, it.name)
-            };
-            let (items, next) = wanted.cut(all, |(pool, it, _)| key(pool, it));
+            });
             wire::SnapshotPage {
                 items: items.iter().map(wire::snapshot_row).collect(),
                 next,

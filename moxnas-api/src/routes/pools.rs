@@ -61,13 +61,12 @@ impl Pools {
         let found = app.call_after(look(fresh.0), &caller.actor, PoolList);
         let seen = found.await?.seen;
         Ok(page(&app, "pools", &wanted, &seen, || {
-            let all: Vec<_> = seen.pools.all.iter().collect();
-            let (items, next) = wanted.cut(all, |it| it.name.to_string());
+            let after = wanted.cursor.as_deref().unwrap_or_default();
+            let all = &seen.pools.all;
+            let from = all.partition_point(|it| it.name.as_str() <= after);
+            let (items, next) = wanted.take(all[from..].iter(), |it| it.name.to_string());
             wire::PoolPage {
-                items: items
-                    .into_iter()
-                    .map(|it| wire::Pool::new(it, &seen))
-                    .collect(),
+                items: wire::Pool::each(&items, &seen),
                 next,
                 errors: seen.pools.errors.clone(),
                 as_of: crate::wire::timestamp(seen.as_of),

@@ -1,6 +1,6 @@
 //! Datasets and snapshots.
 
-use std::time::SystemTime;
+use std::{cmp::Ordering, time::SystemTime};
 
 use clap::Args;
 use moxnas_app::{
@@ -439,30 +439,87 @@ fn known<'a>(seen: &'a Seen, pool: Option<&str>) -> Known<'a> {
 /// A dataset, and what is said of it.
 type Row<'a, T> = (&'a PoolName, &'a T, SystemTime);
 
-/// The datasets of one pool or of all, and what could not be asked.
+/// What a page comes behind: the name of a dataset or of a snapshot, as `POOL/DATASET@SNAPSHOT`. What
+/// is left out of it is before all that there can be.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct After<'a> {
+    pool: &'a str,
+    dataset: &'a str,
+    snapshot: &'a str,
+}
+
+impl<'a> After<'a> {
+    pub(crate) fn parse(cursor: Option<&'a str>) -> After<'a> {
+        let cursor = cursor.unwrap_or_default();
+        let (pool, rest) = cursor.split_once('/').unwrap_or((cursor, ""));
+        let (dataset, snapshot) = rest.split_once('@').unwrap_or((rest, ""));
+        After {
+            pool,
+            dataset,
+            snapshot,
+        }
+    }
+
+    /// The same within a pool; `None`: the page comes behind all of it.
+    fn within(self, pool: &PoolName) -> Option<After<'a>> {
+        match pool.as_str().cmp(self.pool) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(self),
+            Ordering::Greater => Some(After::default()),
+        }
+    }
+}
+
+/// The datasets of one pool or of all behind a cursor, in order, and what could not be asked.
 pub(crate) fn datasets<'a>(
     seen: &'a Seen,
     pool: Option<&str>,
-) -> (Vec<Row<'a, inside::Dataset>>, Vec<String>) {
+    after: After<'a>,
+) -> (impl Iterator<Item = Row<'a, inside::Dataset>>, Vec<String>) {
     let known = known(seen, pool);
-    let rows = known.pools.into_iter();
-    let rows =
-        rows.flat_map(|(pool, it, as_of)| it.datasets.iter().map(move |it| (pool, it, as_of)));
-    (rows.collect(), known.errors)
+    let rows = known.pools.into_iter().flat_map(move |(pool, it, as_of)| {
+        let rest = after.within(pool).map(|after| {
+            let before = |it: &inside::Dataset| it.name.as_str() <= after.dataset;
+            &it.datasets[it.datasets.partition_point(before)..]
+        });
+        let rest = rest.unwrap_or_default().iter();
+        rest.map(move |it| (pool, it, as_of))
+    });
+    (rows, known.errors)
 }
 
-/// The snapshots of one pool or of all, of one dataset or of all, and what could not be asked.
+/// The snapshots of one pool or of all, of one dataset or of all, behind a cursor and in order, and
+/// what could not be asked.
 pub(crate) fn snapshots<'a>(
     seen: &'a Seen,
     pool: Option<&str>,
-    dataset: Option<&str>,
-) -> (Vec<Row<'a, inside::Snapshot>>, Vec<String>) {
+    dataset: Option<&'a str>,
+    after: After<'a>,
+) -> (impl Iterator<Item = Row<'a, inside::Snapshot>>, Vec<String>) {
     let known = known(seen, pool);
-    let rows = known.pools.into_iter();
-    let rows = rows
-        .flat_map(|(pool, it, as_of)| it.snapshots.iter().map(move |it| (pool, it, as_of)))
-        .filter(|(_, it, _)| dataset.is_none_or(|dataset| it.dataset.as_str() == dataset));
-    (rows.collect(), known.errors)
+    let rows = known.pools.into_iter().flat_map(move |(pool, it, as_of)| {
+        let after = after.within(pool);
+        let rest = after.map(|after| {
+            let from = dataset.map_or(after.dataset, |it| it.max(after.dataset));
+            (it.snapshots_from(from), after)
+        });
+        let (rest, after) = rest.unwrap_or_default();
+        rest.chunk_by(|one, other| one.dataset == other.dataset)
+            .take_while(move |it| dataset.is_none_or(|of| it[0].dataset.as_str() == of))
+            .flat_map(move |it| by_name(it, after))
+            .map(move |it| (pool, it, as_of))
+    });
+    (rows, known.errors)
+}
+
+/// The snapshots of one dataset behind a cursor, which come by age.
+fn by_name<'a>(all: &'a [inside::Snapshot], after: After<'_>) -> Vec<&'a inside::Snapshot> {
+    let is_cut = |it: &inside::Snapshot| it.dataset.as_str() == after.dataset;
+    let rest = all.iter();
+    let rest = rest.filter(|it| !is_cut(it) || it.name.as_str() > after.snapshot);
+    let mut rest: Vec<_> = rest.collect();
+    rest.sort_by(|one, other| one.name.cmp(&other.name));
+    rest
 }
 
 /// As it is sent.
@@ -470,7 +527,7 @@ pub(crate) fn dataset_row(row: &Row<'_, inside::Dataset>, seen: &Seen) -> Datase
     let (pool, it, as_of) = *row;
     let asked = seen.answers.contents.get(pool);
     let contents = asked.and_then(|it| it.said.as_ref().ok());
-    let snapshots = contents.map_or(0, |all| all.snapshots_of(it.name.as_str()).count());
+    let snapshots = contents.map_or(0, |all| all.snapshots_of(it.name.as_str()).len());
     Dataset::new(pool, it, snapshots, as_of)
 }
 

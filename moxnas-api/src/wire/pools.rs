@@ -1,5 +1,7 @@
 //! Pools.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use moxnas_app::{
     Seen,
@@ -8,7 +10,10 @@ use moxnas_app::{
         pools::{Base, PoolCreate, PoolImport, PoolView},
     },
 };
-use moxnas_core::names::BadName;
+use moxnas_core::{
+    disk::{BlockDevice, DeviceId},
+    names::BadName,
+};
 use moxnas_pool::{model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
@@ -311,6 +316,31 @@ impl Pool {
     /// A pool as it was seen.
     #[must_use]
     pub fn new(pool: &inside::Pool, seen: &Seen) -> Pool {
+        let device = pool.device.as_ref();
+        Pool::on(
+            device.and_then(|it| seen.raid.devices.by_id(it)),
+            pool,
+            seen,
+        )
+    }
+
+    /// The same of several. Their devices are found in one go through all that there are.
+    pub(crate) fn each(pools: &[&inside::Pool], seen: &Seen) -> Vec<Pool> {
+        let wanted: BTreeSet<&DeviceId> =
+            pools.iter().filter_map(|it| it.device.as_ref()).collect();
+        let mut nodes: BTreeMap<&DeviceId, Option<&BlockDevice>> = BTreeMap::new();
+        let devices = seen.raid.devices.by_name.values();
+        for it in devices.filter(|it| wanted.contains(&it.id)) {
+            // Two devices with one id are nobody.
+            let known = nodes.entry(&it.id);
+            known.and_modify(|it| *it = None).or_insert(Some(it));
+        }
+        let node = |it: &inside::Pool| nodes.get(it.device.as_ref()?).copied().flatten();
+        let all = pools.iter();
+        all.map(|it| Pool::on(node(it), it, seen)).collect()
+    }
+
+    fn on(node: Option<&BlockDevice>, pool: &inside::Pool, seen: &Seen) -> Pool {
         let verdict = pool.judge();
         let mut reasons = verdict.reasons;
         let space = match Space::of(pool, seen) {
@@ -320,10 +350,6 @@ impl Pool {
             }
             other => other.and_then(Result::ok),
         };
-        let node = pool
-            .device
-            .as_ref()
-            .and_then(|it| seen.raid.devices.by_id(it));
         Pool {
             name: pool.name.to_string(),
             filesystem: pool.filesystem.into(),

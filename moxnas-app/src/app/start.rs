@@ -40,8 +40,11 @@ impl App {
         let (machine, simulation) = match &settings.scenario {
             None => (Machine::system(), None),
             Some(scenario) => {
-                let (sim, raid) = scenario.build().map_err(Error::from)?;
-                let machine = Machine::simulated(&sim, raid);
+                let (sim, raid, pools) = scenario.build().map_err(Error::from)?;
+                let machine = Machine {
+                    pools: Arc::new(pools),
+                    ..Machine::simulated(&sim, raid)
+                };
                 (
                     machine,
                     Some(Simulation {

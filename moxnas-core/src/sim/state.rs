@@ -7,7 +7,7 @@ use std::{
 
 use super::{Contents, DiskSpec, Event, Fault, NoSuchDisk, SimDisk, surface::Surface};
 use crate::{
-    disk::{BlockDevice, BlockDevices, BlockKind, Bus, DeviceId},
+    disk::{BlockDevice, BlockDevices, BlockKind, Bus, DeviceId, DiskId},
     units::Bytes,
 };
 
@@ -239,6 +239,27 @@ impl SimState {
         is_there.then(|| partition_id(&id, name, number))
     }
 
+    /// The size of the device with this id; `None`: it is not there. All devices need not be put
+    /// together for it.
+    #[must_use]
+    pub fn size_of(&self, id: &DeviceId) -> Option<Bytes> {
+        let disk = |id: &DiskId| {
+            let mut all = self.present().map(|(_, disk, _)| disk);
+            all.find(|it| it.id.as_ref() == Some(id))
+        };
+        match id {
+            DeviceId::Disk(id) => Some(disk(id)?.spec.size),
+            DeviceId::Partition(id, number) => {
+                let place = usize::try_from(*number).ok()?.checked_sub(1)?;
+                disk(id)?.spec.partitions.get(place).copied()
+            }
+            other => match self.nodes.values().find(|it| it.id == *other) {
+                Some(node) => Some(node.size),
+                None => self.block_devices().by_id(other).map(|it| it.size),
+            },
+        }
+    }
+
     /// What is on a device, to be changed.
     pub fn contents_mut(&mut self, id: &DeviceId) -> &mut Contents {
         self.contents.entry(id.to_string()).or_default()
@@ -297,12 +318,21 @@ impl SimState {
                 .retain(|slave| by_name.contains_key(slave) || self.nodes.contains_key(slave));
             by_name.insert(name.clone(), it);
         }
+        let mut mounts: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        for (device, at) in &self.mounts {
+            mounts.entry(device).or_default().push(at);
+        }
+        for it in by_name.values_mut() {
+            let at = mounts.get(it.id.to_string().as_str());
+            it.mounts = at.into_iter().flatten().copied().cloned().collect();
+        }
         BlockDevices {
             by_name,
             errors: Vec::new(),
         }
     }
 
+    /// Without what is mounted of it.
     fn device(
         &self,
         name: &str,
@@ -312,7 +342,6 @@ impl SimState {
         number: (u32, u32),
     ) -> BlockDevice {
         let text = id.to_string();
-        let mounted = self.mounts.iter().filter(|(device, _)| *device == text);
         BlockDevice {
             name: name.to_owned(),
             aliases: Vec::new(),
@@ -325,7 +354,7 @@ impl SimState {
                 .contents
                 .get(&text)
                 .map_or_else(Vec::new, |it| it.signatures.clone()),
-            mounts: mounted.map(|(_, at)| at.clone()).collect(),
+            mounts: Vec::new(),
             swap: self.swaps.contains(&text),
             id,
         }

@@ -181,13 +181,28 @@ impl Contents {
     /// The dataset of this name.
     #[must_use]
     pub fn dataset(&self, name: &str) -> Option<&Dataset> {
-        self.datasets.iter().find(|it| it.name.as_str() == name)
+        let found = self
+            .datasets
+            .binary_search_by(|it| it.name.as_str().cmp(name));
+        found.ok().map(|at| &self.datasets[at])
     }
 
     /// The snapshots of this dataset, the oldest first.
-    pub fn snapshots_of(&self, dataset: &str) -> impl Iterator<Item = &Snapshot> {
-        let all = self.snapshots.iter();
-        all.filter(move |it| it.dataset.as_str() == dataset)
+    pub fn snapshots_of(&self, dataset: &str) -> std::slice::Iter<'_, Snapshot> {
+        self.snapshots_from(dataset)
+            .chunk_by(|one, other| one.dataset == other.dataset)
+            .next()
+            .filter(|it| it[0].dataset.as_str() == dataset)
+            .unwrap_or_default()
+            .iter()
+    }
+
+    /// The snapshots of this dataset and of all behind it. Beside ten thousands of others they are
+    /// found at once, as the list is in order.
+    #[must_use]
+    pub fn snapshots_from(&self, dataset: &str) -> &[Snapshot] {
+        let before = |it: &Snapshot| it.dataset.as_str() < dataset;
+        &self.snapshots[self.snapshots.partition_point(before)..]
     }
 
     /// The snapshot of this name.

@@ -1,9 +1,6 @@
 //! What is on a simulated filesystem: files made of extents that clones share, and subvolumes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use moxnas_core::units::Bytes;
 
@@ -49,7 +46,8 @@ struct Subvolume {
     quota: Option<Bytes>,
     /// The project that its files belong to.
     project: Option<u32>,
-    files: BTreeMap<String, Extent>,
+    /// Shared with its snapshots until something is written.
+    files: Arc<BTreeMap<String, Extent>>,
 }
 
 /// Data of a file that is stored once, however many refer to it.
@@ -246,37 +244,48 @@ impl Volume {
                 created: SystemTime::UNIX_EPOCH,
                 quota: None,
                 project: None,
-                files: BTreeMap::new(),
+                files: Arc::default(),
             });
         }
-        let mut after = self.clone();
-        after.last_extent += 1;
-        let extent = Extent {
-            id: after.last_extent,
-            size,
-        };
-        let it = after.subvolumes.get_mut(path);
+        let it = self.subvolumes.get_mut(path);
         let it = it.ok_or(WriteError::NotFound)?;
         if it.read_only {
             return Err(WriteError::ReadOnly);
         }
-        it.files.insert(file.to_owned(), extent);
-        let quota = it.quota;
-        if quota.is_some_and(|it| after.usage(path).referenced > it) {
+        let before = Arc::clone(&it.files);
+        let extent = Extent {
+            id: self.last_extent + 1,
+            size,
+        };
+        Arc::make_mut(&mut it.files).insert(file.to_owned(), extent);
+        if let Err(refused) = self.check_limits(path, on) {
+            if let Some(it) = self.subvolumes.get_mut(path) {
+                it.files = before;
+            }
+            return Err(refused);
+        }
+        self.last_extent += 1;
+        Ok(())
+    }
+
+    /// Whether no more is written than may be.
+    fn check_limits(&self, path: &str, on: Mounted) -> Result<(), WriteError> {
+        let it = self.subvolumes.get(path).ok_or(WriteError::NotFound)?;
+        let referenced: Bytes = it.files.values().map(|it| it.size).sum();
+        if it.quota.is_some_and(|quota| referenced > quota) {
             return Err(WriteError::Quota);
         }
-        if on.counts_projects && !after.within_limit(path) {
+        if on.counts_projects && !self.within_limit(it) {
             // xfs says of a project that it is full, as of a device.
             return Err(match on.filesystem {
                 Filesystem::Xfs => WriteError::Full,
                 _ => WriteError::Quota,
             });
         }
-        if after.used() > on.size {
-            return Err(WriteError::Full);
+        match self.used() > on.size {
+            true => Err(WriteError::Full),
+            false => Ok(()),
         }
-        *self = after;
-        Ok(())
     }
 
     /// The files of a subvolume, each with a number that changes with its data.
@@ -291,30 +300,27 @@ impl Volume {
     }
 
     fn used(&self) -> Bytes {
-        let files = self.subvolumes.values().flat_map(|it| it.files.values());
-        let extents: BTreeSet<&Extent> = files.collect();
-        extents.iter().map(|it| it.size).sum()
+        self.holders().keys().map(|it| it.size).sum()
     }
 
-    fn usage(&self, path: &str) -> Usage {
-        let of = |it: &Subvolume| it.files.values().copied().collect::<BTreeSet<Extent>>();
-        let own = self.subvolumes.get(path).map(of).unwrap_or_default();
-        let others = self.subvolumes.iter().filter(|(it, _)| *it != path);
-        let others: BTreeSet<Extent> = others.flat_map(|(_, it)| of(it)).collect();
-        Usage {
-            referenced: own.iter().map(|it| it.size).sum(),
-            exclusive: own.difference(&others).map(|it| it.size).sum(),
+    /// How many subvolumes refer to each extent.
+    fn holders(&self) -> BTreeMap<Extent, u32> {
+        let mut holders = BTreeMap::new();
+        for it in self.subvolumes.values() {
+            // Each extent is one write of one file.
+            for extent in it.files.values() {
+                *holders.entry(*extent).or_default() += 1;
+            }
         }
+        holders
     }
 
     /// Whether the project of a folder takes what it may at most.
-    fn within_limit(&self, path: &str) -> bool {
-        let project = self.subvolumes.get(path).and_then(|it| it.project);
-        let limit = project.and_then(|it| self.limits.get(&it));
-        match (project, limit) {
-            (Some(project), Some(limit)) => self.taken_by(project) <= *limit,
-            _ => true,
-        }
+    fn within_limit(&self, folder: &Subvolume) -> bool {
+        folder.project.is_none_or(|project| {
+            let limit = self.limits.get(&project);
+            limit.is_none_or(|it| self.taken_by(project) <= *it)
+        })
     }
 
     fn taken_by(&self, project: u32) -> Bytes {
@@ -325,15 +331,17 @@ impl Volume {
 
     /// As the real machine shows it.
     pub(super) fn contents(&self, on: Mounted) -> Contents {
-        let used = self.used();
+        let holders = self.holders();
+        let used: Bytes = holders.keys().map(|it| it.size).sum();
+        let free = Bytes(on.size.0.saturating_sub(used.0));
         let space = Space {
             size: on.size,
             used,
-            available: Bytes(on.size.0.saturating_sub(used.0)),
+            available: free,
             inodes: None,
         };
         match on.filesystem {
-            Filesystem::Btrfs => self.in_subvolumes(space),
+            Filesystem::Btrfs => self.in_subvolumes(space, &holders),
             Filesystem::Ext4 | Filesystem::Xfs => self.in_folders(space, on.counts_projects),
         }
     }
@@ -377,7 +385,7 @@ impl Volume {
         contents
     }
 
-    fn in_subvolumes(&self, space: Space) -> Contents {
+    fn in_subvolumes(&self, space: Space, holders: &BTreeMap<Extent, u32>) -> Contents {
         let mut contents = Contents {
             space,
             counting: match self.counts {
@@ -395,11 +403,21 @@ impl Volume {
                 read_only: it.read_only,
                 created: Some(it.created),
                 quota: it.quota.filter(|_| self.counts),
-                usage: self.counts.then(|| self.usage(path)),
+                usage: self.counts.then(|| it.usage(holders)),
             });
         }
         contents.sort();
         contents
+    }
+}
+
+impl Subvolume {
+    fn usage(&self, holders: &BTreeMap<Extent, u32>) -> Usage {
+        let own = self.files.values().filter(|it| holders[*it] == 1);
+        Usage {
+            referenced: self.files.values().map(|it| it.size).sum(),
+            exclusive: own.map(|it| it.size).sum(),
+        }
     }
 }
 

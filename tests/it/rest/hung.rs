@@ -62,7 +62,7 @@ impl RaidBackend for Hung {
 
 async fn hung() -> (Nas, Arc<Disk>) {
     let scenario = Scenario::built_in("small-office").unwrap();
-    let (sim, raid) = scenario.build().unwrap();
+    let (sim, raid, _) = scenario.build().unwrap();
     let disk = Arc::new(Disk::default());
     let backend = Hung {
         raid: SimRaid::new(Arc::clone(&sim)),

@@ -98,6 +98,103 @@ async fn what_comes_and_goes_meanwhile_hides_nothing_else() {
     assert_eq!((&past["items"], past.get("next")), (&json!([]), None));
 }
 
+const SNAPSHOTS: &str = "/api/storage/snapshots";
+
+/// What a snapshot is called in full, as in a cursor.
+fn full_names(page: &Value) -> Vec<String> {
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+    let items = page["items"].as_array().unwrap().iter();
+    let name = |it| {
+        let [pool, dataset, name] = ["pool", "dataset", "name"].map(|key| text(it, key));
+        format!("{pool}/{dataset}@{name}")
+    };
+    items.map(name).collect()
+}
+
+/// All pages of a list of snapshots; between two of them something is done.
+async fn all_snapshots(nas: &Nas, query: &str, mut between: impl AsyncFnMut(usize)) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    for number in 0.. {
+        let page = nas.ok(get(format!("{SNAPSHOTS}?{query}{cursor}"))).await;
+        assert_eq!(page["errors"], json!([]));
+        found.extend(full_names(&page));
+        let Some(next) = page.get("next").and_then(Value::as_str) else {
+            break;
+        };
+        assert_eq!(next, found.last().unwrap());
+        cursor = format!("&cursor={next}");
+        between(number).await;
+    }
+    found
+}
+
+#[tokio::test]
+async fn fifty_thousand_snapshots_come_once_each_while_some_come_and_go() {
+    let nas = Nas::start("large").await;
+    // Answers in words until all pools were asked, which a change of each does.
+    nas.ok(get(format!("{SNAPSHOTS}?limit=1&fresh=true"))).await;
+    let all = all_snapshots(&nas, "limit=1000", async |_| ()).await;
+    assert_eq!(all.len(), 50_000);
+    // Names of three digits have the order of their text.
+    assert!(
+        all.windows(2).all(|it| it[0] < it[1]),
+        "in order, none twice"
+    );
+    assert_eq!(
+        (all[0].as_str(), all[49_999].as_str()),
+        ("tank-001/share-001@auto-001", "tank-200/share-025@auto-010")
+    );
+
+    // By pages that end within a dataset, of one pool and of one dataset.
+    let of_pool: Vec<String> = all[500..750].to_vec();
+    for limit in [7, 10, 249, 250, 251] {
+        let query = format!("pool=tank-003&limit={limit}");
+        let found = all_snapshots(&nas, &query, async |_| ()).await;
+        assert_eq!(found, of_pool, "by {limit}");
+    }
+    let found = all_snapshots(
+        &nas,
+        "pool=tank-003&dataset=share-002&limit=3",
+        async |_| (),
+    )
+    .await;
+    assert_eq!(found, of_pool[10..20]);
+    let found = all_snapshots(&nas, "dataset=share-002&limit=99", async |_| ()).await;
+    assert_eq!(found.len(), 2000);
+    assert!(found.windows(2).all(|it| it[0] < it[1]));
+
+    // One goes that is behind, one that is at the cursor, one that is ahead; one comes ahead.
+    let delete = async |at: &str| {
+        let (pool, rest) = at.split_once('/').unwrap();
+        let (dataset, snapshot) = rest.split_once('@').unwrap();
+        let wish = json!({ "pool": pool, "dataset": dataset, "snapshot": snapshot });
+        let path = format!("{SNAPSHOTS}/{pool}/{dataset}/{snapshot}");
+        let gone = nas
+            .change("snapshot_delete", wish, bare(Method::DELETE, path))
+            .await;
+        assert_eq!(gone.status, 204, "{}", gone.text);
+    };
+    let found = all_snapshots(&nas, "limit=1000", async |page| {
+        if page == 20 {
+            for place in [5, 20_999, 21_000] {
+                delete(&all[place]).await;
+            }
+            let wish = json!({ "pool": "tank-150", "dataset": "share-001", "name": "auto-000" });
+            let made = nas
+                .change("snapshot_create", json!({}), post(SNAPSHOTS, wish))
+                .await;
+            assert_eq!(made.status, 201, "{}", made.text);
+        }
+    })
+    .await;
+    let mut expected = all;
+    expected.remove(21_000);
+    expected.push("tank-150/share-001@auto-000".to_owned());
+    expected.sort();
+    assert!(found == expected, "{} instead of 50,000", found.len());
+}
+
 /// The loop looks once a second by itself, so that an old answer is only old for a moment.
 #[tokio::test]
 async fn an_answer_is_of_the_last_look_unless_somebody_insists() {
