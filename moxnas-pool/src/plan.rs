@@ -75,6 +75,19 @@ pub struct CreatePool {
     pub options: Vec<MountOption>,
 }
 
+impl CreatePool {
+    /// How it is mounted: as was said, and as its datasets need.
+    #[must_use]
+    pub fn mount_options(&self) -> Vec<MountOption> {
+        let mut options = self.options.clone();
+        let says = |it: &MountOption| it.as_str().contains("quota");
+        if self.filesystem != Filesystem::Btrfs && !options.iter().any(says) {
+            options.push(PROJECT_QUOTAS.parse().expect("it is an option"));
+        }
+        options
+    }
+}
+
 /// The option by which ext4 and xfs count what each project takes, see xfs(5).
 pub const PROJECT_QUOTAS: &str = "prjquota";
 
@@ -139,20 +152,10 @@ fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
         filesystem: wish.filesystem,
         label: (label.len() <= wish.filesystem.label_max()).then(|| wish.name.clone()),
     });
-    let options = with_quotas(wish);
+    let options = wish.mount_options();
     take_in(&mut plan, &wish.name, device, wish.filesystem, &options);
     plan.warnings.push(wish.filesystem.reason().to_owned());
     Ok(plan)
-}
-
-/// The options of a new pool, with those that its datasets need.
-fn with_quotas(wish: &CreatePool) -> Vec<MountOption> {
-    let mut options = wish.options.clone();
-    let says = |it: &MountOption| it.as_str().contains("quota");
-    if wish.filesystem != Filesystem::Btrfs && !options.iter().any(says) {
-        options.push(PROJECT_QUOTAS.parse().expect("it is an option"));
-    }
-    options
 }
 
 fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {

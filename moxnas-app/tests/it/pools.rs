@@ -101,3 +101,20 @@ async fn a_pool_whose_array_is_gone_is_missing() {
         .unwrap_err();
     assert_eq!(err.code(), "pool_device_missing");
 }
+
+/// Whoever mounts a pool, or unmounts it, is not told of it as a surprise.
+#[tokio::test]
+async fn a_pool_that_was_wished_for_is_expected() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    let app = &box_.app;
+    let differs = || async { app.look().await.unwrap().differences.clone() };
+    assert_eq!(differs().await, []);
+    make(app, on_tank()).await.unwrap();
+    assert_eq!(differs().await, []);
+    make(app, PoolUnmount { pool: named() }).await.unwrap();
+    assert_eq!(differs().await, []);
+    make(app, PoolMount { pool: named() }).await.unwrap();
+    assert_eq!(differs().await, []);
+    box_.sim.state().mounts.clear();
+    assert_eq!(differs().await.len(), 1);
+}

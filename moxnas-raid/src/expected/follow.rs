@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use moxnas_core::disk::DeviceId;
 
-use super::{ExpectedArray, Named, carries, places};
+use super::{ExpectedArray, Named, carries, mounts, places};
 use crate::model::{Array, Inventory};
 
 /// What is expected after a change, from what was seen before and after it.
 ///
-/// What the change did is agreed to, and nothing else: a member that was missing before is expected
-/// as before. An array that is stopped stays expected; one that was deleted does not. An array that
+/// What the change did is agreed to, and nothing else: a member or a mount that was missing before is
+/// expected as before. An array that is stopped stays expected; one that was deleted does not. An array that
 /// nobody expected is expected when the change has put it into the block of MoxNAS in mdadm.conf.
 #[must_use]
 pub fn follow(
@@ -30,7 +30,13 @@ pub fn follow(
             }),
             (Some(was), Some(is)) => {
                 let current = |id: &DeviceId| named_after.current(&named_before.current(id));
-                follows.push(changed(&by_other_names(it, current), was, is));
+                let mut follow = changed(&by_other_names(it, current), was, is);
+                let (old, new) = (mounts(was, before), mounts(is, after));
+                follow
+                    .mounts
+                    .retain(|at| !old.contains(at) || new.contains(at));
+                follow.mounts.extend(new.difference(&old).cloned());
+                follows.push(follow);
             }
         }
     }

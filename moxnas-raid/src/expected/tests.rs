@@ -139,6 +139,34 @@ fn an_array_that_is_not_there_says_which_of_its_devices_are() {
     assert_eq!(told(&expected, &raid), [missing]);
 }
 
+/// Whoever has a pool mounted or unmounted is not told of it as a surprise; what was away before is
+/// missed all the same.
+#[test]
+fn what_a_change_mounts_is_expected_from_then_on() {
+    let raid = tank(Level::Raid1, &["A", "B"], &[]);
+    let uuid = raid.observe().unwrap().find("tank").unwrap().uuid.clone();
+    let node = format!("md-uuid-{}", uuid.unwrap());
+    let mount = |places: &[&str]| {
+        let mounts = places.iter().map(|at| (node.clone(), (*at).to_owned()));
+        raid.machine().state().mounts = mounts.collect();
+        raid.observe().unwrap()
+    };
+    let away = |at: &str| vec![What::MountMissing { at: at.to_owned() }];
+    mount(&["/srv/old"]);
+    let expected = agreed(&raid);
+    let before = mount(&[]);
+    let after = mount(&["/srv/tank"]);
+    let expected = follow(&expected, &before, &after);
+    assert_eq!(told(&expected, &raid), away("/srv/old"));
+    mount(&["/srv/old"]);
+    assert_eq!(told(&expected, &raid), away("/srv/tank"));
+
+    let before = mount(&["/srv/old", "/srv/tank"]);
+    let after = mount(&["/srv/old"]);
+    let expected = follow(&expected, &before, &after);
+    assert_eq!(told(&expected, &raid), []);
+}
+
 #[test]
 fn what_nobody_has_accepted_is_foreign() {
     let raid = tank(Level::Raid1, &["A", "B"], &[]);

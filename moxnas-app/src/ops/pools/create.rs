@@ -87,13 +87,17 @@ impl PoolCreate {
             devices,
             pools: &seen.pools,
         };
-        let wish = CreatePool {
+        let wish = self.wish(device);
+        Ok(pool::plan::plan(facts, &pool::plan::Change::Create(wish))?)
+    }
+
+    fn wish(&self, device: DeviceId) -> CreatePool {
+        CreatePool {
             name: self.name.clone(),
             device,
             filesystem: self.filesystem,
             options: self.options.clone(),
-        };
-        Ok(pool::plan::plan(facts, &pool::plan::Change::Create(wish))?)
+        }
     }
 
     /// The array first, then the pool on what it will be.
@@ -161,7 +165,8 @@ impl PoolCreate {
 
     /// Whether a pool is what was wished for, on this device.
     fn is_made(&self, pool: &Pool, device: &DeviceId) -> bool {
-        let options: Vec<&str> = self.options.iter().map(MountOption::as_str).collect();
+        let options = self.wish(device.clone()).mount_options();
+        let options: Vec<&str> = options.iter().map(MountOption::as_str).collect();
         pool.device.as_ref() == Some(device)
             && pool.filesystem == self.filesystem
             && pool.options == options
