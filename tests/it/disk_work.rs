@@ -54,11 +54,9 @@ impl World for Simulated {
             {
                 return Ok(seen);
             }
+            self.runtime.block_on(self.nas.app.jobs.all_rest());
             self.machine().advance(Duration::from_secs(2));
-            self.runtime.block_on(async {
-                self.nas.app.look().await.unwrap();
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            });
+            self.runtime.block_on(self.nas.app.look()).unwrap();
         }
         bail!("job {job} does not end")
     }
