@@ -442,6 +442,7 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
         Refusal::Inside(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
+        | Refusal::Damaged { .. }
         | Refusal::PlaceTaken { .. }
         | Refusal::NotUnique { .. }
         | Refusal::SystemDisk { .. }

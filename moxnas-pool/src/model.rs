@@ -126,6 +126,23 @@ pub struct Pool {
     pub is_mounted: bool,
     /// Something else that is mounted there in its place.
     pub covered_by: Option<DeviceId>,
+    /// Whether it is to be mounted at each start of the machine.
+    pub is_wanted: bool,
+    /// The kernel lets nothing be written to it, though its unit says nothing of the kind: as after an
+    /// error that the filesystem could not get over.
+    pub is_forced_read_only: bool,
+    /// The errors that its filesystem has counted, of kinds of which there were any.
+    pub errors: Vec<ErrorCount>,
+}
+
+/// Errors that a filesystem has counted since it was made or repaired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCount {
+    /// Which, in the word of the kernel: `errors_count` of ext4, or one of `error_stats` of btrfs, such as
+    /// `corruption_errs`.
+    pub what: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// What the crate knows of a machine, at one moment.
@@ -151,6 +168,10 @@ impl Pools {
 pub enum Standing {
     /// It is mounted where it should be.
     Mounted,
+    /// It is mounted, and its filesystem has counted errors.
+    Damaged,
+    /// It is mounted, and nothing can be written to it any more.
+    ReadOnly,
     /// Its device is there, and it is not mounted.
     Unmounted,
     /// No device has its filesystem.
@@ -184,9 +205,12 @@ impl Pool {
         }
         let standing = match (reasons.is_empty(), self.is_mounted, &self.device) {
             (false, ..) => Standing::Confused,
-            (true, true, _) => Standing::Mounted,
+            (true, true, _) => self.judge_mounted(&mut reasons),
             (true, false, Some(_)) => {
-                reasons.push("it is not mounted".to_owned());
+                reasons.push(match self.is_wanted {
+                    true => "it is not mounted, though it should be at each start".to_owned(),
+                    false => "it is not mounted".to_owned(),
+                });
                 Standing::Unmounted
             }
             (true, false, None) => {
@@ -195,6 +219,25 @@ impl Pool {
             }
         };
         Verdict { standing, reasons }
+    }
+
+    /// It is there; whether what is on it can be relied on is another question.
+    fn judge_mounted(&self, reasons: &mut Vec<String>) -> Standing {
+        let counted = self.errors.iter();
+        reasons.extend(
+            counted.map(|it| format!("{} counted {} {}", self.filesystem, it.count, it.what)),
+        );
+        if self.is_forced_read_only {
+            reasons.insert(
+                0,
+                "the kernel lets nothing be written to it any more".to_owned(),
+            );
+            return Standing::ReadOnly;
+        }
+        match self.errors.is_empty() {
+            true => Standing::Mounted,
+            false => Standing::Damaged,
+        }
     }
 }
 
@@ -273,6 +316,9 @@ impl<'a> Places<'a> {
             uuid: unit.uuid,
             options: unit.options,
             at,
+            is_wanted: false,
+            is_forced_read_only: false,
+            errors: Vec::new(),
         }
     }
 }
@@ -308,7 +354,31 @@ mod tests {
             options: Vec::new(),
             is_mounted: true,
             covered_by: None,
+            is_wanted: true,
+            is_forced_read_only: false,
+            errors: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_cannot_be_relied_on_is_not_called_well() {
+        let count = ErrorCount {
+            what: "corruption_errs".to_owned(),
+            count: 3,
+        };
+        let damaged = Pool {
+            errors: vec![count],
+            ..pool()
+        };
+        let verdict = damaged.judge();
+        assert_eq!(verdict.standing, Standing::Damaged);
+        assert_eq!(verdict.reasons, ["xfs counted 3 corruption_errs"]);
+        let read_only = Pool {
+            is_forced_read_only: true,
+            ..damaged
+        };
+        assert_eq!(read_only.judge().standing, Standing::ReadOnly);
+        assert_eq!(read_only.judge().reasons.len(), 2);
     }
 
     #[test]

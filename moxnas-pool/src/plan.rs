@@ -223,7 +223,7 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         });
     };
     match verdict.standing {
-        Standing::Mounted => return Ok(plan),
+        Standing::Mounted | Standing::Damaged | Standing::ReadOnly => return Ok(plan),
         Standing::Confused | Standing::Missing => {
             return Err(Refusal::Confused {
                 pool: pool.name.clone(),
@@ -315,8 +315,17 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
             uuid: pool.uuid.clone(),
         });
     };
-    if verdict.standing != Standing::Mounted {
-        return Err(dataset::Refusal::NotMounted(pool.name.clone()).into());
+    match verdict.standing {
+        Standing::Mounted => (),
+        Standing::Damaged | Standing::ReadOnly => {
+            return Err(Refusal::Damaged {
+                pool: pool.name.clone(),
+                why: verdict.reasons.join("; "),
+            });
+        }
+        Standing::Unmounted | Standing::Missing | Standing::Confused => {
+            return Err(dataset::Refusal::NotMounted(pool.name.clone()).into());
+        }
     }
     if device.read_only || pool.options.iter().any(|it| it == "ro") {
         return Err(dataset::Refusal::ReadOnly(pool.name.clone()).into());

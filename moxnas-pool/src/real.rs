@@ -4,6 +4,7 @@ pub mod argv;
 pub mod btrfs;
 mod folders;
 mod projects;
+mod troubles;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -179,11 +180,13 @@ fn users(root: &Root, at: &str) -> BTreeSet<String> {
 impl PoolBackend for SystemPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let files = self.root.list(UNIT_FOLDER)?;
-        Ok(Pools::assemble(devices, &files, |path| {
+        let mut pools = Pools::assemble(devices, &files, |path| {
             let text = self.root.read(path);
             text.map(Option::unwrap_or_default)
                 .map_err(|err| chain(&err))
-        }))
+        });
+        troubles::find(&self.root, devices, &mut pools)?;
+        Ok(pools)
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {

@@ -26,7 +26,7 @@ use crate::{
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
-    unit::{MountUnit, UNIT_FOLDER},
+    unit::{MountUnit, UNIT_FOLDER, WANTED_FOLDER, mount_point, unit_of},
 };
 
 /// Pools of a [`SimMachine`].
@@ -109,6 +109,15 @@ impl SimPools {
         Ok(())
     }
 
+    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written any more
+    /// until it is mounted anew.
+    pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let (unit, _) = self.mounted(&self.machine.state(), pool)?;
+        let mut volumes = self.volumes();
+        volumes.entry(unit.uuid).or_default().come_upon_error();
+        Ok(())
+    }
+
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]
@@ -173,9 +182,18 @@ impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let state = self.machine.state();
         let files = state.folder(UNIT_FOLDER);
-        Ok(Pools::assemble(devices, &files, |path| {
+        let mut pools = Pools::assemble(devices, &files, |path| {
             Ok(state.files.get(path).cloned().unwrap_or_default())
-        }))
+        });
+        let volumes = self.volumes();
+        for pool in &mut pools.all {
+            pool.is_wanted = state.files.contains_key(&wanted(&pool.name));
+            if let (true, Some(volume)) = (pool.is_mounted, volumes.get(&pool.uuid)) {
+                pool.errors = volume.errors(pool.filesystem);
+                pool.is_forced_read_only = volume.is_forced_read_only;
+            }
+        }
+        Ok(pools)
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
@@ -192,6 +210,14 @@ impl PoolBackend for SimPools {
         match fault {
             None => match step {
                 Step::Inside { pool, step } => self.perform_inside(pool, step),
+                Step::Mount { pool } => {
+                    let mut state = self.machine.state();
+                    let unit = mount(&mut state, pool)?;
+                    if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
+                        volume.is_forced_read_only = false;
+                    }
+                    Ok(())
+                }
                 other => perform(other, &mut self.machine.state()),
             },
             Some(Fault::StepLies { .. }) => Ok(()),
@@ -241,16 +267,14 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
             let text = unit(pool, *filesystem, options, uuid).render();
             state.files.insert(path_of(pool), text);
         }
-        Step::Mount { pool } => mount(state, pool)?,
         Step::Unmount { pool } => {
-            let at = crate::unit::mount_point(pool);
+            let at = mount_point(pool);
             state.mounts.retain(|(_, it)| *it != at);
         }
-        // What is mounted is mounted again at the start.
-        Step::Disable { .. } => (),
+        Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
         // A simulated filesystem is as large as its device.
-        Step::Grow { .. } | Step::Inside { .. } => (),
+        Step::Grow { .. } | Step::Inside { .. } | Step::Mount { .. } => (),
     }
     Ok(())
 }
@@ -293,7 +317,12 @@ fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendErro
     unit.ok_or_else(|| failed(&format!("{}: no such unit", path_of(pool))))
 }
 
-fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
+/// The link that `systemctl enable` makes.
+fn wanted(pool: &PoolName) -> String {
+    format!("{WANTED_FOLDER}/{}", unit_of(&mount_point(pool)))
+}
+
+fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
     let unit = unit_file(state, pool)?;
     let mut devices = state.contents.iter().filter(|(_, it)| {
         let mut on = it.signatures.iter();
@@ -306,7 +335,8 @@ fn mount(state: &mut SimState, pool: &PoolName) -> Result<(), BackendError> {
     if !state.mounts.contains(&mount) {
         state.mounts.push(mount);
     }
-    Ok(())
+    state.files.insert(wanted(pool), path_of(pool));
+    Ok(unit)
 }
 
 fn failed(why: &str) -> BackendError {

@@ -11,6 +11,9 @@ use crate::model::{Filesystem, PoolName};
 
 /// Where units are that an administrator made, or a program on behalf of one.
 pub const UNIT_FOLDER: &str = "/etc/systemd/system";
+
+/// Where systemctl(1) links the units that are started with the machine.
+pub const WANTED_FOLDER: &str = "/etc/systemd/system/multi-user.target.wants";
 /// Where pools are mounted.
 pub const POOL_FOLDER: &str = "/srv";
 

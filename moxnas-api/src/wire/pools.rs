@@ -87,6 +87,11 @@ pub enum Filesystem {
 pub enum PoolStanding {
     /// It is mounted where it should be
     Mounted,
+    /// It is mounted, and its filesystem has counted errors
+    Damaged,
+    /// It is mounted, and the kernel lets nothing be written to it any more
+    #[oai(rename = "read_only")]
+    ReadOnly,
     /// Its device is there, and it is not mounted
     Unmounted,
     /// No device has its filesystem
@@ -305,6 +310,8 @@ impl From<inside::Standing> for PoolStanding {
     fn from(it: inside::Standing) -> PoolStanding {
         match it {
             inside::Standing::Mounted => PoolStanding::Mounted,
+            inside::Standing::Damaged => PoolStanding::Damaged,
+            inside::Standing::ReadOnly => PoolStanding::ReadOnly,
             inside::Standing::Unmounted => PoolStanding::Unmounted,
             inside::Standing::Missing => PoolStanding::Missing,
             inside::Standing::Confused => PoolStanding::Confused,

@@ -229,7 +229,12 @@ fn must_be(after: &Seen, pool: &str, wished: Standing) -> Result<PoolView, Error
         return not(format!("there is no pool {pool}"));
     };
     let verdict = found.judge();
-    if verdict.standing != wished {
+    // Errors that were counted long ago keep nobody from mounting it.
+    let standing = match verdict.standing {
+        Standing::Damaged => Standing::Mounted,
+        other => other,
+    };
+    if standing != wished {
         let why = match verdict.reasons.as_slice() {
             [] => "it is mounted".to_owned(),
             reasons => reasons.join("; "),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use moxnas_core::{chain::chain, clock::Stopwatch};
+use moxnas_pool::model::Standing;
 use moxnas_raid::{Health, Reason, health};
 use moxnas_telemetry::{HostInfo, Sample, rate};
 
@@ -284,6 +285,21 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
             storage.causes.push(text);
         }
     }
+    for pool in &seen.pools.all {
+        let verdict = pool.judge();
+        let status = match verdict.standing {
+            Standing::Mounted => continue,
+            // Somebody has unmounted it, and meant it.
+            Standing::Unmounted | Standing::Missing if !pool.is_wanted => continue,
+            Standing::Damaged | Standing::Confused => Status::Degraded,
+            Standing::Unmounted | Standing::Missing | Standing::ReadOnly => Status::Unhealthy,
+        };
+        storage.status = storage.status.max(status);
+        let reasons = verdict.reasons.join("; ");
+        storage
+            .causes
+            .push(format!("pool {}: {reasons}", pool.name));
+    }
     for difference in &seen.differences {
         if difference.is_fault() {
             storage.status = storage.status.max(Status::Degraded);
@@ -291,7 +307,7 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
         storage.causes.push(difference.to_string());
     }
     let unread = seen.raid.errors.iter().chain(&seen.raid.devices.errors);
-    for error in unread {
+    for error in unread.chain(&seen.pools.errors) {
         storage.status = storage.status.max(Status::Degraded);
         storage.causes.push(error.clone());
     }

@@ -6,6 +6,7 @@ use moxnas_app::{
     ops::{
         arrays::ArrayDelete,
         pools::{Base, PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
+        system::{HealthDetailed, Status},
     },
 };
 use moxnas_core::sim::Fault;
@@ -117,4 +118,27 @@ async fn a_pool_that_was_wished_for_is_expected() {
     assert_eq!(differs().await, []);
     box_.sim.state().mounts.clear();
     assert_eq!(differs().await.len(), 1);
+}
+
+/// A pool that should be there and is not is no green light.
+#[tokio::test]
+async fn health_names_the_pools_that_are_not_well() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    let app = &box_.app;
+    make(app, on_tank()).await.unwrap();
+    let health = || async {
+        app.look().await.unwrap();
+        let checks = app.call(&actor(), HealthDetailed).await.unwrap();
+        (checks.storage.status, checks.storage.causes)
+    };
+    assert_eq!(health().await, (Status::Healthy, Vec::new()));
+    make(app, PoolUnmount { pool: named() }).await.unwrap();
+    assert_eq!(health().await, (Status::Healthy, Vec::new()));
+    make(app, PoolMount { pool: named() }).await.unwrap();
+    // As after a start at which its mount failed.
+    box_.sim.state().mounts.clear();
+    let (status, causes) = health().await;
+    assert_eq!(status, Status::Unhealthy);
+    let of_pool = "pool data: it is not mounted, though it should be at each start";
+    assert_eq!(causes[0], of_pool, "{causes:?}");
 }

@@ -85,6 +85,8 @@ fn filesystem(it: Filesystem) -> &'static str {
 fn standing(it: PoolStanding) -> &'static str {
     match it {
         PoolStanding::Mounted => "mounted",
+        PoolStanding::Damaged => "DAMAGED",
+        PoolStanding::ReadOnly => "READ-ONLY",
         PoolStanding::Unmounted => "unmounted",
         PoolStanding::Missing => "MISSING",
         PoolStanding::Confused => "CONFUSED",

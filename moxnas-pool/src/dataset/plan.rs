@@ -158,6 +158,9 @@ fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if pool.options.iter().any(|it| it == "ro") {
         return Err(Refusal::ReadOnly(pool.name.clone()));
     }
+    if pool.is_forced_read_only {
+        return Err(Refusal::ForcedReadOnly(pool.name.clone()));
+    }
     Ok(Plan {
         evidence: vec![format!("filesystem {}", pool.uuid)],
         ..Plan::default()

@@ -56,6 +56,9 @@ pub enum Refusal {
     /// Nothing can be written to it.
     #[error("pool {0} is mounted read-only")]
     ReadOnly(PoolName),
+    /// Its filesystem came upon an error.
+    #[error("the kernel lets nothing be written to pool {0} any more")]
+    ForcedReadOnly(PoolName),
     /// No such dataset.
     #[error("pool {pool} has no dataset {dataset}")]
     NoSuchDataset {
@@ -154,6 +157,7 @@ impl Refusal {
             Refusal::NotMounted(_) => "pool_not_mounted",
             Refusal::NotKnown { .. } => "pool_contents_unknown",
             Refusal::ReadOnly(_) => "pool_read_only",
+            Refusal::ForcedReadOnly(_) => "pool_forced_read_only",
             Refusal::NoSuchDataset { .. } => "dataset_not_found",
             Refusal::NoSuchSnapshot { .. } => "snapshot_not_found",
             Refusal::DatasetExists { .. } | Refusal::PlaceTaken { .. } => "dataset_name_taken",
@@ -194,6 +198,10 @@ impl Refusal {
             Refusal::ReadOnly(pool) => format!(
                 "take it in again so that it can be written: `moxnas pool export {pool}`, then \
                  `moxnas pool import {pool} --device …`"
+            ),
+            Refusal::ForcedReadOnly(pool) => format!(
+                "have its filesystem checked while it is not mounted: `moxnas pool unmount {pool}`; \
+                 `journalctl -k` says what it came upon"
             ),
             Refusal::NoSuchDataset { pool, .. } => {
                 format!("`moxnas dataset list --pool {pool}` shows its datasets")

@@ -118,6 +118,14 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// What is on it cannot be relied on.
+    #[error("pool {pool} has to be checked first: {why}")]
+    Damaged {
+        /// The pool.
+        pool: PoolName,
+        /// Why.
+        why: String,
+    },
     /// It is mounted somewhere else too.
     #[error("the filesystem of pool {pool} is mounted at {at} too")]
     MountedElsewhere {
@@ -159,6 +167,7 @@ impl Refusal {
             Refusal::Cloned { .. } => "filesystem_cloned",
             Refusal::DeviceMissing { .. } => "pool_device_missing",
             Refusal::Confused { .. } => "pool_confused",
+            Refusal::Damaged { .. } => "pool_damaged",
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
             Refusal::Inside(refusal) => refusal.code(),
@@ -209,6 +218,10 @@ impl Refusal {
                 "put the disk back in or assemble its array; `moxnas pool export {pool}` forgets it"
             ),
             Refusal::Confused { .. } => "`moxnas pool show` says what is in the way".to_owned(),
+            Refusal::Damaged { pool, .. } => format!(
+                "save what can be read, then `moxnas pool unmount {pool}` and have it checked: \
+                 e2fsck(8), btrfs-scrub(8) or xfs_repair(8)"
+            ),
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),
             Refusal::Inside(refusal) => return refusal.hint(),

@@ -9,7 +9,7 @@ use crate::{
         Contents, Counting, Dataset, DatasetName, Found, NEW, REPLACED, SNAPSHOTS, SnapshotName,
         Space, Step, Usage,
     },
-    model::Filesystem,
+    model::{ErrorCount, Filesystem},
 };
 
 /// The number of the first subvolume that is made, see btrfs-subvolume(8).
@@ -24,6 +24,10 @@ pub(super) struct Volume {
     counts: bool,
     /// What projects may take, by their numbers.
     limits: BTreeMap<u32, Bytes>,
+    /// How many errors it has come upon.
+    errors: u64,
+    /// Nothing may be written any more until it is mounted anew.
+    pub(super) is_forced_read_only: bool,
 }
 
 /// How a filesystem is mounted.
@@ -97,8 +101,30 @@ fn replaced_at(dataset: &DatasetName) -> String {
 }
 
 impl Volume {
+    pub(super) fn come_upon_error(&mut self) {
+        self.errors += 1;
+        self.is_forced_read_only = true;
+    }
+
+    /// What it has counted, in the words of its kind.
+    pub(super) fn errors(&self, filesystem: Filesystem) -> Vec<ErrorCount> {
+        let what = match filesystem {
+            Filesystem::Ext4 => "errors_count",
+            Filesystem::Btrfs => "corruption_errs",
+            Filesystem::Xfs => return Vec::new(),
+        };
+        let one = (self.errors > 0).then(|| ErrorCount {
+            what: what.to_owned(),
+            count: self.errors,
+        });
+        one.into_iter().collect()
+    }
+
     /// Do a step; an error in the words of the program.
     pub(super) fn perform(&mut self, step: &Step, new: New) -> Result<(), String> {
+        if self.is_forced_read_only {
+            return Err("Read-only file system".to_owned());
+        }
         match step {
             Step::Count => self.counts = true,
             Step::Create { dataset } => self.add(dataset_at(dataset), None, false, new)?,
@@ -235,6 +261,9 @@ impl Volume {
         size: Bytes,
         on: Mounted,
     ) -> Result<(), WriteError> {
+        if self.is_forced_read_only {
+            return Err(WriteError::ReadOnly);
+        }
         if path.is_empty() {
             self.subvolumes.entry(String::new()).or_insert(Subvolume {
                 id: 5,

@@ -4,12 +4,15 @@ use moxnas_core::{
     disk::Signature,
     plan::fail_at,
     sim::{DiskSpec, Fault},
+    units::Bytes,
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend, execute},
+    dataset,
     model::{Filesystem, Standing},
     plan::{Change, CreatePool, ImportPool, Step},
     real::argv::argv,
+    sim::WriteError,
     unit::MountUnit,
 };
 
@@ -306,4 +309,51 @@ fn a_step_that_lies_is_seen_by_the_next_look() {
     assert_eq!(standing(&world, "tank"), Some(Standing::Unmounted));
     assert_eq!(world.look().0.disks().count(), 4);
     assert!(world.look().0.disks().all(|it| it.size.0 == GB));
+}
+
+/// A filesystem that came upon an error is there, and is not called well.
+#[test]
+fn what_came_upon_an_error_is_said_until_it_was_checked() {
+    for filesystem in Filesystem::ALL {
+        let world = World::new();
+        world.run(&world.create("tank", "A", filesystem));
+        let name = "tank".parse().unwrap();
+        let pool = || world.look().1.all.remove(0);
+        assert!(pool().is_wanted);
+        assert_eq!(pool().judge().standing, Standing::Mounted);
+
+        world.pools.break_filesystem(&name).unwrap();
+        let verdict = pool().judge();
+        assert_eq!(verdict.standing, Standing::ReadOnly);
+        assert!(verdict.reasons[0].contains("written"), "{verdict:?}");
+        let write = world.pools.write(&name, "", "file", Bytes(1));
+        assert_eq!(write, Err(WriteError::ReadOnly));
+        let grow = |pool| Change::Grow { pool };
+        let refusal = world.plan(&of(grow)).unwrap_err();
+        assert_eq!(refusal.code(), "pool_damaged");
+        assert!(refusal.hint().is_some());
+        let contents = world.pools.contents(&pool()).unwrap();
+        let wish = dataset::Change::Create(dataset::CreateDataset {
+            name: "data".parse().unwrap(),
+            quota: None,
+        });
+        let refusal = dataset::plan(&pool(), &contents, &wish).unwrap_err();
+        assert_eq!(refusal.code(), "pool_forced_read_only");
+        assert!(refusal.hint().is_some());
+
+        world.run(&of(unmount));
+        assert_eq!(pool().judge().standing, Standing::Unmounted);
+        assert!(!pool().is_wanted);
+        world.run(&of(mount));
+        // xfs counts nothing.
+        let (standing, counted) = match filesystem {
+            Filesystem::Xfs => (Standing::Mounted, 0),
+            _ => (Standing::Damaged, 1),
+        };
+        let verdict = pool().judge();
+        assert_eq!(
+            (verdict.standing, verdict.reasons.len()),
+            (standing, counted)
+        );
+    }
 }

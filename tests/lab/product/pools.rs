@@ -126,6 +126,7 @@ fn a_pool_of_each_filesystem_lives_and_dies() -> Result<()> {
     let written = nas.machine.exec(["touch", "/srv/old/new"])?;
     assert!(written.stderr.contains("Read-only"), "{}", written.stderr);
 
+    troubles_are_told(&mut nas)?;
     for pool in ["on-xfs", "on-ext4", "old"] {
         nas.moxnas(&["--yes", "pool", "delete", pool])?;
     }
@@ -194,6 +195,31 @@ fn a_mirror_and_its_pool_are_made_in_one_step() -> Result<()> {
         );
         nas.moxnas(&["--yes", "array", "delete", "tank"])?;
     }
+    Ok(())
+}
+
+/// An error that the kernel is told to come upon, and a filesystem that it lets nobody write any more.
+fn troubles_are_told(nas: &mut Nas) -> Result<()> {
+    // A change that has nothing to do looks all the same.
+    let look = ["pool", "mount", "on-ext4"];
+    assert_eq!(nas.json(&look)?["standing"], "mounted");
+    let node = nas.machine.node("LABSCSI02")?;
+    let name = node.trim_start_matches("/dev/");
+    nas.machine
+        .sh(&format!("echo 1 >/sys/fs/ext4/{name}/trigger_fs_error"))?;
+    let damaged = nas.json(&look)?;
+    assert_eq!(damaged["standing"], "damaged");
+    assert_eq!(damaged["reasons"][0], "ext4 counted 1 errors_count");
+    nas.machine.sh("mount -o remount,ro /srv/on-ext4")?;
+    let refused = nas.exec(&look)?;
+    assert!(
+        refused.stderr.contains("nothing be written"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(standing(nas, "on-ext4")?, "read_only");
+    let health = nas.json(&["system", "health"])?.to_string();
+    assert!(health.contains("pool on-ext4: "), "{health}");
     Ok(())
 }
 

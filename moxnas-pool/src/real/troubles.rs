@@ -1,0 +1,116 @@
+//! What the kernel says of filesystems that are mounted: it keeps all of it in memory, and answers without
+//! asking a disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use moxnas_core::{
+    chain::chain,
+    disk::{BlockDevices, Mount, mounts},
+    root::{FileError, Root},
+};
+
+use crate::{
+    model::{ErrorCount, Filesystem, Pool, Pools},
+    unit::{WANTED_FOLDER, unit_of},
+};
+
+/// Add to pools whether they are to be mounted, whether they can be written, and what their filesystems
+/// have counted.
+pub(super) fn find(
+    root: &Root,
+    devices: &BlockDevices,
+    pools: &mut Pools,
+) -> Result<(), FileError> {
+    if pools.all.is_empty() {
+        return Ok(());
+    }
+    let wanted: BTreeSet<String> = root.list(WANTED_FOLDER)?.into_iter().collect();
+    let mounts = mounts(root)?;
+    // The last one that is mounted at a place is the one that is seen there.
+    let mounted: BTreeMap<&str, &Mount> = mounts.iter().map(|it| (it.at.as_str(), it)).collect();
+    for pool in &mut pools.all {
+        pool.is_wanted = wanted.contains(&unit_of(&pool.at));
+        if !pool.is_mounted {
+            continue;
+        }
+        let is_ro = |options: &[String]| options.iter().any(|it| it == "ro");
+        let mount = mounted.get(pool.at.as_str());
+        pool.is_forced_read_only =
+            mount.is_some_and(|it| is_ro(&it.options)) && !is_ro(&pool.options);
+        match errors(root, devices, pool) {
+            Ok(errors) => pool.errors = errors,
+            Err(err) => pools
+                .errors
+                .push(format!("pool {}: {}", pool.name, chain(&err))),
+        }
+    }
+    Ok(())
+}
+
+/// What a filesystem has counted, see the kernel's Documentation/ABI/testing/sysfs-fs-ext4 and -btrfs; xfs
+/// counts nothing.
+fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorCount>, FileError> {
+    let mut found = BTreeMap::new();
+    match pool.filesystem {
+        Filesystem::Ext4 => {
+            let device = pool.device.as_ref().and_then(|it| devices.by_id(it));
+            if let Some(device) = device {
+                let file = format!("/sys/fs/ext4/{}/errors_count", device.name);
+                let text = root.read(file)?.unwrap_or_default();
+                count(&mut found, &format!("errors_count {text}"));
+            }
+        }
+        Filesystem::Btrfs => {
+            let folder = format!("/sys/fs/btrfs/{}/devinfo", pool.uuid);
+            for device in root.list(&folder)? {
+                let text = root.read(format!("{folder}/{device}/error_stats"))?;
+                for line in text.unwrap_or_default().lines() {
+                    count(&mut found, line);
+                }
+            }
+        }
+        Filesystem::Xfs => (),
+    }
+    let errors = found.into_iter();
+    Ok(errors
+        .map(|(what, count)| ErrorCount { what, count })
+        .collect())
+}
+
+/// A line such as `corruption_errs 3`, added to those of other devices.
+fn count(found: &mut BTreeMap<String, u64>, line: &str) {
+    if let Some((what, number)) = line.trim().split_once(' ')
+        && let Ok(number @ 1..) = number.trim().parse::<u64>()
+    {
+        *found.entry(what.to_owned()).or_default() += number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Linux 6.1 shows it.
+    #[test]
+    fn errors_of_all_devices_are_counted_together() {
+        let mut found = BTreeMap::new();
+        for line in [
+            "write_errs 0",
+            "read_errs 2",
+            "corruption_errs 3",
+            "corruption_errs 4",
+            "errors_count 1\n",
+            "",
+            "x",
+            "y z",
+        ] {
+            count(&mut found, line);
+        }
+        let all = [
+            ("corruption_errs", 7),
+            ("errors_count", 1),
+            ("read_errs", 2),
+        ];
+        assert_eq!(found, all.map(|(what, it)| (what.to_owned(), it)).into());
+    }
+}
