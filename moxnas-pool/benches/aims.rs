@@ -54,8 +54,10 @@ fn main() -> ExitCode {
     let [figure, baseline] = [pair.figure, pair.baseline].map(|it| it.as_secs_f64() * 1e3);
     let (ratio, is_met) = (pair.ratio(), pair.ratio() <= LOOK_LIMIT);
     println!(
-        "look at {POOLS} pools among {DISKS} disks  {figure:.2} ms  read its {} files: \
-         {baseline:.2} ms  ratio {ratio:.2}  limit {LOOK_LIMIT}: {}",
+        "look at {POOLS} pools among {DISKS} disks  {figure:.2} ms  list its {} folders, \
+         read its {} files: {baseline:.2} ms  ratio {ratio:.2}  limit {LOOK_LIMIT}: {}",
+        machine.folders.len(),
+        machine.files.len(),
         if is_met { "met" } else { "MISSED" }
     );
     match is_met {
@@ -70,6 +72,8 @@ struct Machine {
     pools: SystemPools,
     /// The files that a look reads.
     files: Vec<PathBuf>,
+    /// The folders that it lists.
+    folders: Vec<PathBuf>,
     /// Removes the tree when nobody needs it any more.
     _tree: TempDir,
 }
@@ -82,13 +86,18 @@ impl Machine {
         }
         make(&sim);
         let tree = TempDir::new_in("/dev/shm").unwrap_or_else(|_| TempDir::new().unwrap());
-        let mut units = write_units(&sim, tree.path());
-        units.extend(write_counters(&sim, tree.path()));
+        let mut files = write_units(&sim, tree.path());
+        let counters = write_counters(&sim, tree.path());
+        let folder = |it: &PathBuf| it.ancestors().nth(2).unwrap().to_owned();
+        let mut folders: Vec<PathBuf> = counters.iter().map(folder).collect();
+        folders.push(tree.path().join(UNIT_FOLDER.trim_start_matches('/')));
+        files.extend(counters);
         let root = Root::fixture(tree.path());
         let machine = Machine {
             devices: sim.state().block_devices(),
             pools: SystemPools::new(root, Arc::new(ScriptedRunner::default())),
-            files: units,
+            files,
+            folders,
             _tree: tree,
         };
         let seen = machine.look();
@@ -102,11 +111,14 @@ impl Machine {
         self.pools.observe(black_box(&self.devices)).unwrap()
     }
 
-    /// Read the very same files, and nothing more. Gives how many bytes they have.
+    /// List the very same folders and read the very same files, and nothing more. Gives how many
+    /// names and bytes they have.
     fn read(&self) -> usize {
         let mut buffer = [0; 4096];
+        let list = |it: &PathBuf| fs::read_dir(it).unwrap().count();
+        let listed: usize = self.folders.iter().map(list).sum();
         let read = |it: &PathBuf| File::open(it).unwrap().read(&mut buffer).unwrap();
-        self.files.iter().map(read).sum()
+        listed + self.files.iter().map(read).sum::<usize>()
     }
 }
 
@@ -138,15 +150,13 @@ fn make(sim: &Arc<SimMachine>) {
 fn write_units(sim: &SimMachine, tree: &Path) -> Vec<PathBuf> {
     fs::create_dir_all(tree.join(UNIT_FOLDER.trim_start_matches('/'))).unwrap();
     let state = sim.state();
-    let units = state
-        .files
-        .iter()
-        .filter(|(path, _)| path.starts_with(UNIT_FOLDER));
-    let write = |(path, text): (&String, &String)| {
-        let path = tree.join(path.trim_start_matches('/'));
-        fs::write(&path, text).unwrap();
-        path
+    let write = |name: String| {
+        let path = format!("{UNIT_FOLDER}/{name}");
+        let copy = tree.join(path.trim_start_matches('/'));
+        fs::write(&copy, &state.files[&path]).unwrap();
+        copy
     };
+    let units = state.folder(UNIT_FOLDER).into_iter();
     units.map(write).collect()
 }
 
@@ -162,5 +172,8 @@ fn write_counters(sim: &SimMachine, tree: &Path) -> Vec<PathBuf> {
         fs::write(&path, kinds.map(|it| format!("{it}_errs 0\n")).concat()).unwrap();
         path
     };
-    signatures.filter_map(|it| it.uuid.as_ref()).map(write).collect()
+    signatures
+        .filter_map(|it| it.uuid.as_ref())
+        .map(write)
+        .collect()
 }

@@ -128,8 +128,8 @@ pub struct Pool {
     pub covered_by: Option<DeviceId>,
     /// Whether it is to be mounted at each start of the machine.
     pub is_wanted: bool,
-    /// The kernel lets nothing be written to it, though its unit says nothing of the kind: as after an
-    /// error that the filesystem could not get over.
+    /// The kernel lets nothing be written to it, though its unit says nothing of the kind: as after
+    /// an error that the filesystem could not get over.
     pub is_forced_read_only: bool,
     /// The errors that its filesystem has counted, of kinds of which there were any.
     pub errors: Vec<ErrorCount>,
@@ -138,8 +138,8 @@ pub struct Pool {
 /// Errors that a filesystem has counted since it was made or repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCount {
-    /// Which, in the word of the kernel: `errors_count` of ext4, or one of `error_stats` of btrfs, such as
-    /// `corruption_errs`.
+    /// Which, in the word of the kernel: `errors_count` of ext4, or one of `error_stats` of btrfs,
+    /// such as `corruption_errs`.
     pub what: String,
     /// How many.
     pub count: u64,

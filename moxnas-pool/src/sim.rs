@@ -109,8 +109,8 @@ impl SimPools {
         Ok(())
     }
 
-    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written any more
-    /// until it is mounted anew.
+    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written
+    /// any more until it is mounted anew.
     pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
         let (unit, _) = self.mounted(&self.machine.state(), pool)?;
         let mut volumes = self.volumes();

@@ -1,5 +1,5 @@
-//! What the kernel says of filesystems that are mounted: it keeps all of it in memory, and answers without
-//! asking a disk.
+//! What the kernel says of filesystems that are mounted: it keeps all of it in memory, and answers
+//! without asking a disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::{
     unit::{WANTED_FOLDER, unit_of},
 };
 
-/// Add to pools whether they are to be mounted, whether they can be written, and what their filesystems
-/// have counted.
+/// Add to pools whether they are to be mounted, whether they can be written, and what their
+/// filesystems have counted.
 pub(super) fn find(
     root: &Root,
     devices: &BlockDevices,
@@ -47,8 +47,8 @@ pub(super) fn find(
     Ok(())
 }
 
-/// What a filesystem has counted, see the kernel's Documentation/ABI/testing/sysfs-fs-ext4 and -btrfs; xfs
-/// counts nothing.
+/// What a filesystem has counted, see the kernel's Documentation/ABI/testing/sysfs-fs-ext4 and
+/// -btrfs; xfs counts nothing.
 fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorCount>, FileError> {
     let mut found = BTreeMap::new();
     match pool.filesystem {

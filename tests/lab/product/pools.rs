@@ -198,7 +198,8 @@ fn a_mirror_and_its_pool_are_made_in_one_step() -> Result<()> {
     Ok(())
 }
 
-/// An error that the kernel is told to come upon, and a filesystem that it lets nobody write any more.
+/// An error that the kernel is told to come upon, and a filesystem that it lets nobody write any
+/// more.
 fn troubles_are_told(nas: &mut Nas) -> Result<()> {
     // A change that has nothing to do looks all the same.
     let look = ["pool", "mount", "on-ext4"];
