@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use id::{BadDeviceId, DeviceId, DiskId};
+pub(crate) use real::{MOUNTINFO, SWAPS};
 pub use real::{Mount, SystemDiskWork, SystemDisks, mounts, work_argv};
 pub use sanitize::{
     CommandBlock, Language, Sanitize, SanitizeMethod, SanitizeState, sanitize_command,

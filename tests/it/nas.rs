@@ -165,6 +165,21 @@ impl Nas {
             .await
     }
 
+    /// On a machine without arrays: make something that loses data, which is refused with its plan
+    /// and leaves everything alone, until the plan is agreed to.
+    pub(crate) async fn made_when_agreed(&self, path: &str, wish: &Value, plan: &Value) -> Reply {
+        let refused = self.ask(post(path, wish.clone())).await;
+        let refused = refused.problem(428, "confirmation_required");
+        assert_eq!(refused["plan"], *plan);
+        let arrays = self.ok(get(ARRAYS)).await;
+        assert_eq!(arrays["items"], json!([]), "nothing was done");
+        let confirm = plan["fingerprint"].as_str().unwrap();
+        let agreed = post(path, wish.clone()).header("X-Confirm-Plan", confirm);
+        let made = self.ask(agreed).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made
+    }
+
     /// Create an array of disks of the scenario `blank`, by the last digits of their serial numbers.
     pub(crate) async fn create(&self, name: &str, level: &str, disks: &[u32]) -> Reply {
         let wish = wish(name, level, disks);

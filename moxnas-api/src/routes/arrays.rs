@@ -18,7 +18,7 @@ use crate::{
     cached::{Cached, ETag, JsonBytes},
     caller::Caller,
     input::Input,
-    problem::{Answer, Problem},
+    problem::Answer,
     wire::arrays as wire,
 };
 
@@ -114,7 +114,7 @@ impl Arrays {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<Created> {
-        let wish = ArrayCreate::try_from(body.0).map_err(bad_name)?;
+        let wish = ArrayCreate::try_from(body.0)?;
         let made = app
             .change(&caller.actor, wish, terms(confirm.0, None)?)
             .await?;
@@ -462,8 +462,4 @@ impl Status {
             .seen;
         Ok(Json(wire::RaidStatus::new(&seen)))
     }
-}
-
-pub(super) fn bad_name(err: moxnas_core::names::BadName) -> Problem {
-    err.into()
 }

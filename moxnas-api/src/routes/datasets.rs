@@ -11,11 +11,7 @@ use poem_openapi::{
     payload::Json,
 };
 
-use super::{
-    Page, Tag,
-    arrays::{Done, bad_name},
-    page, terms,
-};
+use super::{Page, Tag, arrays::Done, page, terms};
 use crate::{
     Shared,
     cached::Cached,
@@ -122,7 +118,7 @@ impl Datasets {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<CreatedDataset> {
-        let wish = DatasetCreate::try_from(body.0).map_err(bad_name)?;
+        let wish = DatasetCreate::try_from(body.0)?;
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedDataset::new(made.into()))
@@ -219,7 +215,7 @@ impl Datasets {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<Json<wire::Dataset>> {
-        let wish = body.0.of(pool.0, dataset.0).map_err(bad_name)?;
+        let wish = body.0.of(pool.0, dataset.0)?;
         let terms = terms(confirm.0, None)?;
         let renamed = app.change(&caller.actor, wish, terms).await?;
         Ok(Json(renamed.into()))
@@ -282,7 +278,7 @@ impl Snapshots {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<CreatedSnapshot> {
-        let wish = SnapshotCreate::try_from(body.0).map_err(bad_name)?;
+        let wish = SnapshotCreate::try_from(body.0)?;
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedSnapshot::new(made.into()))
@@ -363,7 +359,7 @@ impl Snapshots {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<CreatedDataset> {
-        let wish = body.0.of(pool.0, dataset.0, snapshot.0).map_err(bad_name)?;
+        let wish = body.0.of(pool.0, dataset.0, snapshot.0)?;
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedDataset::new(made.into()))

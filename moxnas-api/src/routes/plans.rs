@@ -22,7 +22,7 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, payload::Json, types::ParseFromJSON};
 use serde_json::Value;
 
-use super::{Tag, arrays::bad_name};
+use super::Tag;
 use crate::{
     Shared,
     caller::Caller,
@@ -109,7 +109,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
     let mut it = wish;
     match operation {
         ArrayCreate::NAME => {
-            let change = ArrayCreate::try_from(it.body::<CreateArray>()?).map_err(bad_name)?;
+            let change = ArrayCreate::try_from(it.body::<CreateArray>()?)?;
             done(app, actor, it, change).await
         }
         ArrayDelete::NAME => {
@@ -178,7 +178,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             done(app, actor, it, change).await
         }
         PoolImport::NAME => {
-            let change = PoolImport::try_from(it.body::<ImportPool>()?).map_err(bad_name)?;
+            let change = PoolImport::try_from(it.body::<ImportPool>()?)?;
             done(app, actor, it, change).await
         }
         PoolMount::NAME => {
@@ -202,7 +202,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             done(app, actor, it, PoolGrow { pool }).await
         }
         DatasetCreate::NAME => {
-            let change = DatasetCreate::try_from(it.body::<CreateDataset>()?).map_err(bad_name)?;
+            let change = DatasetCreate::try_from(it.body::<CreateDataset>()?)?;
             done(app, actor, it, change).await
         }
         DatasetQuota::NAME => {
@@ -213,15 +213,14 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
         DatasetRename::NAME => {
             let (pool, dataset) = it.dataset()?;
             let change = it.body::<RenameDataset>()?.of(pool, dataset);
-            done(app, actor, it, change.map_err(bad_name)?).await
+            done(app, actor, it, change?).await
         }
         DatasetDelete::NAME => {
             let (pool, dataset) = it.dataset()?;
             done(app, actor, it, DatasetDelete { pool, dataset }).await
         }
         SnapshotCreate::NAME => {
-            let change =
-                SnapshotCreate::try_from(it.body::<CreateSnapshot>()?).map_err(bad_name)?;
+            let change = SnapshotCreate::try_from(it.body::<CreateSnapshot>()?)?;
             done(app, actor, it, change).await
         }
         SnapshotDelete::NAME => {
@@ -241,7 +240,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let (pool, dataset) = it.dataset()?;
             let snapshot = it.path("snapshot")?;
             let change = it.body::<CloneSnapshot>()?.of(pool, dataset, snapshot);
-            done(app, actor, it, change.map_err(bad_name)?).await
+            done(app, actor, it, change?).await
         }
         SnapshotRollback::NAME => {
             let (pool, dataset) = it.dataset()?;

@@ -10,11 +10,7 @@ use poem_openapi::{
     payload::Json,
 };
 
-use super::{
-    Page, Tag,
-    arrays::{Done, bad_name},
-    look, page, terms,
-};
+use super::{Page, Tag, arrays::Done, look, page, terms};
 use crate::{
     Shared, cached::Cached, caller::Caller, input::Input, problem::Answer, wire::pools as wire,
 };
@@ -109,7 +105,7 @@ impl Pools {
         #[oai(name = "X-Confirm-Plan")]
         confirm: Header<Option<String>>,
     ) -> Answer<CreatedPool> {
-        let wish = PoolImport::try_from(body.0).map_err(bad_name)?;
+        let wish = PoolImport::try_from(body.0)?;
         let terms = terms(confirm.0, None)?;
         let made = app.change(&caller.actor, wish, terms).await?;
         Ok(CreatedPool::new(made.into()))

@@ -245,30 +245,18 @@ impl CreatePool {
 impl PoolArray {
     /// The array, which has the name of its pool.
     fn named(self, name: String) -> Result<ArrayCreate, BadName> {
-        let PoolArray {
-            level,
-            members,
-            spares,
-            chunk_bytes,
-            layout,
-            metadata,
-            consistency,
-            journal,
-            write_mostly,
-            assume_clean,
-        } = self;
         ArrayCreate::try_from(CreateArray {
             name,
-            level,
-            members,
-            spares,
-            chunk_bytes,
-            layout,
-            metadata,
-            consistency,
-            journal,
-            write_mostly,
-            assume_clean,
+            level: self.level,
+            members: self.members,
+            spares: self.spares,
+            chunk_bytes: self.chunk_bytes,
+            layout: self.layout,
+            metadata: self.metadata,
+            consistency: self.consistency,
+            journal: self.journal,
+            write_mostly: self.write_mostly,
+            assume_clean: self.assume_clean,
         })
     }
 }

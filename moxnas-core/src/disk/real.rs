@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use super::{BlockDevice, BlockDevices, BlockKind, DeviceId, DiskBackend, ObserveError, Signature};
 use crate::{chain::chain, root::Root, units::Bytes};
 use attrs::{Attrs, Errors};
+pub(crate) use mounts::{MOUNTINFO, SWAPS};
 pub use mounts::{Mount, mounts};
 use udev::Entry;
 pub use work::SystemDiskWork;

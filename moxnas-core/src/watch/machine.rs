@@ -15,10 +15,14 @@ use super::{
     ready_within,
     uevent::{Uevent, UeventFrom},
 };
-use crate::{chain::chain, root::Root};
+use crate::{
+    chain::chain,
+    disk::{MOUNTINFO, SWAPS},
+    root::Root,
+};
 
 /// Arrays that come, fail or are worked on; what is mounted; what is swapped to.
-const FILES: [&str; 3] = ["/proc/mdstat", "/proc/self/mountinfo", "/proc/swaps"];
+const FILES: [&str; 3] = ["/proc/mdstat", MOUNTINFO, SWAPS];
 /// What the kernel announces of an array, see Documentation/admin-guide/md.rst.
 const ATTRIBUTES: [&str; 3] = ["array_state", "sync_action", "degraded"];
 /// A process has 1,024 files by default. The members of larger machines are still told of by

@@ -61,6 +61,21 @@ impl Tank {
         execute(&plan.steps, |step| self.0.pools.apply(step)).unwrap();
     }
 
+    /// Stop at a step: with a failure, or with a power cut and a new start.
+    pub(crate) fn stop_at(&self, steps: &[Step], at: usize, cut: bool) {
+        let apply = |step: &Step| self.0.pools.apply(step);
+        if cut {
+            let matching = steps[at].to_string();
+            let fault = Fault::PowerCut { matching };
+            self.0.machine.state().faults.push(fault);
+            execute(steps, apply).unwrap_err();
+            self.0.machine.reboot();
+        } else {
+            let fail = || BackendError::Injected("told to".to_owned());
+            execute(steps, fail_at(at, fail, apply)).unwrap_err();
+        }
+    }
+
     pub(crate) fn refused(&self, change: &Change) -> &'static str {
         self.plan(change).unwrap_err().code()
     }
@@ -381,17 +396,7 @@ fn every_change_can_be_tried_again_after_a_failure_at_any_step() {
             for at in 0..steps.len() {
                 let tank = prepared();
                 let now = tank.files("data").unwrap();
-                if cut {
-                    let matching = steps[at].to_string();
-                    let fault = Fault::PowerCut { matching };
-                    tank.0.machine.state().faults.push(fault);
-                    execute(&steps, |it| tank.0.pools.apply(it)).unwrap_err();
-                    tank.0.machine.reboot();
-                } else {
-                    let fail = || BackendError::Injected("told to".to_owned());
-                    let apply = fail_at(at, fail, |it| tank.0.pools.apply(it));
-                    execute(&steps, apply).unwrap_err();
-                }
+                tank.stop_at(&steps, at, cut);
                 // Whatever has become of it, nothing that was written is lost.
                 assert!(has(&tank, &now), "{change:?} at {at}");
                 match tank.plan(&change) {

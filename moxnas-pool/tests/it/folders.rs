@@ -1,8 +1,8 @@
 //! Datasets of ext4 and xfs, which are folders that are projects.
 
-use moxnas_core::{plan::execute, plan::fail_at, sim::Fault, units::Bytes};
+use moxnas_core::units::Bytes;
 use moxnas_pool::{
-    backend::{BackendError, PoolBackend},
+    backend::PoolBackend,
     dataset::{Change, Counting, Step as Inside, plan},
     model::Filesystem,
     sim::WriteError,
@@ -84,17 +84,7 @@ fn every_change_can_be_tried_again_after_a_failure_at_any_step() {
         let steps = with_data(filesystem).plan(change).unwrap().steps;
         for (at, cut) in (0..steps.len()).flat_map(|it| [(it, false), (it, true)]) {
             let tank = with_data(filesystem);
-            if cut {
-                let matching = steps[at].to_string();
-                let fault = Fault::PowerCut { matching };
-                tank.0.machine.state().faults.push(fault);
-                execute(&steps, |it| tank.0.pools.apply(it)).unwrap_err();
-                tank.0.machine.reboot();
-            } else {
-                let fail = || BackendError::Injected("told to".to_owned());
-                let apply = fail_at(at, fail, |it| tank.0.pools.apply(it));
-                execute(&steps, apply).unwrap_err();
-            }
+            tank.stop_at(&steps, at, cut);
             let is_whole = tank.files("data").is_some_and(|it| it.len() == 1);
             assert!(is_whole, "{change:?} at {at} lost something");
             let seen = tank.contents();

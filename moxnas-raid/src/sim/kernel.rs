@@ -245,6 +245,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use moxnas_core::{
+        disk::DeviceId,
         sim::{DiskSpec, SimMachine},
         units::Bytes,
     };
@@ -254,9 +255,8 @@ mod tests {
         health, plan,
     };
 
-    /// The timer starts a degraded array half a minute after the machine, and mounting it wakes it.
-    #[test]
-    fn an_array_that_is_started_late_and_mounted_goes_on_by_itself() {
+    /// Three disks: a mirror of two, whose first is the device, and a spare.
+    fn mirror_with_spare() -> (Arc<SimMachine>, SimRaid, DeviceId) {
         let machine = SimMachine::new(1);
         for serial in ["A", "B", "C"] {
             machine.plug(DiskSpec::hdd(serial, 4_000_000_000_000));
@@ -266,10 +266,17 @@ mod tests {
         let [a, b, c] = ["A", "B", "C"].map(|it| seen.devices.resolve(it).unwrap().id.clone());
         let wish = CreateArray {
             spares: vec![c],
-            ..CreateArray::new("tank".parse().unwrap(), Level::Raid1, vec![a, b])
+            ..CreateArray::new("tank".parse().unwrap(), Level::Raid1, vec![a.clone(), b])
         };
         let plan = plan(&seen, &Change::Create(wish)).unwrap();
         execute(&raid, &plan.steps).unwrap();
+        (machine, raid, a)
+    }
+
+    /// The timer starts a degraded array half a minute after the machine, and mounting it wakes it.
+    #[test]
+    fn an_array_that_is_started_late_and_mounted_goes_on_by_itself() {
+        let (machine, raid, _) = mirror_with_spare();
         let month = Duration::from_secs(30 * 24 * 3600);
         machine.advance(month);
         let array = raid.observe().unwrap().arrays.remove(0);
@@ -292,19 +299,7 @@ mod tests {
     /// the resync was.
     #[test]
     fn a_spare_is_filled_before_the_resync_goes_on() {
-        let machine = SimMachine::new(1);
-        for serial in ["A", "B", "C"] {
-            machine.plug(DiskSpec::hdd(serial, 4_000_000_000_000));
-        }
-        let raid = SimRaid::new(Arc::clone(&machine));
-        let seen = raid.observe().unwrap();
-        let [a, b, c] = ["A", "B", "C"].map(|it| seen.devices.resolve(it).unwrap().id.clone());
-        let wish = CreateArray {
-            spares: vec![c],
-            ..CreateArray::new("tank".parse().unwrap(), Level::Raid1, vec![a.clone(), b])
-        };
-        let plan_for = |change| plan(&raid.observe().unwrap(), &change).unwrap().steps;
-        execute(&raid, &plan_for(Change::Create(wish))).unwrap();
+        let (machine, raid, a) = mirror_with_spare();
         let found = || raid.observe().unwrap().arrays.remove(0);
         machine.advance(Duration::from_secs(3600));
         let done = |it: &crate::Array| match it.sync {
@@ -316,7 +311,8 @@ mod tests {
             array: "tank".to_owned(),
             device: a,
         };
-        execute(&raid, &plan_for(fail)).unwrap();
+        let plan = plan(&raid.observe().unwrap(), &fail).unwrap();
+        execute(&raid, &plan.steps).unwrap();
         let array = found();
         assert_eq!(array.sync.action(), Some(SyncAction::Recover));
         assert!(array.resync_due);

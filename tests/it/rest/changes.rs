@@ -31,22 +31,7 @@ async fn what_loses_data_has_to_be_confirmed() {
         "{plan:#}"
     );
 
-    let refused = nas
-        .ask(post(ARRAYS, wish.clone()))
-        .await
-        .problem(428, "confirmation_required");
-    assert_eq!(refused["plan"], plan);
-    assert_eq!(
-        nas.ok(get(ARRAYS)).await["items"],
-        json!([]),
-        "nothing was done"
-    );
-
-    let confirm = plan["fingerprint"].as_str().unwrap();
-    let made = nas
-        .ask(post(ARRAYS, wish).header("X-Confirm-Plan", confirm))
-        .await;
-    assert_eq!(made.status, 201, "{}", made.text);
+    let made = nas.made_when_agreed(ARRAYS, &wish, &plan).await;
     assert_eq!(made.header("location"), Some("/api/storage/arrays/data"));
     let read = nas.ask(get(format!("{ARRAYS}/data"))).await;
     assert_eq!(made.header("etag"), read.header("etag"));

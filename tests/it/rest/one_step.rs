@@ -30,20 +30,7 @@ async fn the_plan_is_one_and_makes_both() {
     assert_eq!(plan["steps"].as_array().unwrap().len(), 6, "{plan:#}");
     assert_eq!(plan["dangers"].as_array().unwrap().len(), 5, "{plan:#}");
     assert_eq!(plan["after"][0]["name"], "tank");
-    let refused = nas.ask(post(POOLS, wish())).await;
-    let refused = refused.problem(428, "confirmation_required");
-    assert_eq!(refused["plan"], plan);
-    assert_eq!(
-        nas.ok(get(ARRAYS)).await["items"],
-        json!([]),
-        "nothing was done"
-    );
-
-    let confirm = plan["fingerprint"].as_str().unwrap();
-    let made = nas
-        .ask(post(POOLS, wish()).header("X-Confirm-Plan", confirm))
-        .await;
-    assert_eq!(made.status, 201, "{}", made.text);
+    let made = nas.made_when_agreed(POOLS, &wish(), &plan).await;
     assert_eq!(made.header("location"), Some("/api/storage/pools/tank"));
     assert_eq!(made.json()["standing"], "mounted");
     let array = nas.ok(get(format!("{ARRAYS}/tank"))).await;

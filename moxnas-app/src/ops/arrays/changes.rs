@@ -78,7 +78,7 @@ fn must_be_gone(after: &Seen, array: &str) -> Result<(), Error> {
 
 impl ArrayCreate {
     /// The same in the words of the raid crate: names that people gave are devices now.
-    pub(crate) fn wish(&self, seen: &Seen) -> Result<CreateArray, Error> {
+    pub(crate) fn resolved(&self, seen: &Seen) -> Result<CreateArray, Error> {
         let ids = |texts: &[String]| -> Result<Vec<DeviceId>, Error> {
             texts.iter().map(|it| Ok(seen.device(it)?)).collect()
         };
@@ -108,7 +108,7 @@ impl ArrayChange for ArrayCreate {
     }
 
     fn wish(&self, seen: &Seen) -> Result<raid::Change, Error> {
-        Ok(raid::Change::Create(self.wish(seen)?))
+        Ok(raid::Change::Create(self.resolved(seen)?))
     }
 
     fn check(&self, after: &Seen) -> Result<ArrayView, Error> {

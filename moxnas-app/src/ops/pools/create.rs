@@ -36,7 +36,7 @@ impl Change for PoolCreate {
                 Ok(plan.map(AppStep::Pool))
             }
             Base::Array(array) => {
-                let wish = array.wish(seen)?;
+                let wish = array.resolved(seen)?;
                 match made(&seen.raid, &wish) {
                     Some(found) => self.go_on(seen, array, found),
                     None => self.with_array(seen, array, &wish),

@@ -3,7 +3,10 @@
 use super::lines::Lines;
 use crate::root::{FileError, Root};
 
-const MOUNTINFO: &str = "/proc/self/mountinfo";
+/// All mounts of the mount namespace of this process.
+pub(crate) const MOUNTINFO: &str = "/proc/self/mountinfo";
+/// All that is swapped to.
+pub(crate) const SWAPS: &str = "/proc/swaps";
 
 /// A filesystem somewhere in the tree, see proc_pid_mountinfo(5).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::{
     super::{BlockDevice, BlockKind},
     attrs::Errors,
     lines::Lines,
-    mounts::{Mount, parse_mountinfo, parse_swaps},
+    mounts::{MOUNTINFO, Mount, SWAPS, parse_mountinfo, parse_swaps},
 };
 use crate::{chain::chain, root::Root};
 
@@ -26,7 +26,7 @@ pub(super) struct Named<'a> {
 impl Named<'_> {
     /// Enter all mounts.
     pub(super) fn enter_mounts(&mut self) {
-        let Some(mounts) = self.read("/proc/self/mountinfo", parse_mountinfo) else {
+        let Some(mounts) = self.read(MOUNTINFO, parse_mountinfo) else {
             return;
         };
         let by_number: BTreeMap<(u32, u32), String> = self
@@ -53,7 +53,7 @@ impl Named<'_> {
 
     /// Enter all swap devices. A swap file keeps its filesystem mounted, which is enough.
     pub(super) fn enter_swaps(&mut self) {
-        let Some(swaps) = self.read("/proc/swaps", parse_swaps) else {
+        let Some(swaps) = self.read(SWAPS, parse_swaps) else {
             return;
         };
         for swap in swaps.into_iter().filter(|it| !it.is_file) {
