@@ -209,7 +209,7 @@ impl Pools {
         Ok(Json(pool.into()))
     }
 
-    /// Go over the filesystem of a pool, and repair it
+    /// Go over the filesystem of a pool, or repair it
     ///
     /// The answer is the job that does it, which fails if there are errors in it still. ext4 and xfs
     /// have to be unmounted first; of them a repair may lose what cannot be put right, so its plan has

@@ -40,7 +40,8 @@ pub(crate) enum PoolVerb {
         /// Name of the pool
         pool: String,
     },
-    /// Go over the filesystem of a pool, and repair it; ext4 and xfs have to be unmounted first
+    /// Go over the filesystem of a pool, or repair it (--repair); ext4 and xfs have to be unmounted
+    /// first
     Check {
         /// Name of the pool
         pool: String,
