@@ -92,6 +92,14 @@ pub enum Error {
         /// What was to be made.
         filesystem: Filesystem,
     },
+    /// A job goes over it.
+    #[error("job {job} works on pool {pool} and is not over")]
+    PoolWorkedOn {
+        /// The pool.
+        pool: String,
+        /// The job.
+        job: String,
+    },
     /// There is no such thing.
     #[error("there is no {what} {name}")]
     NotFound {
@@ -242,6 +250,7 @@ impl Error {
             | Error::JobIsNotFailed { .. }
             | Error::JobCannotStop { .. }
             | Error::ArrayNotEmpty { .. }
+            | Error::PoolWorkedOn { .. }
             | Error::Disk(_) => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
             Error::Observe(_)
@@ -272,6 +281,7 @@ impl Error {
             Error::Disk(refusal) => refusal.code(),
             Error::Pool(refusal) => refusal.code(),
             Error::ArrayNotEmpty { .. } => "array_not_empty",
+            Error::PoolWorkedOn { .. } => "pool_worked_on",
             Error::NotFound { .. } | Error::Simulated(_) => "not_found",
             Error::ConfirmationRequired(_) => "confirmation_required",
             Error::PlanChanged(_) => "plan_changed",
@@ -340,6 +350,11 @@ impl Error {
                 return Some(format!(
                     "`moxnas pool import {pool} --device {array}` keeps what is on it, `moxnas pool \
                      create {pool} --device {array} --fs {filesystem}` does not"
+                ));
+            }
+            Error::PoolWorkedOn { job, .. } => {
+                return Some(format!(
+                    "wait for it, or end it with `moxnas job cancel {job}`"
                 ));
             }
             Error::NotVerified(_) => "look at the machine and plan again",
@@ -443,6 +458,8 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         Refusal::Inside(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }
+        | Refusal::CheckNeedsUnmount { .. }
+        | Refusal::NoSafeRepair(_)
         | Refusal::PlaceTaken { .. }
         | Refusal::NotUnique { .. }
         | Refusal::SystemDisk { .. }

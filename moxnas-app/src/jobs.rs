@@ -16,6 +16,7 @@ pub mod disk_burn_in;
 mod disk_pass;
 pub mod disk_wipe;
 pub mod initramfs_update;
+pub mod pool_check;
 pub mod raid_scrub;
 mod run;
 mod runner;
@@ -170,6 +171,7 @@ pub const KINDS: &[Kind] = &[
     kind::<disk_wipe::WipeDisk>(),
     kind::<disk_burn_in::BurnIn>(),
     kind::<initramfs_update::UpdateInitramfs>(),
+    kind::<pool_check::CheckPool>(),
 ];
 
 /// Why nobody can end a job any more; `None`: it can be ended.

@@ -198,8 +198,18 @@ impl AppStep {
         }
     }
 
+    /// What it is about that a job may work on, in the words of [`Job::object`](crate::jobs::Job::object).
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let disks = self.disks().into_iter().map(|it| format!("disk:{it}"));
+        let pool = match self {
+            AppStep::Pool(step) => step.pool(),
+            AppStep::Raid(_) | AppStep::Disk(_) | AppStep::OnNewArray(_) => None,
+        };
+        disks.chain(pool.map(|it| format!("pool:{it}"))).collect()
+    }
+
     /// The disks that it is about, or about a partition of which.
-    pub(crate) fn disks(&self) -> Vec<&DiskId> {
+    fn disks(&self) -> Vec<&DiskId> {
         let devices = match self {
             AppStep::Raid(step) => step.touches(),
             AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),

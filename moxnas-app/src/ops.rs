@@ -124,6 +124,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<pools::PoolExport>(),
         info::<pools::PoolDelete>(),
         info::<pools::PoolGrow>(),
+        info::<pools::PoolCheck>(),
         info::<schedules::ScheduleList>(),
         info::<schedules::ScheduleGet>(),
         info::<schedules::ScheduleChange>(),

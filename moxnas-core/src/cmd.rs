@@ -89,6 +89,8 @@ pub enum Accept {
     AnyOf(&'static [i32]),
     /// Fine while none of these bits is set. smartctl(8) uses the others to report on the disk.
     BitsClear(i32),
+    /// Any: who wants it run knows what each of them means.
+    Any,
 }
 
 impl Accept {
@@ -99,6 +101,7 @@ impl Accept {
             Accept::Zero => status == 0,
             Accept::AnyOf(list) => list.contains(&status),
             Accept::BitsClear(bits) => status & bits == 0,
+            Accept::Any => true,
         }
     }
 }
@@ -232,6 +235,9 @@ pub enum Cause {
     /// It was killed, with all it had started.
     #[error("it was stopped after {}s", .0.as_secs())]
     TimedOut(Duration),
+    /// It was ended, with all it had started, because nobody waited for it any more.
+    #[error("it was ended before its time")]
+    Ended,
     /// It was told to stop and did not: it hangs in the kernel, most likely on a disk.
     #[error("it does not answer after {}s and cannot be stopped", .0.as_secs())]
     Stuck(Duration),
@@ -258,5 +264,11 @@ fn first_line<'a>(stderr: &'a str, stdout: &'a str) -> &'a str {
 /// Runs commands.
 pub trait Runner: Send + Sync {
     /// Run to the end and collect what it wrote. An exit status that is not good is an error.
-    fn run(&self, cmd: &Cmd) -> Result<Output, CmdError>;
+    fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
+        self.run_while(cmd, &|| true)
+    }
+
+    /// The same, for as long as it is wanted, which is asked several times a second. What is not
+    /// wanted any more is interrupted as by Ctrl-C, and has a while to leave things in order.
+    fn run_while(&self, cmd: &Cmd, is_wanted: &dyn Fn() -> bool) -> Result<Output, CmdError>;
 }

@@ -25,6 +25,11 @@ pub enum Danger {
         /// How many may still fail after it.
         after: u32,
     },
+    /// Of what is damaged, that is lost which cannot be put right.
+    GivesUpDamaged {
+        /// What is damaged.
+        object: String,
+    },
     /// Something stops answering until somebody starts it again.
     Stops {
         /// What stops.
@@ -46,6 +51,12 @@ impl fmt::Display for Danger {
                 write!(
                     f,
                     "{object} can lose {after} more members afterwards, {before} before"
+                )
+            }
+            Danger::GivesUpDamaged { object } => {
+                write!(
+                    f,
+                    "what is damaged in {object} and cannot be put right is lost"
                 )
             }
             Danger::Stops { object } => write!(f, "{object} is not available until started again"),

@@ -7,6 +7,7 @@ use moxnas_core::{
 };
 
 use crate::{
+    check::{Checked, NotChecked, Outcome},
     dataset::Contents,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
@@ -27,8 +28,13 @@ pub trait PoolBackend: Send + Sync {
     /// answer: for ever on a disk that hangs.
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError>;
 
-    /// Do one step. When this returns `Ok`, the next look shows the effect.
+    /// Do one step. When this returns `Ok`, the next look shows the effect. A filesystem that is gone
+    /// over and has errors still is an error.
     fn apply(&self, step: &Step) -> Result<(), BackendError>;
+
+    /// Go over a filesystem, by [`Step::Check`] or [`Step::Scrub`]: for hours, if it is large, or for
+    /// as long as it is wanted. What is not wanted any more ends with [`BackendError::Ended`].
+    fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError>;
 }
 
 /// The machine did not do as it was told.
@@ -78,6 +84,15 @@ pub enum BackendError {
         /// The command that failed.
         source: CmdError,
     },
+    /// A filesystem was not gone over.
+    #[error(transparent)]
+    NotChecked(#[from] NotChecked),
+    /// It was not wanted any more.
+    #[error("it was ended before its time")]
+    Ended,
+    /// A filesystem is not well.
+    #[error("there are errors in it: {}", .0.said.last().map_or("", String::as_str))]
+    HasErrors(Checked),
     /// A program said what cannot be.
     #[error(transparent)]
     Odd(#[from] Odd),
@@ -115,6 +130,16 @@ pub enum BackendError {
     Injected(String),
 }
 
+impl Checked {
+    /// A step that is done, if there is no error left.
+    pub(crate) fn done(self) -> Result<(), BackendError> {
+        match self.outcome {
+            Outcome::Clean | Outcome::Mended => Ok(()),
+            Outcome::Errors => Err(BackendError::HasErrors(self)),
+        }
+    }
+}
+
 /// Stopped part way through the steps of this crate.
 pub type Stopped = moxnas_core::plan::Stopped<Step, BackendError>;
 
@@ -136,6 +161,11 @@ impl BackendError {
                 Some(format!("move away what is in {at}, or choose another name"))
             }
             BackendError::MountedInside { at, .. } => Some(format!("unmount it: `umount {at}`")),
+            BackendError::NotChecked(NotChecked::LogNotReplayed) => Some(
+                "`moxnas pool mount` puts them in, or says why not; then `moxnas pool unmount`, and \
+                 check again"
+                    .to_owned(),
+            ),
             BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),
             _ => None,
         }

@@ -31,10 +31,9 @@
 //! ]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! Datasets and snapshots themselves follow.
 
 pub mod backend;
+pub mod check;
 pub mod dataset;
 pub mod model;
 pub mod plan;

@@ -60,6 +60,13 @@ pub enum Change {
         /// Its name.
         pool: String,
     },
+    /// Go over its filesystem.
+    Check {
+        /// Its name.
+        pool: String,
+        /// Put right what is wrong.
+        repair: bool,
+    },
 }
 
 /// A pool that is to be made.
@@ -123,6 +130,7 @@ pub fn plan(facts: Facts<'_>, change: &Change) -> Result<Plan<Step>, Refusal> {
         Change::Export { pool } => Ok(export(facts, find(facts, pool)?)),
         Change::Delete { pool } => delete(facts, find(facts, pool)?),
         Change::Grow { pool } => grow(facts, find(facts, pool)?),
+        Change::Check { pool, repair } => check(facts, find(facts, pool)?, *repair),
     }
 }
 
@@ -340,6 +348,73 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if pool.filesystem == Filesystem::Xfs {
         plan.warnings
             .push("xfs cannot be made smaller again".to_owned());
+    }
+    Ok(plan)
+}
+
+/// ext4 and xfs while they are not mounted; btrfs either way.
+fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refusal> {
+    let name = &pool.name;
+    let verdict = pool.judge();
+    let Some(device) = device_of(facts, pool) else {
+        return Err(Refusal::DeviceMissing {
+            pool: name.clone(),
+            uuid: pool.uuid.clone(),
+        });
+    };
+    if matches!(verdict.standing, Standing::Confused | Standing::Missing) {
+        return Err(Refusal::Confused {
+            pool: name.clone(),
+            why: verdict.reasons.join("; "),
+        });
+    }
+    let elsewhere = device.mounts.iter().find(|it| **it != pool.at);
+    let mut plan = Plan::default();
+    plan.evidence.push(facts.devices.evidence(device));
+    if pool.is_mounted {
+        if pool.filesystem != Filesystem::Btrfs {
+            return Err(Refusal::CheckNeedsUnmount {
+                pool: name.clone(),
+                filesystem: pool.filesystem,
+            });
+        }
+        if repair && pool.is_forced_read_only {
+            return Err(dataset::Refusal::ForcedReadOnly(name.clone()).into());
+        }
+        if repair && pool.options.iter().any(|it| it == "ro") {
+            return Err(dataset::Refusal::ReadOnly(name.clone()).into());
+        }
+        plan.steps.push(Step::Scrub {
+            pool: name.clone(),
+            repair,
+        });
+        if repair {
+            plan.steps.push(Step::ForgetErrors { pool: name.clone() });
+        }
+        return Ok(plan);
+    }
+    if let Some(at) = elsewhere {
+        return Err(Refusal::MountedElsewhere {
+            pool: name.clone(),
+            at: at.clone(),
+        });
+    }
+    if repair && pool.filesystem == Filesystem::Btrfs {
+        return Err(Refusal::NoSafeRepair(name.clone()));
+    }
+    if repair && device.read_only {
+        return Err(Refusal::ReadOnly(device.id.clone()));
+    }
+    plan.steps.push(Step::Check {
+        pool: name.clone(),
+        device: device.id.clone(),
+        filesystem: pool.filesystem,
+        repair,
+    });
+    if repair {
+        plan.dangers.push(Danger::GivesUpDamaged {
+            object: format!("the {} of pool {name}", pool.filesystem),
+        });
     }
     Ok(plan)
 }

@@ -10,13 +10,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use moxnas_core::{
     chain::chain,
-    cmd::{CmdError, Runner, SystemRunner},
+    cmd::{Cause, CmdError, Output, Runner, SystemRunner},
     disk::{BlockDevices, DeviceId, DiskBackend, SystemDisks},
     root::Root,
 };
 
 use crate::{
     backend::{BackendError, PoolBackend},
+    check::{Checked, NotChecked},
     dataset::Contents,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
@@ -203,8 +204,28 @@ impl PoolBackend for SystemPools {
         Ok(contents)
     }
 
+    fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError> {
+        let run = || -> Result<Output, BackendError> {
+            let Some(cmd) = argv::argv(step)? else {
+                return Ok(Output::default());
+            };
+            self.runner
+                .run_while(&cmd, is_wanted)
+                .map_err(|err| match err.cause {
+                    Cause::Ended => BackendError::Ended,
+                    _ => err.into(),
+                })
+        };
+        match step {
+            Step::Check { filesystem, .. } => Ok(Checked::of_check(*filesystem, &run()?)?),
+            Step::Scrub { repair, .. } => Ok(Checked::of_scrub(*repair, &run()?)?),
+            other => Err(NotChecked::Failed(format!("{other} is no check")).into()),
+        }
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         match step {
+            Step::Check { .. } | Step::Scrub { .. } => return self.check(step, &|| true)?.done(),
             Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
             Step::WriteUnit {
                 pool,
@@ -218,6 +239,7 @@ impl PoolBackend for SystemPools {
             Step::Unmount { .. }
             | Step::Disable { .. }
             | Step::WipeSignatures { .. }
+            | Step::ForgetErrors { .. }
             | Step::Grow { .. } => (),
         }
         if let Some(cmd) = argv::argv(step)? {

@@ -22,6 +22,7 @@ pub use self::volume::WriteError;
 use self::volume::{Mounted, New, Volume};
 use crate::{
     backend::{BackendError, PoolBackend},
+    check::{Checked, NotChecked},
     dataset::{self, Contents},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
@@ -161,6 +162,48 @@ impl SimPools {
         }
     }
 
+    /// Whether a step does nothing and says nothing of it; an error if something else strikes it.
+    fn is_struck(&self, step: &Step) -> Result<bool, BackendError> {
+        let text = step.to_string();
+        let fault = self.machine.state().take_fault(&text);
+        let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
+        match fault {
+            None => Ok(false),
+            Some(Fault::StepLies { .. }) => Ok(true),
+            Some(Fault::StepFails { .. }) => injected("failed: the simulation was told so"),
+            Some(Fault::StepHangs { .. }) => injected("was stopped after 600s"),
+            Some(Fault::PowerCut { .. }) => {
+                self.machine.power_cut();
+                injected("was not reached: power was cut")
+            }
+        }
+    }
+
+    fn go_over(&self, step: &Step) -> Result<Checked, BackendError> {
+        let state = self.machine.state();
+        let (uuid, repairs) = match step {
+            Step::Scrub { pool, repair } => (self.mounted(&state, pool)?.0.uuid, *repair),
+            Step::Check {
+                pool,
+                device,
+                filesystem,
+                repair,
+            } => {
+                let unit = unit_file(&state, pool)?;
+                let is_there =
+                    filesystem_uuid(&state, device, *filesystem).as_ref() == Some(&unit.uuid);
+                if !is_there || self.mounted(&state, pool).is_ok() {
+                    return Err(failed(&format!("{device} is mounted, or is not there")));
+                }
+                (unit.uuid, *repair)
+            }
+            other => return Err(NotChecked::Failed(format!("{other} is no check")).into()),
+        };
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(uuid).or_default();
+        Ok(volume.go_over(step, repairs))
+    }
+
     fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
         let at = self.machine.now();
         let mut state = self.machine.state();
@@ -203,30 +246,38 @@ impl PoolBackend for SimPools {
         Ok(volume.unwrap_or(&Volume::default()).contents(on))
     }
 
+    /// Takes no time, however large the filesystem is.
+    fn check(&self, step: &Step, _: &dyn Fn() -> bool) -> Result<Checked, BackendError> {
+        match self.is_struck(step)? {
+            // Nothing was looked at, and all is well.
+            true => Ok(Checked::default()),
+            false => self.go_over(step),
+        }
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
-        let text = step.to_string();
-        let fault = self.machine.state().take_fault(&text);
-        let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
-        match fault {
-            None => match step {
-                Step::Inside { pool, step } => self.perform_inside(pool, step),
-                Step::Mount { pool } => {
-                    let mut state = self.machine.state();
-                    let unit = mount(&mut state, pool)?;
-                    if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
-                        volume.is_forced_read_only = false;
-                    }
-                    Ok(())
+        if self.is_struck(step)? {
+            return Ok(());
+        }
+        match step {
+            Step::Inside { pool, step } => self.perform_inside(pool, step),
+            Step::Mount { pool } => {
+                let mut state = self.machine.state();
+                let unit = mount(&mut state, pool)?;
+                if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
+                    volume.is_forced_read_only = false;
                 }
-                other => perform(other, &mut self.machine.state()),
-            },
-            Some(Fault::StepLies { .. }) => Ok(()),
-            Some(Fault::StepFails { .. }) => injected("failed: the simulation was told so"),
-            Some(Fault::StepHangs { .. }) => injected("was stopped after 600s"),
-            Some(Fault::PowerCut { .. }) => {
-                self.machine.power_cut();
-                injected("was not reached: power was cut")
+                Ok(())
             }
+            Step::Check { .. } | Step::Scrub { .. } => self.go_over(step)?.done(),
+            Step::ForgetErrors { pool } => {
+                let (unit, _) = self.mounted(&self.machine.state(), pool)?;
+                if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
+                    volume.forget_errors();
+                }
+                Ok(())
+            }
+            other => perform(other, &mut self.machine.state()),
         }
     }
 }
@@ -274,7 +325,12 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
         // A simulated filesystem is as large as its device.
-        Step::Grow { .. } | Step::Inside { .. } | Step::Mount { .. } => (),
+        Step::Grow { .. }
+        | Step::Inside { .. }
+        | Step::Mount { .. }
+        | Step::Check { .. }
+        | Step::Scrub { .. }
+        | Step::ForgetErrors { .. } => (),
     }
     Ok(())
 }

@@ -296,7 +296,9 @@ fn own_up(seen: &Inventory, mut plan: Plan<Step>) -> Plan<Step> {
             Danger::LowersRedundancy { object, after, .. } => {
                 *object == low.array && *after <= low.lowest
             }
-            Danger::DestroysData { .. } | Danger::Stops { .. } => false,
+            Danger::DestroysData { .. } | Danger::GivesUpDamaged { .. } | Danger::Stops { .. } => {
+                false
+            }
         });
         if low.lowest < low.before && !is_said {
             plan.dangers.push(Danger::LowersRedundancy {

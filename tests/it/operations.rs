@@ -103,6 +103,8 @@ operations! {
         "DELETE" "/api/storage/arrays/tank/members/{4}", "" => SHOW, "tank";
     member_replace: &[TANK, FILLED], "array replace tank {2} --with {4}",
         "POST" "/api/storage/arrays/tank/members/{2}/replace", r#"{"with":"{4}"}"# => SHOW, "replacement";
+    pool_check: &[POOL, "pool unmount data"], "pool check data --detach",
+        "POST" "/api/storage/pools/data/check", "{}" => "job list", "pool_check";
     pool_create: &[TANK, FILLED], "pool create data --device tank --fs btrfs",
         "POST" "/api/storage/pools", r#"{"name":"data","device":"tank","filesystem":"btrfs"}"# => "pool show data", "mounted";
     pool_delete: &[POOL], "pool delete data", "DELETE" "/api/storage/pools/data", "" => "pool list", r#""items":[]"#;
@@ -201,6 +203,14 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("snapshot_prune", DATASETS),
     ("snapshot_rollback", DATASETS),
     ("pool_grow", DATASETS),
+    (
+        "pool_check",
+        [
+            "a_damaged_filesystem_is_found_out_and_repaired",
+            "a_pool_is_checked_and_repaired",
+            "damaged_filesystems_are_found_out_and_repaired",
+        ],
+    ),
     ("pool_create", POOLS),
     ("pool_delete", POOLS),
     ("pool_export", POOLS),

@@ -6,6 +6,7 @@ mod initramfs;
 mod kill;
 mod load;
 mod nas;
+mod pool_check;
 mod pools;
 
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ use moxnas_app::{
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
     ops::pools::{
-        PoolCreate, PoolDelete, PoolExport, PoolGrow, PoolImport, PoolMount, PoolUnmount,
+        PoolCheck, PoolCreate, PoolDelete, PoolExport, PoolGrow, PoolImport, PoolMount, PoolUnmount,
     },
 };
 use poem::web::Data;
@@ -38,7 +38,7 @@ use crate::{
         },
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
-        pools::{CreatePool, ImportPool},
+        pools::{CheckPool, CreatePool, ImportPool},
     },
 };
 
@@ -197,6 +197,11 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let pool = it.path("pool")?;
             done(app, actor, it, PoolDelete { pool }).await
         }
+        PoolCheck::NAME => {
+            let pool = it.path("pool")?;
+            let change = it.body::<CheckPool>()?.of(pool);
+            done(app, actor, it, change).await
+        }
         PoolGrow::NAME => {
             let pool = it.path("pool")?;
             done(app, actor, it, PoolGrow { pool }).await
@@ -290,7 +295,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 33] = [
+pub const PLANNED: [&str; 34] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -311,6 +316,7 @@ pub const PLANNED: [&str; 33] = [
     MemberReAdd::NAME,
     MemberRemove::NAME,
     MemberReplace::NAME,
+    PoolCheck::NAME,
     PoolCreate::NAME,
     PoolDelete::NAME,
     PoolExport::NAME,

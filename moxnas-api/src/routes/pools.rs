@@ -10,7 +10,7 @@ use poem_openapi::{
     payload::Json,
 };
 
-use super::{Page, Tag, arrays::Done, look, page, terms};
+use super::{Page, Tag, arrays::Done, jobs::Begun, look, page, terms};
 use crate::{
     Shared, cached::Cached, caller::Caller, input::Input, problem::Answer, wire::pools as wire,
 };
@@ -207,6 +207,28 @@ impl Pools {
         let terms = terms(confirm.0, None)?;
         let pool = app.change(&caller.actor, wish, terms).await?;
         Ok(Json(pool.into()))
+    }
+
+    /// Go over the filesystem of a pool, or repair it
+    ///
+    /// The answer is the job that does it, which fails if there are errors in it still. ext4 and xfs
+    /// have to be unmounted first; of them a repair may lose what cannot be put right, so its plan has
+    /// to be confirmed. A btrfs that is mounted is read and compared with its checksums.
+    #[oai(path = "/:pool/check", method = "post", operation_id = "pool_check")]
+    async fn check(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        body: Input<wire::CheckPool>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(pool.0), terms).await?;
+        Ok(job.into())
     }
 
     /// Forget a pool, and leave what is on it

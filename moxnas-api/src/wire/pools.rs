@@ -7,7 +7,7 @@ use moxnas_app::{
     Seen,
     ops::{
         arrays::ArrayCreate,
-        pools::{Base, PoolCreate, PoolImport, PoolView},
+        pools::{Base, PoolCheck, PoolCreate, PoolImport, PoolView},
     },
 };
 use moxnas_core::{
@@ -190,6 +190,16 @@ pub struct PoolArray {
     pub assume_clean: Option<String>,
 }
 
+/// How the filesystem of a pool is to be gone over
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Object, Args)]
+#[oai(deny_unknown_fields)]
+pub struct CheckPool {
+    /// Put right what is wrong; of ext4 and xfs, what cannot be put right is lost
+    #[arg(long)]
+    #[oai(default)]
+    pub repair: bool,
+}
+
 /// Make a pool of a filesystem that is there
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
@@ -258,6 +268,15 @@ impl PoolArray {
             write_mostly: self.write_mostly,
             assume_clean: self.assume_clean,
         })
+    }
+}
+
+impl CheckPool {
+    /// The operation.
+    #[must_use]
+    pub fn of(self, pool: String) -> PoolCheck {
+        let repair = self.repair;
+        PoolCheck { pool, repair }
     }
 }
 

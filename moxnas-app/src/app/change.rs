@@ -169,26 +169,28 @@ impl App {
         }
     }
 
-    /// No job works on a disk that the plan is about. A job of the same disk is refused by the
-    /// database.
+    /// No job works on a disk or a pool that the plan is about. A second job of the same is refused
+    /// by the database.
     async fn not_worked_on(&self, plan: &Plan<AppStep>) -> Result<(), Error> {
-        let disks: BTreeSet<String> = plan
-            .steps
-            .iter()
-            .flat_map(AppStep::disks)
-            .map(|it| format!("disk:{it}"))
-            .collect();
-        if disks.is_empty() {
+        let objects: BTreeSet<String> = plan.steps.iter().flat_map(AppStep::objects).collect();
+        if objects.is_empty() {
             return Ok(());
         }
         let jobs = self.store.jobs_not_over().await?;
-        match jobs.iter().find(|it| disks.contains(&it.new.object)) {
-            None => Ok(()),
-            Some(job) => Err(Error::Disk(DiskRefusal::WorkedOn {
-                disk: job.new.object.trim_start_matches("disk:").to_owned(),
-                job: job.new.id.clone(),
-            })),
-        }
+        let Some(found) = jobs.iter().find(|it| objects.contains(&it.new.object)) else {
+            return Ok(());
+        };
+        let (object, job) = (&found.new.object, found.new.id.clone());
+        Err(match object.strip_prefix("pool:") {
+            Some(pool) => Error::PoolWorkedOn {
+                pool: pool.to_owned(),
+                job,
+            },
+            None => Error::Disk(DiskRefusal::WorkedOn {
+                disk: object.trim_start_matches("disk:").to_owned(),
+                job,
+            }),
+        })
     }
 
     /// Plan on a fresh look, and hold it against what the caller agreed to and what jobs work on.

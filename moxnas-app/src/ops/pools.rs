@@ -1,5 +1,6 @@
 //! Pools: filesystems with a place in the tree.
 
+mod check;
 mod create;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use moxnas_pool::{
     plan::{Facts, ImportPool, MountOption, Refusal},
 };
 
+pub use self::check::PoolCheck;
 use crate::{
     actor::{Actor, Role},
     answers::Question,

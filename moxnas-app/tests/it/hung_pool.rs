@@ -10,12 +10,15 @@ use moxnas_app::{
     app::Simulation,
     loops::keep_pools_known,
     machine::Machine,
+    operation::Terms,
     ops::{
         datasets::{DatasetCreate, DatasetGet},
-        pools::{Base, PoolCreate},
+        jobs::JobCancel,
+        pools::{Base, PoolCheck, PoolCreate, PoolMount, PoolUnmount},
     },
     scenario::Scenario,
     settings::Settings,
+    store::JobState,
 };
 use moxnas_core::{
     disk::BlockDevices,
@@ -23,6 +26,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
+    check::Checked,
     dataset::Contents,
     model::{Filesystem, Pool, Pools},
     plan::Step,
@@ -79,6 +83,23 @@ impl PoolBackend for Hung {
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         self.pools.apply(step)
+    }
+
+    /// Hangs for as long as it is wanted.
+    fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError> {
+        let mut state = self.gate.state.lock().unwrap();
+        while state.0 {
+            if !is_wanted() {
+                return Err(BackendError::Ended);
+            }
+            let waited = self
+                .gate
+                .moved
+                .wait_timeout(state, Duration::from_millis(1));
+            state = waited.unwrap().0;
+        }
+        drop(state);
+        self.pools.check(step, is_wanted)
     }
 }
 
@@ -180,4 +201,38 @@ async fn a_pool_that_hangs_takes_one_thread_and_no_change_from_others() {
     gate.hang(false);
     make(&app, create(SLOW, "music")).await.unwrap();
     assert!(app.call(&actor(), get(SLOW)).await.is_ok());
+}
+
+/// While a pool is gone over nothing else is done with it, and who does not want that any more gets it
+/// back.
+#[tokio::test]
+async fn a_check_that_is_cancelled_lets_the_pool_go() {
+    let (app, gate) = two_pools().await;
+    let _let_go = LetGo(Arc::clone(&gate));
+    let pool = || "quick".to_owned();
+    make(&app, PoolUnmount { pool: pool() }).await.unwrap();
+    gate.hang(true);
+    let wish = PoolCheck {
+        pool: pool(),
+        repair: false,
+    };
+    let begun = app.begin(&actor(), wish.clone(), Terms::default()).await;
+    let job = begun.unwrap().new.id;
+    let row = || async { app.store.job(&job).await.unwrap().unwrap() };
+    while row().await.message.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let refused = make(&app, PoolMount { pool: pool() }).await.unwrap_err();
+    assert_eq!(refused.code(), "pool_worked_on");
+    assert!(refused.hint().unwrap().contains(&job));
+    let again = app.begin(&actor(), wish, Terms::default()).await;
+    assert_eq!(again.unwrap_err().code(), "pool_worked_on");
+
+    let cancel = JobCancel { job: job.clone() };
+    app.call(&actor(), cancel).await.unwrap();
+    while !row().await.state.is_over() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(row().await.state, JobState::Cancelled);
+    make(&app, PoolMount { pool: pool() }).await.unwrap();
 }

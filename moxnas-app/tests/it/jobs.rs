@@ -17,6 +17,7 @@ use moxnas_app::{
     store::{DatabaseUrl, Job, JobFilter, JobState, Outcome, Phase},
 };
 use moxnas_core::sim::{DiskSpec, SimMachine};
+use moxnas_pool::{backend::PoolBackend, sim::SimPools};
 use moxnas_raid::{Level, SimRaid, SyncAction, plan::Scrub};
 
 const GIB: u64 = 1 << 30;
@@ -24,6 +25,7 @@ const GIB: u64 = 1 << 30;
 /// A machine with arrays, and a service on it that can be killed and started again.
 pub(crate) struct Box_ {
     pub(crate) sim: Arc<SimMachine>,
+    pub(crate) pools: Arc<SimPools>,
     machine: Machine,
     settings: Settings,
     pub(crate) app: Arc<App>,
@@ -34,7 +36,11 @@ impl Box_ {
     /// With a mirror of two disks for each name.
     pub(crate) async fn with_arrays(names: &[&str]) -> Box_ {
         let sim = SimMachine::new(1);
-        let machine = Machine::simulated(&sim, SimRaid::new(Arc::clone(&sim)));
+        let pools = Arc::new(SimPools::new(Arc::clone(&sim)));
+        let machine = Machine {
+            pools: Arc::clone(&pools) as Arc<dyn PoolBackend>,
+            ..Machine::simulated(&sim, SimRaid::new(Arc::clone(&sim)))
+        };
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::simulated(Scenario::built_in("blank").unwrap());
         settings.database = DatabaseUrl::in_folder(folder.path());
@@ -42,6 +48,7 @@ impl Box_ {
         let app = start(&sim, &machine, &settings).await;
         let box_ = Box_ {
             sim,
+            pools,
             machine,
             settings,
             app,

@@ -5,9 +5,10 @@ use moxnas_app::{
     operation::Terms,
     ops::{
         arrays::ArrayDelete,
-        pools::{Base, PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
+        pools::{Base, PoolCheck, PoolCreate, PoolDelete, PoolList, PoolMount, PoolUnmount},
         system::{HealthDetailed, Status},
     },
+    store::{Job, JobState},
 };
 use moxnas_core::sim::Fault;
 use moxnas_pool::model::{Filesystem, Standing};
@@ -141,4 +142,66 @@ async fn health_names_the_pools_that_are_not_well() {
     assert_eq!(status, Status::Unhealthy);
     let of_pool = "pool data: it is not mounted, though it should be at each start";
     assert_eq!(causes[0], of_pool, "{causes:?}");
+}
+
+/// Begin going over the pool, as somebody who agrees with the plan, and wait for what comes of it.
+async fn check(box_: &Box_, repair: bool) -> Job {
+    let wish = PoolCheck {
+        pool: named(),
+        repair,
+    };
+    let plan = box_.app.plan(&actor(), &wish).await.unwrap();
+    let terms = Terms {
+        confirm: Some(plan.fingerprint.parse().unwrap()),
+        ..Terms::default()
+    };
+    let job = box_.app.begin(&actor(), wish, terms).await.unwrap();
+    box_.until_over(&job.new.id).await
+}
+
+/// Errors are a job that failed, with what would put them right; then that is done, and all is well.
+#[tokio::test]
+async fn a_pool_is_checked_and_repaired() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    let app = &box_.app;
+    let wish = PoolCreate {
+        filesystem: Filesystem::Ext4,
+        ..on_tank()
+    };
+    make(app, wish).await.unwrap();
+    let unmount = || PoolUnmount { pool: named() };
+    let mounted = PoolCheck {
+        pool: named(),
+        repair: false,
+    };
+    let refused = app.plan(&actor(), &mounted).await.unwrap_err();
+    assert_eq!(refused.code(), "check_needs_unmount");
+    make(app, unmount()).await.unwrap();
+    let well = check(&box_, false).await;
+    assert_eq!(
+        well.message.as_deref(),
+        Some("no error was found in pool data")
+    );
+    make(app, PoolMount { pool: named() }).await.unwrap();
+
+    box_.pools
+        .break_filesystem(&named().parse().unwrap())
+        .unwrap();
+    make(app, unmount()).await.unwrap();
+    let bad = check(&box_, false).await;
+    assert_eq!(bad.state, JobState::Failed);
+    assert_eq!(bad.error_code.as_deref(), Some("filesystem_has_errors"));
+    let error = bad.error.unwrap();
+    assert!(error.contains("moxnas pool check data --repair"), "{error}");
+    let mended = check(&box_, true).await;
+    assert_eq!(mended.state, JobState::Succeeded, "{mended:#?}");
+    assert_eq!(mended.result.unwrap()["outcome"], "mended");
+    let mounted = make(app, PoolMount { pool: named() }).await.unwrap();
+    assert_eq!(mounted.pool.judge().standing, Standing::Mounted);
+
+    // What the machine does not do is no success.
+    make(app, unmount()).await.unwrap();
+    let matching = "check the ext4".to_owned();
+    box_.sim.state().faults.push(Fault::StepFails { matching });
+    assert_eq!(check(&box_, false).await.state, JobState::Failed);
 }

@@ -5,9 +5,11 @@ use std::str::FromStr;
 use clap::Subcommand;
 use moxnas_api::wire::{
     datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, PruneSnapshots, RenameDataset},
-    pools::{CreatePool, ImportPool},
+    pools::{CheckPool, CreatePool, ImportPool},
 };
 use moxnas_core::units::{BadBytes, Bytes};
+
+use super::Patience;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoolVerb {
@@ -37,6 +39,16 @@ pub(crate) enum PoolVerb {
     Grow {
         /// Name of the pool
         pool: String,
+    },
+    /// Go over the filesystem of a pool, or repair it (--repair); ext4 and xfs have to be unmounted
+    /// first
+    Check {
+        /// Name of the pool
+        pool: String,
+        #[command(flatten)]
+        body: CheckPool,
+        #[command(flatten)]
+        patience: Patience,
     },
     /// Forget a pool, and leave what is on it
     Export {

@@ -4,7 +4,7 @@ use moxnas_api::wire::pools::{Pool, PoolPage};
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
 
-use super::{all_pages, parse};
+use super::{all_pages, jobs, parse};
 use crate::{
     cli::{Global, PoolVerb},
     confirm::{Outcome, Wish, carry_out},
@@ -52,6 +52,16 @@ pub(super) async fn pool(
         PoolVerb::Mount { pool } => of("pool_mount", &pool, "/mount"),
         PoolVerb::Unmount { pool } => of("pool_unmount", &pool, "/unmount"),
         PoolVerb::Grow { pool } => of("pool_grow", &pool, "/grow"),
+        PoolVerb::Check {
+            pool,
+            body,
+            patience,
+        } => {
+            let at = path(&pool, "/check");
+            let named = [("pool", pool.as_str())];
+            let wish = Wish::new("pool_check", Method::POST, at, &named, body.to_json());
+            return jobs::begin(transport, global, printer, wish, patience).await;
+        }
         PoolVerb::Export { pool } => of("pool_export", &pool, "/export"),
         PoolVerb::Delete { pool } => of("pool_delete", &pool, ""),
     };

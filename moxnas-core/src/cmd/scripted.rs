@@ -39,7 +39,7 @@ impl ScriptedRunner {
 }
 
 impl Runner for ScriptedRunner {
-    fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
+    fn run_while(&self, cmd: &Cmd, _: &dyn Fn() -> bool) -> Result<Output, CmdError> {
         let next = self.script().pop_front();
         let (expected, output) = next.unwrap_or_else(|| panic!("nothing expected, got: {cmd}"));
         assert_eq!(cmd.to_string(), expected);

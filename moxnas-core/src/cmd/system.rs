@@ -1,7 +1,7 @@
 //! The runner of a real machine: the only place in the workspace that starts a process.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
@@ -15,6 +15,7 @@ use nix::{
 };
 
 use super::{Cause, Cmd, CmdError, Output, Runner};
+use crate::clock::Stopwatch;
 
 /// Starts programs such that they do not die of having nobody to talk to. Where this process is
 /// killed they go on, and must come to their end: `mdadm --add`, ended when it says what it did,
@@ -32,10 +33,16 @@ impl SystemRunner {
 
     /// How long a killed group may take to go, and a pipe to close after its program ended.
     const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// How often it is asked whether a program is still wanted.
+    const ASK_EVERY: Duration = Duration::from_millis(200);
+
+    /// How long an interrupted program may take to leave things in order.
+    const LAST_MOMENTS: Duration = Duration::from_secs(30);
 }
 
 impl Runner for SystemRunner {
-    fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
+    fn run_while(&self, cmd: &Cmd, is_wanted: &dyn Fn() -> bool) -> Result<Output, CmdError> {
         let fail = |cause| CmdError {
             cmd: Box::new(cmd.clone()),
             cause,
@@ -72,22 +79,56 @@ impl Runner for SystemRunner {
         let (done, ended) = mpsc::channel();
         thread::spawn(move || done.send(child.wait()));
 
-        let status = match ended.recv_timeout(cmd.limit) {
-            Ok(status) => status.map_err(|err| fail(Cause::Start(err)))?,
-            Err(_) => {
+        let status = match wait(&ended, cmd.limit, is_wanted) {
+            Waited::Over(status) => status.map_err(|err| fail(Cause::Start(err)))?,
+            Waited::Unwanted if is_interrupted(group, &ended) => return Err(fail(Cause::Ended)),
+            waited => {
                 // The group may be gone by now; then there is nothing to kill.
                 let _ = killpg(group, Signal::SIGKILL);
                 let killed = ended.recv_timeout(SystemRunner::PATIENCE).is_ok();
-                let cause = if killed {
-                    Cause::TimedOut
-                } else {
-                    Cause::Stuck
-                };
-                return Err(fail(cause(cmd.limit)));
+                return Err(fail(match (killed, waited) {
+                    (false, Waited::Unwanted) => Cause::Stuck(SystemRunner::LAST_MOMENTS),
+                    (false, _) => Cause::Stuck(cmd.limit),
+                    (true, Waited::Unwanted) => Cause::Ended,
+                    (true, _) => Cause::TimedOut(cmd.limit),
+                }));
             }
         };
         judge(cmd, status, stdout.finish(), stderr.finish()).map_err(fail)
     }
+}
+
+/// How waiting for a program ended.
+enum Waited {
+    /// It is over.
+    Over(io::Result<ExitStatus>),
+    /// It goes on beyond its limit.
+    TooLong,
+    /// It goes on, and nobody wants it any more.
+    Unwanted,
+}
+
+fn wait(
+    ended: &mpsc::Receiver<io::Result<ExitStatus>>,
+    limit: Duration,
+    is_wanted: &dyn Fn() -> bool,
+) -> Waited {
+    let since = Stopwatch::start();
+    loop {
+        let left = limit.saturating_sub(since.elapsed());
+        match ended.recv_timeout(left.min(SystemRunner::ASK_EVERY)) {
+            Ok(status) => return Waited::Over(status),
+            Err(_) if left.is_zero() => return Waited::TooLong,
+            Err(_) if !is_wanted() => return Waited::Unwanted,
+            Err(_) => (),
+        }
+    }
+}
+
+/// Whether a program comes to its end by being interrupted.
+fn is_interrupted(group: Pid, ended: &mpsc::Receiver<io::Result<ExitStatus>>) -> bool {
+    let told = killpg(group, Signal::SIGINT);
+    told.is_ok() && ended.recv_timeout(SystemRunner::LAST_MOMENTS).is_ok()
 }
 
 fn judge(cmd: &Cmd, status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8>) -> Result<Output, Cause> {
@@ -148,10 +189,11 @@ impl Capture {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::{
         chain::chain,
-        clock::Stopwatch,
         cmd::{Accept, Tool},
     };
 
@@ -209,6 +251,20 @@ mod tests {
         let err = SystemRunner.run(&cmd).unwrap_err();
         assert!(matches!(err.cause, Cause::TimedOut(_)), "{err:?}");
         assert!(watch.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_interrupted_and_then_killed() {
+        let asked = Cell::new(0);
+        let is_wanted = || asked.replace(asked.get() + 1) < 1;
+        let tidy = sh("trap 'echo tidied; exit 3' INT; while :; do sleep 0.05; done");
+        let watch = Stopwatch::start();
+        let err = SystemRunner.run_while(&tidy, &is_wanted).unwrap_err();
+        assert!(matches!(err.cause, Cause::Ended), "{err:?}");
+        assert!(watch.elapsed() < Duration::from_secs(25));
+        // What comes to its end by itself is as good as ever.
+        let done = SystemRunner.run_while(&sh("sleep 0.5; echo done"), &|| true);
+        assert_eq!(done.unwrap().text(), "done\n");
     }
 
     #[test]

@@ -200,8 +200,8 @@ impl Refusal {
                  `moxnas pool import {pool} --device …`"
             ),
             Refusal::ForcedReadOnly(pool) => format!(
-                "have its filesystem checked while it is not mounted: `moxnas pool unmount {pool}`; \
-                 `journalctl -k` says what it came upon"
+                "`journalctl -k` says what it came upon; `moxnas pool unmount {pool}`, then `moxnas \
+                 pool check {pool}`"
             ),
             Refusal::NoSuchDataset { pool, .. } => {
                 format!("`moxnas dataset list --pool {pool}` shows its datasets")

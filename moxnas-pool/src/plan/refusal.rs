@@ -126,6 +126,19 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// It can only be gone over while nobody uses it.
+    #[error("{filesystem} cannot be checked while it is mounted, and pool {pool} is")]
+    CheckNeedsUnmount {
+        /// The pool.
+        pool: PoolName,
+        /// What is on it.
+        filesystem: Filesystem,
+    },
+    /// No program puts it right without a risk of making it worse.
+    #[error(
+        "btrfs is not repaired while it is not mounted: `btrfs check --repair` may make it worse"
+    )]
+    NoSafeRepair(PoolName),
     /// It is mounted somewhere else too.
     #[error("the filesystem of pool {pool} is mounted at {at} too")]
     MountedElsewhere {
@@ -168,6 +181,8 @@ impl Refusal {
             Refusal::DeviceMissing { .. } => "pool_device_missing",
             Refusal::Confused { .. } => "pool_confused",
             Refusal::Damaged { .. } => "pool_damaged",
+            Refusal::CheckNeedsUnmount { .. } => "check_needs_unmount",
+            Refusal::NoSafeRepair(_) => "no_safe_repair",
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
             Refusal::Inside(refusal) => refusal.code(),
@@ -219,8 +234,15 @@ impl Refusal {
             ),
             Refusal::Confused { .. } => "`moxnas pool show` says what is in the way".to_owned(),
             Refusal::Damaged { pool, .. } => format!(
-                "save what can be read, then `moxnas pool unmount {pool}` and have it checked: \
-                 e2fsck(8), btrfs-scrub(8) or xfs_repair(8)"
+                "save what can be read; then `moxnas pool check {pool}`, which wants ext4 and xfs to \
+                 be unmounted first"
+            ),
+            Refusal::CheckNeedsUnmount { pool, .. } => format!(
+                "`moxnas pool unmount {pool}` first, and `moxnas pool mount {pool}` afterwards"
+            ),
+            Refusal::NoSafeRepair(pool) => format!(
+                "`moxnas pool mount {pool}`, then `moxnas pool check {pool} --repair` puts right what \
+                 has another copy; what has none comes from a backup"
             ),
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),

@@ -69,6 +69,29 @@ pub enum Step {
         /// What is on it.
         filesystem: Filesystem,
     },
+    /// Go over a filesystem that is not mounted.
+    Check {
+        /// The pool.
+        pool: PoolName,
+        /// The device.
+        device: DeviceId,
+        /// What is on it.
+        filesystem: Filesystem,
+        /// Put right what is wrong, or give it up.
+        repair: bool,
+    },
+    /// Read all of a btrfs that is mounted, and compare it with its checksums.
+    Scrub {
+        /// The pool.
+        pool: PoolName,
+        /// Put right what another copy has right.
+        repair: bool,
+    },
+    /// Count errors of a btrfs from none on.
+    ForgetErrors {
+        /// The pool.
+        pool: PoolName,
+    },
     /// Do something in a pool.
     Inside {
         /// The pool.
@@ -85,6 +108,7 @@ impl Step {
     pub fn is_reversible(&self) -> bool {
         match self {
             Step::Inside { step, .. } => step.destroys().is_none(),
+            Step::Check { repair, .. } => !repair,
             other => other.destroys().is_none(),
         }
     }
@@ -100,6 +124,9 @@ impl Step {
             | Step::Disable { .. }
             | Step::RemoveUnit { .. }
             | Step::Grow { .. }
+            | Step::Check { .. }
+            | Step::Scrub { .. }
+            | Step::ForgetErrors { .. }
             | Step::Inside { .. } => None,
         }
     }
@@ -111,11 +138,14 @@ impl Step {
             Step::WipeSignatures { device }
             | Step::MakeFilesystem { device, .. }
             | Step::WriteUnit { device, .. }
-            | Step::Grow { device, .. } => *device = other,
+            | Step::Grow { device, .. }
+            | Step::Check { device, .. } => *device = other,
             Step::Mount { .. }
             | Step::Unmount { .. }
             | Step::Disable { .. }
             | Step::RemoveUnit { .. }
+            | Step::Scrub { .. }
+            | Step::ForgetErrors { .. }
             | Step::Inside { .. } => (),
         }
         self
@@ -125,8 +155,27 @@ impl Step {
     #[must_use]
     pub fn touches(&self) -> Option<&DeviceId> {
         match self {
-            Step::WriteUnit { device, .. } | Step::Grow { device, .. } => Some(device),
+            Step::WriteUnit { device, .. }
+            | Step::Grow { device, .. }
+            | Step::Check { device, .. } => Some(device),
             other => other.destroys(),
+        }
+    }
+
+    /// The pool that the step is about as a whole, and not only something in it.
+    #[must_use]
+    pub fn pool(&self) -> Option<&PoolName> {
+        match self {
+            Step::WriteUnit { pool, .. }
+            | Step::Mount { pool }
+            | Step::Unmount { pool }
+            | Step::Disable { pool }
+            | Step::RemoveUnit { pool }
+            | Step::Grow { pool, .. }
+            | Step::Check { pool, .. }
+            | Step::Scrub { pool, .. }
+            | Step::ForgetErrors { pool } => Some(pool),
+            Step::WipeSignatures { .. } | Step::MakeFilesystem { .. } | Step::Inside { .. } => None,
         }
     }
 }
@@ -157,6 +206,29 @@ impl fmt::Display for Step {
             Step::Grow { pool, device, .. } => {
                 write!(f, "let the filesystem of pool {pool} have all of {device}")
             }
+            Step::Check {
+                pool,
+                device,
+                filesystem,
+                repair,
+            } => {
+                let verb = if *repair { "repair" } else { "check" };
+                write!(f, "{verb} the {filesystem} of pool {pool} on {device}")
+            }
+            Step::Scrub {
+                pool,
+                repair: false,
+            } => write!(
+                f,
+                "read all of pool {pool} and compare it with its checksums"
+            ),
+            Step::Scrub { pool, repair: true } => {
+                write!(
+                    f,
+                    "read all of pool {pool} and put right what another copy has right"
+                )
+            }
+            Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
         }
     }

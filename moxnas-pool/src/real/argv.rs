@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use moxnas_core::{
-    cmd::{Cmd, Tool, UDEVADM, WIPEFS},
+    cmd::{Accept, Cmd, Tool, UDEVADM, WIPEFS},
     disk::DeviceId,
     units::Bytes,
 };
@@ -27,6 +27,8 @@ const JOURNALCTL: Tool = Tool::new("journalctl").of("systemd");
 const CHATTR: Tool = Tool::new("chattr").of("e2fsprogs");
 const LSATTR: Tool = Tool::new("lsattr").of("e2fsprogs");
 const XFS_QUOTA: Tool = Tool::new("xfs_quota").of("xfsprogs");
+const E2FSCK: Tool = Tool::new("e2fsck").of("e2fsprogs");
+const XFS_REPAIR: Tool = Tool::new("xfs_repair").of("xfsprogs");
 const RM: Tool = Tool::new("rm").of("coreutils");
 const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
 const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");
@@ -36,6 +38,8 @@ const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs").of("btrfs-progs");
 const LIMIT: Duration = Duration::from_secs(600);
 /// Many millions of files.
 const DELETING_LIMIT: Duration = Duration::from_secs(12 * 3600);
+/// All of a large pool, beside other work.
+const CHECK_LIMIT: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// The command of a step; `None`: it needs none.
 pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
@@ -59,8 +63,34 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
             Filesystem::Xfs => long(XFS_GROWFS).arg(mount_point(pool)),
             Filesystem::Btrfs => btrfs(["filesystem", "resize", "max"]).arg(mount_point(pool)),
         },
+        Step::Check {
+            device,
+            filesystem,
+            repair,
+            ..
+        } => check(*filesystem, *repair).arg(path(device)?),
+        Step::Scrub { pool, repair } => {
+            let cmd = Cmd::new(BTRFS).limit(CHECK_LIMIT);
+            let cmd = cmd.accept(Accept::Any).args(["scrub", "start", "-B", "-R"]);
+            let cmd = if *repair { cmd } else { cmd.arg("-r") };
+            cmd.arg(mount_point(pool))
+        }
+        Step::ForgetErrors { pool } => btrfs(["device", "stats", "-z"]).arg(mount_point(pool)),
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
     }))
+}
+
+/// What goes over a filesystem that is not mounted. What its exit status means is for
+/// [`Checked`](crate::check::Checked) to say.
+fn check(filesystem: Filesystem, repair: bool) -> Cmd {
+    let cmd = |tool| Cmd::new(tool).limit(CHECK_LIMIT).accept(Accept::Any);
+    match (filesystem, repair) {
+        (Filesystem::Ext4, false) => cmd(E2FSCK).args(["-f", "-n"]),
+        (Filesystem::Ext4, true) => cmd(E2FSCK).args(["-f", "-y"]),
+        (Filesystem::Xfs, false) => cmd(XFS_REPAIR).arg("-n"),
+        (Filesystem::Xfs, true) => cmd(XFS_REPAIR).arg("-e"),
+        (Filesystem::Btrfs, _) => cmd(BTRFS).args(["check", "--readonly"]),
+    }
 }
 
 /// The command of a step that stays within a pool. Moving from name to name needs none.

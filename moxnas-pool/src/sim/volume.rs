@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use moxnas_core::units::Bytes;
 
 use crate::{
+    check::{Checked, Outcome},
     dataset::{
         Contents, Counting, Dataset, DatasetName, Found, NEW, REPLACED, SNAPSHOTS, SnapshotName,
         Space, Step, Usage,
     },
     model::{ErrorCount, Filesystem},
+    plan,
 };
 
 /// The number of the first subvolume that is made, see btrfs-subvolume(8).
@@ -26,6 +28,8 @@ pub(super) struct Volume {
     limits: BTreeMap<u32, Bytes>,
     /// How many errors it has come upon.
     errors: u64,
+    /// What they came from is there still.
+    is_damaged: bool,
     /// Nothing may be written any more until it is mounted anew.
     pub(super) is_forced_read_only: bool,
 }
@@ -103,7 +107,36 @@ fn replaced_at(dataset: &DatasetName) -> String {
 impl Volume {
     pub(super) fn come_upon_error(&mut self) {
         self.errors += 1;
+        self.is_damaged = true;
         self.is_forced_read_only = true;
+    }
+
+    pub(super) fn forget_errors(&mut self) {
+        self.errors = 0;
+    }
+
+    pub(super) fn go_over(&mut self, step: &plan::Step, repairs: bool) -> Checked {
+        let outcome = match (self.is_damaged, repairs) {
+            (false, _) => Outcome::Clean,
+            (true, true) => Outcome::Mended,
+            (true, false) => Outcome::Errors,
+        };
+        if repairs {
+            self.is_damaged = false;
+            // e2fsck(8) counts anew, also where it found nothing; btrfs only when it is told to.
+            if matches!(step, plan::Step::Check { .. }) {
+                self.errors = 0;
+            }
+        }
+        let said = match outcome {
+            Outcome::Clean => "no error was found",
+            Outcome::Mended => "1 error was put right",
+            Outcome::Errors => "1 error was found",
+        };
+        Checked {
+            outcome,
+            said: vec![said.to_owned()],
+        }
     }
 
     /// What it has counted, in the words of its kind.

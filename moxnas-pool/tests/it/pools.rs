@@ -8,6 +8,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend, execute},
+    check::Outcome,
     dataset,
     model::{Filesystem, Standing},
     plan::{Change, CreatePool, ImportPool, Step},
@@ -356,4 +357,84 @@ fn what_came_upon_an_error_is_said_until_it_was_checked() {
             (standing, counted)
         );
     }
+}
+
+fn check(repair: bool) -> Change {
+    let pool = "tank".to_owned();
+    Change::Check { pool, repair }
+}
+
+/// While it is mounted or while it is not, as its kind wants it; and then it is well again.
+#[test]
+fn a_damaged_filesystem_is_found_out_and_repaired() {
+    for filesystem in Filesystem::ALL {
+        let world = World::new();
+        world.run(&world.create("tank", "A", filesystem));
+        let name = "tank".parse().unwrap();
+        let standing = || world.look().1.all[0].judge().standing;
+        let refused = |repair| world.plan(&check(repair)).unwrap_err();
+        world.pools.break_filesystem(&name).unwrap();
+        let is_btrfs = filesystem == Filesystem::Btrfs;
+        let code = match is_btrfs {
+            true => "pool_forced_read_only",
+            false => "check_needs_unmount",
+        };
+        assert_eq!(refused(true).code(), code);
+        assert!(refused(true).hint().is_some());
+        world.run(&of(unmount));
+        if is_btrfs {
+            assert_eq!(refused(true).code(), "no_safe_repair");
+            assert!(refused(true).hint().is_some());
+        }
+
+        let look_over = |repair| {
+            let plan = world.plan(&check(repair)).unwrap();
+            let went_over = world.pools.check(&plan.steps[0], &|| true).unwrap();
+            assert!(plan.steps[0].pool().is_some() && !went_over.said.is_empty());
+            // What is damaged beyond repair is cut off; btrfs leaves it as it is.
+            assert_eq!(plan.needs_confirmation(), repair && !is_btrfs);
+            (plan.steps, went_over.outcome)
+        };
+        let (steps, outcome) = look_over(false);
+        assert_eq!(outcome, Outcome::Errors);
+        let stopped = execute(&world.pools, &steps).unwrap_err();
+        assert!(matches!(stopped.cause, BackendError::HasErrors(_)));
+
+        if is_btrfs {
+            world.run(&of(mount));
+            assert_eq!(look_over(false).1, Outcome::Errors);
+        }
+        let (steps, outcome) = look_over(true);
+        assert_eq!(outcome, Outcome::Mended);
+        execute(&world.pools, &steps).unwrap();
+        assert_eq!(look_over(false).1, Outcome::Clean);
+        world.run(&of(mount));
+        assert_eq!(standing(), Standing::Mounted);
+    }
+}
+
+#[test]
+fn each_kind_is_gone_over_by_its_own_program() {
+    let said = |filesystem, is_mounted: bool, repair| {
+        let world = World::new();
+        world.run(&world.create("tank", "A", filesystem));
+        if !is_mounted {
+            world.run(&of(unmount));
+        }
+        let steps = world.plan(&check(repair)).unwrap().steps;
+        let all = steps.iter().map(|it| argv(it).unwrap().unwrap().words());
+        let all = all.map(|it| it[..it.len() - 1].join(" "));
+        all.collect::<Vec<_>>().join("; ")
+    };
+    use Filesystem::{Btrfs, Ext4, Xfs};
+    assert_eq!(said(Ext4, false, false), "e2fsck -f -n");
+    assert_eq!(said(Ext4, false, true), "e2fsck -f -y");
+    assert_eq!(said(Xfs, false, false), "xfs_repair -n");
+    assert_eq!(said(Xfs, false, true), "xfs_repair -e");
+    assert_eq!(said(Btrfs, false, false), "btrfs check --readonly");
+    assert_eq!(said(Btrfs, true, false), "btrfs scrub start -B -R -r");
+    assert_eq!(
+        said(Btrfs, true, true),
+        "btrfs scrub start -B -R; btrfs device stats -z"
+    );
 }

@@ -130,7 +130,7 @@ mod tests {
     struct Unpacks(&'static [&'static str]);
 
     impl Runner for Unpacks {
-        fn run(&self, cmd: &Cmd) -> Result<Output, CmdError> {
+        fn run_while(&self, cmd: &Cmd, _: &dyn Fn() -> bool) -> Result<Output, CmdError> {
             let into = cmd.words().pop().unwrap();
             for path in self.0 {
                 let path = Path::new(&into).join(path);

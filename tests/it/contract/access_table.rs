@@ -53,6 +53,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("pool_create", "pool create", "none --device none --fs ext4"),
     ("pool_delete", "pool delete", "none"),
     ("pool_export", "pool export", "none"),
+    ("pool_check", "pool check", "none"),
     ("pool_get", "pool show", "none"),
     ("pool_grow", "pool grow", "none"),
     ("pool_import", "pool import", "none --device none"),

@@ -9,7 +9,7 @@ use super::nas::Nas;
 /// mkfs.xfs takes nothing below 300 MiB.
 const LARGE: u64 = 400 * MIB;
 
-fn standing(nas: &mut Nas, pool: &str) -> Result<String> {
+pub(super) fn standing(nas: &mut Nas, pool: &str) -> Result<String> {
     let shown = nas.json(&["pool", "show", pool])?;
     let standing = shown["standing"].as_str();
     Ok(standing.context(shown.to_string())?.to_owned())

@@ -119,7 +119,9 @@ impl PoolCreate {
         // What is lost is what is on its members, and is said of each of them.
         let is_of_it = |it: &Danger| match it {
             Danger::DestroysData { device, .. } => *device == id.to_string(),
-            Danger::LowersRedundancy { .. } | Danger::Stops { .. } => false,
+            Danger::LowersRedundancy { .. }
+            | Danger::GivesUpDamaged { .. }
+            | Danger::Stops { .. } => false,
         };
         next.dangers.retain(|it| !is_of_it(it));
         Ok(first.then(next.map(|step| match step.touches() {

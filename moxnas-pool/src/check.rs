@@ -1,0 +1,183 @@
+//! What a program said that went over a filesystem.
+
+use moxnas_core::cmd::Output;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Filesystem;
+
+/// What came of going over a filesystem.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// In short.
+    pub outcome: Outcome,
+    /// The last lines that the program wrote.
+    pub said: Vec<String>,
+}
+
+/// Whether a filesystem is well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// No error.
+    #[default]
+    Clean,
+    /// Errors, all of which were put right.
+    Mended,
+    /// Errors that are there still.
+    Errors,
+}
+
+/// The program did not do what it should have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotChecked {
+    /// What was written last is still in the log.
+    #[error("its log holds changes that are not in the filesystem yet")]
+    LogNotReplayed,
+    /// It says nothing of the filesystem.
+    #[error("it was not gone over: {0}")]
+    Failed(String),
+}
+
+/// How many of the last lines of a program are kept.
+const LINES: usize = 20;
+
+impl Checked {
+    /// What e2fsck(8), xfs_repair(8) or btrfs-check(8) said of a filesystem that is not mounted.
+    pub fn of_check(filesystem: Filesystem, output: &Output) -> Result<Checked, NotChecked> {
+        let said = lines(output);
+        let is_there = |mark: &str| said.iter().any(|it| it.contains(mark));
+        let outcome = match (filesystem, output.status) {
+            (_, 0) => Outcome::Clean,
+            // 1: all put right; 2: and the machine should be restarted, if it is mounted.
+            (Filesystem::Ext4, 1 | 2) | (Filesystem::Xfs, 4) => Outcome::Mended,
+            (Filesystem::Ext4, 4) => Outcome::Errors,
+            (Filesystem::Xfs, 1 | 2) if is_there("valuable metadata changes in a log") => {
+                return Err(NotChecked::LogNotReplayed);
+            }
+            // Both also end so where there is nothing to go over.
+            (Filesystem::Xfs, 1) if !is_there("fatal error") => Outcome::Errors,
+            (Filesystem::Btrfs, 1) if !is_there("mount status") => Outcome::Errors,
+            (_, status) => return Err(failed(status, &said)),
+        };
+        Ok(Checked {
+            outcome,
+            said: last(said),
+        })
+    }
+
+    /// What btrfs-scrub(8) counted, with `-R`; `repaired`: without `-r`.
+    pub fn of_scrub(repaired: bool, output: &Output) -> Result<Checked, NotChecked> {
+        let said = lines(output);
+        let count = |name: &str| -> Option<u64> {
+            let of = |line: &String| {
+                line.trim()
+                    .strip_prefix(name)?
+                    .strip_prefix(": ")?
+                    .parse()
+                    .ok()
+            };
+            said.iter().find_map(of)
+        };
+        let [Some(uncorrectable), Some(corrected)] =
+            ["uncorrectable_errors", "corrected_errors"].map(count)
+        else {
+            return Err(failed(output.status, &said));
+        };
+        let kinds = [
+            "read_errors",
+            "csum_errors",
+            "verify_errors",
+            "super_errors",
+        ];
+        let errors: u64 = kinds.into_iter().filter_map(count).sum();
+        let outcome = match (output.status, errors, uncorrectable) {
+            (0, 0, 0) => Outcome::Clean,
+            // Linux 6.12 also counts as corrected what it would have, and did not.
+            (0 | 3, _, 0) if repaired && corrected >= errors => Outcome::Mended,
+            (0 | 3, ..) => Outcome::Errors,
+            (status, ..) => return Err(failed(status, &said)),
+        };
+        Ok(Checked {
+            outcome,
+            said: last(said),
+        })
+    }
+}
+
+fn failed(status: i32, said: &[String]) -> NotChecked {
+    let last = said.len().saturating_sub(3);
+    let why = said[last..].iter().map(|it| it.trim());
+    let why: Vec<&str> = why.collect();
+    NotChecked::Failed(format!("exit status {status}: {}", why.join("; ")))
+}
+
+/// What it wrote, without its own name and version.
+fn lines(output: &Output) -> Vec<String> {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let text = output.text();
+    let all = text.lines().chain(errors.lines()).map(str::trim_end);
+    let told = all.filter(|it| !it.is_empty() && !it.starts_with("e2fsck 1."));
+    told.map(str::to_owned).collect()
+}
+
+fn last(mut said: Vec<String>) -> Vec<String> {
+    said.split_off(said.len().saturating_sub(LINES))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// What the programs of Debian 12 and 13 wrote, and what it means.
+    #[test]
+    fn what_was_captured_is_understood() {
+        let read = |folder: &Path| -> Vec<_> {
+            let mut all: Vec<_> = fs::read_dir(folder)
+                .unwrap()
+                .map(|it| it.unwrap().path())
+                .collect();
+            all.sort();
+            all
+        };
+        let mut count = 0;
+        for tool in read(Path::new("fixtures")).iter().flat_map(|it| read(it)) {
+            let name = tool.file_name().unwrap().to_str().unwrap();
+            let filesystem = match name.split('-').next().unwrap() {
+                "e2fsprogs" => Filesystem::Ext4,
+                "xfsprogs" => Filesystem::Xfs,
+                _ => Filesystem::Btrfs,
+            };
+            for path in read(&tool) {
+                let text = fs::read_to_string(&path).unwrap();
+                let (command, text) = text.split_once("\nstatus ").unwrap();
+                let (status, text) = text.split_once('\n').unwrap();
+                let output = Output {
+                    status: status.parse().unwrap(),
+                    stdout: text.into(),
+                    stderr: Vec::new(),
+                };
+                let what = path.file_stem().unwrap().to_str().unwrap();
+                let checked = match what.starts_with("scrub") {
+                    true => Checked::of_scrub(!command.contains(" -r "), &output),
+                    false => Checked::of_check(filesystem, &output),
+                };
+                let found = checked.map(|it| it.outcome);
+                let is_expected = match what.split_once('-').unwrap().1 {
+                    "clean" => found == Ok(Outcome::Clean),
+                    "mended" => found == Ok(Outcome::Mended),
+                    "errors" | "superblock" | "uncorrectable" => found == Ok(Outcome::Errors),
+                    "log" => found == Err(NotChecked::LogNotReplayed),
+                    _ => {
+                        let why = found.clone().unwrap_err().to_string();
+                        why.contains("No such file") || why.contains("last_physical")
+                    }
+                };
+                assert!(is_expected, "{path:?}: {found:?}");
+                count += 1;
+            }
+        }
+        assert_eq!(count, 44);
+    }
+}
