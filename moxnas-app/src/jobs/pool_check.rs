@@ -12,6 +12,7 @@ use moxnas_core::chain::chain;
 use moxnas_pool::{
     backend::BackendError,
     check::{Checked, Outcome},
+    model::Filesystem,
     plan::Step,
 };
 use serde::{Deserialize, Serialize};
@@ -98,13 +99,7 @@ impl CheckPool {
         let words = step.to_string();
         run.say(Level::Info, &words).await?;
         run.progress(None, &words).await?;
-        let is_btrfs_at_rest = matches!(
-            step,
-            Step::Check {
-                filesystem: moxnas_pool::model::Filesystem::Btrfs,
-                ..
-            }
-        );
+        let next = self.next(&step);
         let is_wanted = Arc::new(AtomicBool::new(true));
         let asks = Arc::clone(&is_wanted);
         let app = Arc::clone(run.app());
@@ -115,7 +110,8 @@ impl CheckPool {
             tokio::select! {
                 biased;
                 done = &mut work => break done?,
-                waited = run.wait(LOOK_EVERY) => waited?,
+                // A look that fails is no reason to leave a program alone that writes.
+                _ = run.wait(LOOK_EVERY) => (),
             }
             if run.wanted() != Wanted::Run && !writes {
                 is_wanted.store(false, Ordering::Relaxed);
@@ -138,20 +134,30 @@ impl CheckPool {
         run.app().look().await?;
         let (pool, last) = (&self.pool, checked.said.last());
         let last = last.map_or("", |it| it.trim());
-        let next = match (self.repair, is_btrfs_at_rest) {
-            (true, _) => {
-                "what is left cannot be put right: save what can be read, and make the pool anew"
-                    .to_owned()
-            }
-            (false, true) => {
-                format!("`moxnas pool mount {pool}`, then `moxnas pool check {pool} --repair`")
-            }
-            (false, false) => format!("`moxnas pool check {pool} --repair` puts right what can be"),
-        };
         Err(JobError::Failed {
             code: "filesystem_has_errors",
             why: format!("there are errors in pool {pool}: {last}; {next}"),
         })
+    }
+
+    /// What helps where a step has left errors.
+    fn next(&self, step: &Step) -> String {
+        let pool = &self.pool;
+        match step {
+            Step::Scrub { repair: true, .. } => format!(
+                "what has no other copy cannot be put right, and `journalctl -k` names the files: \
+                 replace them from a backup, then `moxnas pool check {pool} --repair` again"
+            ),
+            Step::Check { repair: true, .. } => {
+                "what is left cannot be put right: save what can be read, and make the pool anew"
+                    .to_owned()
+            }
+            Step::Check {
+                filesystem: Filesystem::Btrfs,
+                ..
+            } => format!("`moxnas pool mount {pool}`, then `moxnas pool check {pool} --repair`"),
+            _ => format!("`moxnas pool check {pool} --repair` puts right what can be"),
+        }
     }
 }
 

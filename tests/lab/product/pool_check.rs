@@ -25,7 +25,7 @@ fn has_errors(nas: &mut Nas, pool: &str, words: &[&str]) -> Result<()> {
     assert!(said.contains("there are errors in pool"), "{said}");
     let hint = match words {
         [] => "--repair",
-        _ => "save what can be read",
+        _ => "journalctl -k",
     };
     assert!(said.contains(hint), "{said}");
     Ok(())
