@@ -19,7 +19,7 @@ use crate::clock::Stopwatch;
 
 /// Starts programs such that they do not die of having nobody to talk to. Where this process is
 /// killed they go on, and must come to their end: `mdadm --add`, ended when it says what it did,
-/// leaves the array frozen.
+/// leaves the array frozen. And they can be interrupted, whatever started this process.
 const ENV: &str = "/usr/bin/env";
 
 /// Starts programs with a cleared environment, in a process group of their own, and kills the
@@ -52,7 +52,7 @@ impl Runner for SystemRunner {
         }
         #[expect(clippy::disallowed_methods, reason = "this is the runner")]
         let mut child = Command::new(ENV)
-            .arg("--ignore-signal=PIPE")
+            .args(["--default-signal=INT", "--ignore-signal=PIPE"])
             .arg(cmd.tool.name())
             .args(&cmd.args)
             .env_clear()
