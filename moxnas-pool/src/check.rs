@@ -48,9 +48,9 @@ impl Checked {
         let is_there = |mark: &str| said.iter().any(|it| it.contains(mark));
         let outcome = match (filesystem, output.status) {
             (_, 0) => Outcome::Clean,
-            // 1: all put right; 2: and the machine should be restarted, if it is mounted.
-            (Filesystem::Ext4, 1 | 2) | (Filesystem::Xfs, 4) => Outcome::Mended,
-            (Filesystem::Ext4, 4) => Outcome::Errors,
+            // Added up, 1: put right; 2: and the machine should be restarted; 4: not put right.
+            (Filesystem::Ext4, 1..=3) | (Filesystem::Xfs, 4) => Outcome::Mended,
+            (Filesystem::Ext4, 4..=7) => Outcome::Errors,
             (Filesystem::Xfs, 1 | 2) if is_there("valuable metadata changes in a log") => {
                 return Err(NotChecked::LogNotReplayed);
             }
@@ -129,6 +129,27 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
+
+    /// The exit status of e2fsck(8) is a sum.
+    #[test]
+    fn what_was_left_counts_more_than_what_was_put_right() {
+        let outcome = |status| {
+            let output = Output {
+                status,
+                ..Output::default()
+            };
+            let checked = Checked::of_check(Filesystem::Ext4, &output);
+            checked.ok().map(|it| it.outcome)
+        };
+        let said = [1, 3, 4, 5, 7].map(outcome);
+        use Outcome::{Errors, Mended};
+        assert_eq!(said, [Mended, Mended, Errors, Errors, Errors].map(Some));
+        assert!(
+            [8, 9, 12, 16, 32, 128]
+                .into_iter()
+                .all(|it| outcome(it).is_none())
+        );
+    }
 
     /// What the programs of Debian 12 and 13 wrote, and what it means.
     #[test]
