@@ -212,7 +212,8 @@ changes!(
     PoolUnmount,
     PoolExport,
     PoolDelete,
-    PoolGrow
+    PoolGrow,
+    PoolCheck
 );
 
 /// The device that a person means, who may name an array by its name.

@@ -1,18 +1,13 @@
 //! Going over the filesystem of a pool, which takes as long as it takes.
 
-use moxnas_core::plan::Plan;
-use moxnas_pool::{
-    self as pool,
-    plan::{Facts, Step},
-};
+use moxnas_pool as pool;
 
-use super::find;
+use super::{PoolChange, find};
 use crate::{
     actor::Role,
     error::Error,
     jobs::pool_check::CheckPool,
-    machine::AppStep,
-    operation::{Change, Lane, LongChange, Operation},
+    operation::{Change as _, LongChange, Operation},
     seen::Seen,
 };
 
@@ -27,32 +22,13 @@ pub struct PoolCheck {
 
 operation!(PoolCheck, "pool_check", Some(Role::Admin), (), pool);
 
-impl PoolCheck {
-    fn steps(&self, seen: &Seen) -> Result<Plan<Step>, Error> {
-        let facts = Facts {
-            devices: &seen.raid.devices,
-            pools: &seen.pools,
-        };
+impl PoolChange for PoolCheck {
+    fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
         let (pool, repair) = (self.pool.clone(), self.repair);
-        Ok(pool::plan::plan(
-            facts,
-            &pool::plan::Change::Check { pool, repair },
-        )?)
-    }
-}
-
-impl Change for PoolCheck {
-    const LANE: Lane = Lane::Storage;
-
-    fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
-        Ok(self.steps(seen)?.map(AppStep::Pool))
+        Ok(pool::plan::Change::Check { pool, repair })
     }
 
-    fn etag(&self, _: &Seen) -> Option<String> {
-        None
-    }
-
-    fn verify(&self, after: &Seen) -> Result<(), Error> {
+    fn check(&self, after: &Seen) -> Result<(), Error> {
         find(after, &self.pool).map(drop)
     }
 }
