@@ -81,10 +81,32 @@ fn parts(no_lab: bool) -> Vec<Part> {
         ("packages", packages),
     ];
     if !no_lab {
-        parts.push(("lab, bookworm", || Ok(chore("lab test --suite bookworm"))));
+        parts.push(("lab, bookworm", || {
+            Ok(chore("lab test --suite bookworm --without conformance"))
+        }));
+        parts.push(("lab, scenarios", scenarios));
         parts.push(("lab, trixie", || Ok(chore("lab test smoke --suite trixie"))));
     }
     parts
+}
+
+/// Into so many parts the scenarios of conformance are divided: all of them take most of an hour.
+const SCENARIO_PARTS: u64 = 3;
+
+/// A part of the scenarios on real md and real filesystems. Which one goes by the number of commits:
+/// the same commit always has the same, and so many commits one after the other have all.
+/// `cargo xtask lab test conformance` runs all at once.
+fn scenarios() -> Result<Command> {
+    let mut git = Command::new("git");
+    let said = git.args(["rev-list", "--count", "HEAD"]).output()?;
+    let mut command = chore("lab test conformance --suite bookworm");
+    // Without a history there is no part to choose: all of them.
+    if let Ok(commits) = String::from_utf8_lossy(&said.stdout).trim().parse::<u64>() {
+        let part = format!("{}/{SCENARIO_PARTS}", commits % SCENARIO_PARTS + 1);
+        println!("part {part} of the scenarios");
+        command.args(["--part", &part]);
+    }
+    Ok(command)
 }
 
 /// What proptest takes its cases from.

@@ -12,6 +12,12 @@ use crate::binaries::{Agent, build_agent, build_product, cargo, exit_code, has_n
 pub(crate) struct Test {
     /// Part of the names of the tests to run.
     filter: Option<String>,
+    /// Leave out the tests whose names contain this.
+    #[arg(long, value_name = "FILTER")]
+    without: Option<String>,
+    /// Of the tests only every Nth, from the Kth on. Without cargo-nextest all of them run.
+    #[arg(long, value_name = "K/N")]
+    part: Option<String>,
     #[command(flatten)]
     which: Which,
     /// Tests at a time. A machine has two processors of its own, so more than the host has is slow.
@@ -43,12 +49,21 @@ impl Test {
                 .args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs])
                 .args(target);
             command.args(&self.filter);
+            if let Some(without) = &self.without {
+                command.args(["-E", &format!("not test({without})")]);
+            }
+            if let Some(part) = &self.part {
+                command.args(["--partition", &format!("count:{part}")]);
+            }
         } else {
             command
                 .args(["test", "--no-fail-fast"])
                 .args(target)
                 .args(&self.filter);
             command.args(["--", "--test-threads", &jobs]);
+            if let Some(without) = &self.without {
+                command.args(["--skip", without]);
+            }
         }
         command
     }
