@@ -271,4 +271,15 @@ pub trait Runner: Send + Sync {
     /// The same, for as long as it is wanted, which is asked several times a second. What is not
     /// wanted any more is interrupted as by Ctrl-C, and has a while to leave things in order.
     fn run_while(&self, cmd: &Cmd, is_wanted: &dyn Fn() -> bool) -> Result<Output, CmdError>;
+
+    /// Run two at a time, for as long as it is wanted: what the first writes is what the second reads.
+    /// `passed` is told several times a second how many bytes went over. Returns what the second
+    /// wrote. Where both fail, the error is that of the one that was the reason.
+    fn pipe(
+        &self,
+        from: &Cmd,
+        to: &Cmd,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(u64),
+    ) -> Result<Output, CmdError>;
 }

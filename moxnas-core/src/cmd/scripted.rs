@@ -38,11 +38,11 @@ impl ScriptedRunner {
     }
 }
 
-impl Runner for ScriptedRunner {
-    fn run_while(&self, cmd: &Cmd, _: &dyn Fn() -> bool) -> Result<Output, CmdError> {
+impl ScriptedRunner {
+    fn play(&self, line: &str, cmd: &Cmd) -> Result<Output, CmdError> {
         let next = self.script().pop_front();
-        let (expected, output) = next.unwrap_or_else(|| panic!("nothing expected, got: {cmd}"));
-        assert_eq!(cmd.to_string(), expected);
+        let (expected, output) = next.unwrap_or_else(|| panic!("nothing expected, got: {line}"));
+        assert_eq!(line, expected);
         if cmd.accept.takes(output.status) {
             return Ok(output);
         }
@@ -55,5 +55,22 @@ impl Runner for ScriptedRunner {
             cmd: Box::new(cmd.clone()),
             cause,
         })
+    }
+}
+
+impl Runner for ScriptedRunner {
+    fn run_while(&self, cmd: &Cmd, _: &dyn Fn() -> bool) -> Result<Output, CmdError> {
+        self.play(&cmd.to_string(), cmd)
+    }
+
+    /// One line of the script: `from | to`.
+    fn pipe(
+        &self,
+        from: &Cmd,
+        to: &Cmd,
+        _: &dyn Fn() -> bool,
+        _: &dyn Fn(u64),
+    ) -> Result<Output, CmdError> {
+        self.play(&format!("{from} | {to}"), to)
     }
 }

@@ -3,8 +3,12 @@
 use std::{
     io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::{ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, mpsc},
+    process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -39,10 +43,83 @@ impl SystemRunner {
 
     /// How long an interrupted program may take to leave things in order.
     const LAST_MOMENTS: Duration = Duration::from_secs(30);
+
+    /// Bytes that go from one program to another at a time.
+    const PUMPED_AT_ONCE: usize = 256 << 10;
 }
 
 impl Runner for SystemRunner {
     fn run_while(&self, cmd: &Cmd, is_wanted: &dyn Fn() -> bool) -> Result<Output, CmdError> {
+        let mut running = Running::start(cmd)?;
+        feed(running.stdin.take(), cmd.stdin.clone());
+        let stdout = Capture::start(running.stdout.take());
+        running.wait(is_wanted)?;
+        running.judge(stdout.finish())
+    }
+
+    fn pipe(
+        &self,
+        from: &Cmd,
+        to: &Cmd,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(u64),
+    ) -> Result<Output, CmdError> {
+        // The reader first: one that is not installed leaves nothing running.
+        let mut to = Running::start_reader(to)?;
+        let mut from = match Running::start(from) {
+            Ok(from) => from,
+            Err(err) => {
+                drop(to.stdin.take());
+                _ = to.wait(&|| true);
+                return Err(err);
+            }
+        };
+        let said = Capture::start(to.stdout.take());
+        let pump = Pump::start(from.stdout.take(), to.stdin.take());
+        let is_wanted = || {
+            passed(pump.passed.load(Ordering::Relaxed));
+            is_wanted()
+        };
+        let [written, read] = [from.wait(&is_wanted), to.wait(&is_wanted)];
+        passed(pump.passed.load(Ordering::Relaxed));
+        let written = written.and_then(|()| from.judge(Vec::new()));
+        let read = read.and_then(|()| to.judge(said.finish()));
+        match (written, read) {
+            // It ended although there was more to read: what the other complains of came of that.
+            (_, Err(read)) if pump.was_refused.load(Ordering::Relaxed) => Err(read),
+            (Err(written), _) => Err(written),
+            (Ok(_), read) => read,
+        }
+    }
+}
+
+/// A program that was started.
+struct Running {
+    cmd: Cmd,
+    group: Pid,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Capture,
+    ended: mpsc::Receiver<io::Result<ExitStatus>>,
+    status: Option<ExitStatus>,
+}
+
+impl Running {
+    fn start(cmd: &Cmd) -> Result<Running, CmdError> {
+        let stdin = if cmd.stdin.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        };
+        Running::with(cmd, stdin)
+    }
+
+    /// One that reads what another writes.
+    fn start_reader(cmd: &Cmd) -> Result<Running, CmdError> {
+        Running::with(cmd, Stdio::piped())
+    }
+
+    fn with(cmd: &Cmd, stdin: Stdio) -> Result<Running, CmdError> {
         let fail = |cause| CmdError {
             cmd: Box::new(cmd.clone()),
             cause,
@@ -62,39 +139,99 @@ impl Runner for SystemRunner {
             .env("PATH", super::TOOL_FOLDERS.join(":"))
             .current_dir("/")
             .process_group(0)
-            .stdin(if cmd.stdin.is_empty() {
-                Stdio::null()
-            } else {
-                Stdio::piped()
-            })
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|err| fail(Cause::Start(err)))?;
-
         let group = Pid::from_raw(child.id().cast_signed());
-        let stdout = Capture::start(child.stdout.take());
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let stderr = Capture::start(child.stderr.take());
-        feed(child.stdin.take(), cmd.stdin.clone());
         let (done, ended) = mpsc::channel();
         thread::spawn(move || done.send(child.wait()));
+        Ok(Running {
+            cmd: cmd.clone(),
+            group,
+            stdin,
+            stdout,
+            stderr,
+            ended,
+            status: None,
+        })
+    }
 
-        let status = match wait(&ended, cmd.limit, is_wanted) {
-            Waited::Over(status) => status.map_err(|err| fail(Cause::Start(err)))?,
-            Waited::Unwanted if is_interrupted(group, &ended) => return Err(fail(Cause::Ended)),
+    fn fail(&self, cause: Cause) -> CmdError {
+        CmdError {
+            cmd: Box::new(self.cmd.clone()),
+            cause,
+        }
+    }
+
+    /// Until it is over, or was ended.
+    fn wait(&mut self, is_wanted: &dyn Fn() -> bool) -> Result<(), CmdError> {
+        let limit = self.cmd.limit;
+        match wait(&self.ended, limit, is_wanted) {
+            Waited::Over(status) => {
+                let status = status.map_err(|err| self.fail(Cause::Start(err)))?;
+                self.status = Some(status);
+                Ok(())
+            }
+            Waited::Unwanted if is_interrupted(self.group, &self.ended) => {
+                Err(self.fail(Cause::Ended))
+            }
             waited => {
                 // The group may be gone by now; then there is nothing to kill.
-                let _ = killpg(group, Signal::SIGKILL);
-                let killed = ended.recv_timeout(SystemRunner::PATIENCE).is_ok();
-                return Err(fail(match (killed, waited) {
+                let _ = killpg(self.group, Signal::SIGKILL);
+                let killed = self.ended.recv_timeout(SystemRunner::PATIENCE).is_ok();
+                Err(self.fail(match (killed, waited) {
                     (false, Waited::Unwanted) => Cause::Stuck(SystemRunner::LAST_MOMENTS),
-                    (false, _) => Cause::Stuck(cmd.limit),
+                    (false, _) => Cause::Stuck(limit),
                     (true, Waited::Unwanted) => Cause::Ended,
-                    (true, _) => Cause::TimedOut(cmd.limit),
-                }));
+                    (true, _) => Cause::TimedOut(limit),
+                }))
             }
+        }
+    }
+
+    /// What came of it, once it is over.
+    fn judge(self, stdout: Vec<u8>) -> Result<Output, CmdError> {
+        let fail = |cause| CmdError {
+            cmd: Box::new(self.cmd.clone()),
+            cause,
         };
-        judge(cmd, status, stdout.finish(), stderr.finish()).map_err(fail)
+        let status = self.status.expect("it was waited for");
+        judge(&self.cmd, status, stdout, self.stderr.finish()).map_err(fail)
+    }
+}
+
+/// Hands what one program writes to another.
+struct Pump {
+    passed: Arc<AtomicU64>,
+    /// The reader ended although there was more for it.
+    was_refused: Arc<AtomicBool>,
+}
+
+impl Pump {
+    fn start(from: Option<ChildStdout>, to: Option<ChildStdin>) -> Pump {
+        let pump = Pump {
+            passed: Arc::default(),
+            was_refused: Arc::default(),
+        };
+        let (passed, was_refused) = (Arc::clone(&pump.passed), Arc::clone(&pump.was_refused));
+        if let (Some(mut from), Some(mut to)) = (from, to) {
+            thread::spawn(move || {
+                let mut buffer = vec![0; SystemRunner::PUMPED_AT_ONCE];
+                while let Ok(count @ 1..) = from.read(&mut buffer) {
+                    if to.write_all(&buffer[..count]).is_err() {
+                        was_refused.store(true, Ordering::Relaxed);
+                        // Both ends are closed with this: the writer is told, too.
+                        break;
+                    }
+                    passed.fetch_add(count as u64, Ordering::Relaxed);
+                }
+            });
+        }
+        pump
     }
 }
 
@@ -265,6 +402,52 @@ mod tests {
         // What comes to its end by itself is as good as ever.
         let done = SystemRunner.run_while(&sh("sleep 0.5; echo done"), &|| true);
         assert_eq!(done.unwrap().text(), "done\n");
+    }
+
+    #[test]
+    fn what_one_writes_another_reads() {
+        let pipe = |from: &str, to: &str| SystemRunner.pipe(&sh(from), &sh(to), &|| true, &|_| ());
+        let most = Cell::new(0);
+        let out = SystemRunner.pipe(
+            &sh("head -c 3000000 /dev/zero"),
+            &sh("wc -c"),
+            &|| true,
+            &|it| most.set(it),
+        );
+        assert_eq!(out.unwrap().text(), "3000000\n");
+        assert_eq!(most.get(), 3_000_000);
+        // Whose fault it is.
+        let of = |err: CmdError| err.cmd.words().pop().unwrap();
+        assert_eq!(
+            of(pipe("echo one; exit 3", "cat").unwrap_err()),
+            "echo one; exit 3"
+        );
+        assert_eq!(
+            of(pipe("echo one", "cat; exit 3").unwrap_err()),
+            "cat; exit 3"
+        );
+        // One that fails as nobody reads it is not the reason.
+        assert_eq!(of(pipe("cat /dev/zero", "exit 3").unwrap_err()), "exit 3");
+        // Nor is one that had nothing to read.
+        assert_eq!(of(pipe("exit 4", "grep -q x").unwrap_err()), "exit 4");
+        let missing = Cmd::new(Tool::new("no-such-tool"));
+        for (from, to) in [(&missing, &sh("cat")), (&sh("cat /dev/zero"), &missing)] {
+            let err = SystemRunner.pipe(from, to, &|| true, &|_| ()).unwrap_err();
+            assert!(matches!(err.cause, Cause::Missing(_)), "{err:?}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_is_not_wanted_any_more_ends_on_both_sides() {
+        let asked = Cell::new(0);
+        let is_wanted = || asked.replace(asked.get() + 1) < 2;
+        let watch = Stopwatch::start();
+        let (from, to) = (sh("cat /dev/zero"), sh("cat > /dev/null"));
+        let err = SystemRunner
+            .pipe(&from, &to, &is_wanted, &|_| ())
+            .unwrap_err();
+        assert!(matches!(err.cause, Cause::Ended), "{err:?}");
+        assert!(watch.elapsed() < Duration::from_secs(25));
     }
 
     #[test]

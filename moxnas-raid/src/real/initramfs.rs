@@ -139,6 +139,16 @@ mod tests {
             }
             Ok(Output::default())
         }
+
+        fn pipe(
+            &self,
+            _: &Cmd,
+            to: &Cmd,
+            _: &dyn Fn() -> bool,
+            _: &dyn Fn(u64),
+        ) -> Result<Output, CmdError> {
+            unreachable!("no image is unpacked into {to}")
+        }
     }
 
     fn machine() -> (tempfile::TempDir, Root) {
