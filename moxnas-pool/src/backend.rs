@@ -4,6 +4,7 @@ use moxnas_core::{
     cmd::CmdError,
     disk::{BlockDevices, DeviceId, ObserveError},
     root::FileError,
+    units::Bytes,
 };
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     real::btrfs::Odd,
+    replica::{self, Route},
 };
 
 /// What this crate needs from a machine that has pools.
@@ -35,6 +37,18 @@ pub trait PoolBackend: Send + Sync {
     /// Go over a filesystem, by [`Step::Check`] or [`Step::Scrub`]: for hours, if it is large, or for
     /// as long as it is wanted. What is not wanted any more ends with [`BackendError::Ended`].
     fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError>;
+
+    /// Do a step on the way from one pool to another: for hours, if there is much to send, or for as
+    /// long as it is wanted. `passed` is told now and then how many bytes went over, where that is
+    /// known. What is not wanted any more ends with [`BackendError::Ended`]; what arrived by then can
+    /// be told from what arrived as a whole.
+    fn transfer(
+        &self,
+        route: &Route,
+        step: &replica::Step,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError>;
 }
 
 /// The machine did not do as it was told.
@@ -125,6 +139,21 @@ pub enum BackendError {
         /// Processes, by name and number.
         by: Vec<String>,
     },
+    /// What arrived is not what was sent.
+    #[error(
+        "{count} files of {target} are not those of {source_path}, such as {}",
+        first.join(", ")
+    )]
+    Differs {
+        /// What was read.
+        source_path: String,
+        /// What should be the same.
+        target: String,
+        /// How many files and folders differ.
+        count: usize,
+        /// Some of them, as rsync(1) itemizes them.
+        first: Vec<String>,
+    },
     /// The simulation was told to fail here.
     #[error("{0}")]
     Injected(String),
@@ -164,6 +193,11 @@ impl BackendError {
             BackendError::NotChecked(NotChecked::LogNotReplayed) => Some(
                 "`moxnas pool mount` puts them in, or says why not; then `moxnas pool unmount`, and \
                  check again"
+                    .to_owned(),
+            ),
+            BackendError::Differs { .. } => Some(
+                "what is written to while it is copied may differ; replicate again, and look at the \
+                 disks if they differ still"
                     .to_owned(),
             ),
             BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),

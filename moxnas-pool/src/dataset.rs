@@ -5,6 +5,7 @@
 //! project, whose quota the kernel keeps; they have no snapshots, and none are faked.
 
 mod model;
+mod note;
 mod plan;
 mod refusal;
 mod step;
@@ -14,6 +15,8 @@ pub use model::{
     dataset_path, new_path, replaced_path, snapshot_folder, snapshot_path,
 };
 pub(crate) use model::{Found, NEW, REPLACED, SNAPSHOTS};
+pub use note::{HoldName, Note, note_path};
+pub(crate) use plan::begin;
 pub use plan::{Change, CreateDataset, countable, plan, plan_prune};
 pub use refusal::Refusal;
 pub use step::Step;

@@ -39,5 +39,6 @@ pub mod model;
 pub mod plan;
 pub mod prune;
 pub mod real;
+pub mod replica;
 pub mod sim;
 pub mod unit;

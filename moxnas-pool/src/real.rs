@@ -4,6 +4,7 @@ pub mod argv;
 pub mod btrfs;
 mod folders;
 mod projects;
+mod transfer;
 mod troubles;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -13,6 +14,7 @@ use moxnas_core::{
     cmd::{Cause, CmdError, Output, Runner, SystemRunner},
     disk::{BlockDevices, DeviceId, DiskBackend, SystemDisks},
     root::Root,
+    units::Bytes,
 };
 
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
     dataset::Contents,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
+    replica::{self, Route},
     unit::{UNIT_FOLDER, is_uuid, mount_point, unit_of},
 };
 
@@ -115,6 +118,7 @@ impl SystemPools {
                 contents.others.push(name);
             }
         }
+        contents.take_notes(|it| folders::note(&self.root, &pool.name, it))?;
         contents.sort();
         Ok(contents)
     }
@@ -223,8 +227,27 @@ impl PoolBackend for SystemPools {
         }
     }
 
+    fn transfer(
+        &self,
+        route: &Route,
+        step: &replica::Step,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError> {
+        transfer::carry_out(
+            &self.root,
+            self.runner.as_ref(),
+            (route, step),
+            is_wanted,
+            passed,
+        )
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
         match step {
+            Step::Replicate { route, step } => {
+                return self.transfer(route, step, &|| true, &|_| ());
+            }
             Step::Check { .. } | Step::Scrub { .. } => return self.check(step, &|| true)?.done(),
             Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
             Step::WriteUnit {
@@ -251,6 +274,9 @@ impl PoolBackend for SystemPools {
         }
         for cmd in argv::catch_up(step)? {
             self.runner.run(&cmd)?;
+        }
+        if let Step::Inside { pool, step } = step {
+            folders::tidy_inside(&self.root, pool, step)?;
         }
         Ok(())
     }

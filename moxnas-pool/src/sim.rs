@@ -3,11 +3,15 @@
 //! Units are files of the machine, filesystems are what is on its devices, and what is mounted is what
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
+mod carry;
 mod volume;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -19,7 +23,10 @@ use moxnas_core::{
 };
 
 pub use self::volume::WriteError;
-use self::volume::{Mounted, New, Volume};
+use self::{
+    carry::NotTaken,
+    volume::{Mounted, New, Volume},
+};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
@@ -27,6 +34,7 @@ use crate::{
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
+    replica::{self, Route},
     unit::{MountUnit, UNIT_FOLDER, WANTED_FOLDER, mount_point, unit_of},
 };
 
@@ -36,6 +44,8 @@ pub struct SimPools {
     machine: Arc<SimMachine>,
     /// What is on the filesystems, by their UUIDs. It survives a power cut.
     volumes: Mutex<BTreeMap<String, Volume>>,
+    /// What was written last on any of them. What is sent from one to another stays the same data.
+    last_extent: AtomicU64,
 }
 
 /// Something that happened in a pool.
@@ -61,6 +71,7 @@ impl SimPools {
         SimPools {
             machine,
             volumes: Mutex::default(),
+            last_extent: AtomicU64::default(),
         }
     }
 
@@ -80,7 +91,12 @@ impl SimPools {
         }
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
-        volume.write(place, file, size, on)
+        volume.write(place, file, size, self.extent(), on)
+    }
+
+    /// The number of an extent that is to be written.
+    fn extent(&self) -> u64 {
+        self.last_extent.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
@@ -102,7 +118,7 @@ impl SimPools {
                     volume.perform(step, New { uuid, at })
                 }
                 Deed::Write { place, file, size } => volume
-                    .write(place, file, *size, on)
+                    .write(place, file, *size, self.extent(), on)
                     .map_err(|err| err.to_string()),
             };
             done.map_err(|why| failed(&why))?;
@@ -204,6 +220,38 @@ impl SimPools {
         Ok(volume.go_over(step, repairs))
     }
 
+    /// From one volume to another; only the beginning of it where it does not come to its end.
+    fn carry_over(
+        &self,
+        route: &Route,
+        step: &replica::Step,
+        to_its_end: bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError> {
+        let at = self.machine.now();
+        let mut state = self.machine.state();
+        let (from, _) = self.mounted(&state, &route.from)?;
+        let (to, on) = self.mounted(&state, &route.to)?;
+        let uuid = new_uuid(&mut state);
+        drop(state);
+        let mut volumes = self.volumes();
+        let source = volumes.get(&from.uuid).cloned().unwrap_or_default();
+        let target = volumes.entry(to.uuid).or_default();
+        let bytes = target
+            .take_over(&source, (route, step), to_its_end, New { uuid, at }, on)
+            .map_err(|why| match why {
+                NotTaken::Differs(count, first) => BackendError::Differs {
+                    source_path: step.source(route),
+                    target: step.target(route),
+                    count,
+                    first,
+                },
+                NotTaken::Failed(why) => failed(&why),
+            })?;
+        passed(bytes);
+        Ok(())
+    }
+
     fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
         let at = self.machine.now();
         let mut state = self.machine.state();
@@ -255,7 +303,33 @@ impl PoolBackend for SimPools {
         }
     }
 
+    /// Takes no time, however much there is to send.
+    fn transfer(
+        &self,
+        route: &Route,
+        step: &replica::Step,
+        _: &dyn Fn() -> bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError> {
+        let whole = Step::Replicate {
+            route: route.clone(),
+            step: step.clone(),
+        };
+        match self.is_struck(&whole) {
+            Ok(false) => self.carry_over(route, step, true, passed),
+            Ok(true) => Ok(()),
+            // A part of it has arrived; what that is nobody knows.
+            Err(err) => {
+                _ = self.carry_over(route, step, false, passed);
+                Err(err)
+            }
+        }
+    }
+
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
+        if let Step::Replicate { route, step } = step {
+            return self.transfer(route, step, &|| true, &|_| ());
+        }
         if self.is_struck(step)? {
             return Ok(());
         }
@@ -327,6 +401,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         // A simulated filesystem is as large as its device.
         Step::Grow { .. }
         | Step::Inside { .. }
+        | Step::Replicate { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
         | Step::Scrub { .. }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::{HoldName, Note};
 use crate::{model::PoolName, unit::mount_point};
 
 moxnas_core::name_type! {
@@ -124,8 +125,13 @@ pub struct Snapshot {
     pub uuid: String,
     /// Nothing can be written to it, as it should be.
     pub read_only: bool,
-    /// When its subvolume was made; `None`: nobody knows.
+    /// When it was taken; `None`: nobody knows.
     pub created: Option<SystemTime>,
+    /// The UUID of the subvolume that it is a copy of, on another filesystem; `None`: it was taken
+    /// here, or did not arrive as a whole.
+    pub received: Option<String>,
+    /// What it is held for: it is not deleted as long as there is something.
+    pub held: BTreeSet<HoldName>,
     /// What it takes; `None`: nobody counts it.
     pub usage: Option<Usage>,
 }
@@ -139,8 +145,17 @@ pub(crate) struct Found {
     pub(crate) origin: Option<String>,
     pub(crate) read_only: bool,
     pub(crate) created: Option<SystemTime>,
+    pub(crate) received: Option<String>,
     pub(crate) quota: Option<Bytes>,
     pub(crate) usage: Option<Usage>,
+}
+
+impl Snapshot {
+    /// By which its copies elsewhere are known: a copy of a copy is one of the first.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        self.received.as_deref().unwrap_or(&self.uuid)
+    }
 }
 
 impl Contents {
@@ -158,6 +173,8 @@ impl Contents {
                 uuid: it.uuid,
                 read_only: it.read_only,
                 created: it.created,
+                received: it.received,
+                held: BTreeSet::new(),
                 usage: it.usage,
             });
         }
@@ -210,6 +227,20 @@ impl Contents {
     pub fn snapshot(&self, dataset: &str, name: &str) -> Option<&Snapshot> {
         self.snapshots_of(dataset)
             .find(|it| it.name.as_str() == name)
+    }
+
+    /// What is written down of snapshots; `read` has the note of one.
+    pub(crate) fn take_notes<E>(
+        &mut self,
+        mut read: impl FnMut(&Snapshot) -> Result<Note, E>,
+    ) -> Result<(), E> {
+        for it in &mut self.snapshots {
+            let note = read(it)?;
+            it.held = note.held;
+            // Of one that was taken here the filesystem itself says when.
+            it.created = note.taken.filter(|_| it.received.is_some()).or(it.created);
+        }
+        Ok(())
     }
 
     /// In the order that is promised.

@@ -2,6 +2,8 @@
 
 mod folders;
 
+use std::collections::BTreeSet;
+
 use moxnas_core::{
     plan::{Danger, Plan},
     units::Bytes,
@@ -9,7 +11,8 @@ use moxnas_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Contents, Counting, Dataset, DatasetName, Refusal, Snapshot, SnapshotName, Step, Usage,
+    Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot, SnapshotName, Step,
+    Usage,
 };
 use crate::{
     model::{Filesystem, Pool},
@@ -54,6 +57,24 @@ pub enum Change {
         dataset: String,
         /// Its name.
         snapshot: String,
+    },
+    /// Let a snapshot not be deleted as long as it is held for this.
+    Hold {
+        /// The dataset.
+        dataset: String,
+        /// Its name.
+        snapshot: String,
+        /// What for.
+        hold: HoldName,
+    },
+    /// Hold a snapshot for this no more.
+    Release {
+        /// The dataset.
+        dataset: String,
+        /// Its name.
+        snapshot: String,
+        /// What for.
+        hold: HoldName,
     },
     /// Make a dataset of a snapshot.
     Clone {
@@ -101,6 +122,16 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
         Change::DeleteSnapshot { dataset, snapshot } => {
             planner.delete_snapshot(dataset, snapshot, &mut plan)?;
         }
+        Change::Hold {
+            dataset,
+            snapshot,
+            hold,
+        } => planner.hold(dataset, snapshot, hold, &mut plan)?,
+        Change::Release {
+            dataset,
+            snapshot,
+            hold,
+        } => planner.release(dataset, snapshot, hold, &mut plan)?,
         Change::Clone {
             dataset,
             snapshot,
@@ -136,11 +167,18 @@ pub fn plan_prune(
                 .push(format!("{} stays: nobody knows when it was taken", it.name)),
         }
     }
+    for (snapshot, moment) in &mut known {
+        moment.is_protected = !snapshot.held.is_empty();
+    }
     let moments: Vec<prune::Snapshot> = known.iter().map(|(_, it)| *it).collect();
     let decisions = prune::decide(&moments, keep, zone);
     for ((snapshot, _), decision) in known.iter().zip(&decisions) {
         let (name, why) = (&snapshot.name, decision.verdict.explain(zone));
-        if decision.verdict.is_kept() {
+        if !snapshot.held.is_empty() {
+            let holds = names_of(&snapshot.held).join(", ");
+            plan.warnings
+                .push(format!("{name} stays: it is held for {holds}"));
+        } else if decision.verdict.is_kept() {
             plan.warnings.push(format!("{name} stays: {why}"));
         } else {
             plan.warnings.push(format!("{name} goes: {why}"));
@@ -151,7 +189,7 @@ pub fn plan_prune(
 }
 
 /// What every change in a pool needs.
-fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
+pub(crate) fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if !pool.is_mounted {
         return Err(Refusal::NotMounted(pool.name.clone()));
     }
@@ -427,6 +465,14 @@ impl<'a> Planner<'a> {
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
         let snapshot = self.snapshot(dataset, snapshot)?;
+        if !snapshot.held.is_empty() {
+            return Err(Refusal::SnapshotHeld {
+                pool: self.pool.name.clone(),
+                dataset: snapshot.dataset.clone(),
+                snapshot: snapshot.name.clone(),
+                holds: names_of(&snapshot.held),
+            });
+        }
         plan.evidence.push(format!("snapshot {}", snapshot.uuid));
         plan.steps.push(Step::DeleteSnapshot {
             dataset: snapshot.dataset.clone(),
@@ -434,6 +480,44 @@ impl<'a> Planner<'a> {
         });
         let what = format!("{dataset}@{}", snapshot.name);
         self.destroys(&what, snapshot.usage, plan);
+        Ok(())
+    }
+
+    fn hold(
+        self,
+        dataset: &str,
+        snapshot: &str,
+        hold: &HoldName,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let snapshot = self.snapshot(dataset, snapshot)?;
+        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+        if !snapshot.held.contains(hold) {
+            plan.steps.push(Step::Hold {
+                dataset: snapshot.dataset.clone(),
+                snapshot: snapshot.name.clone(),
+                hold: hold.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn release(
+        self,
+        dataset: &str,
+        snapshot: &str,
+        hold: &HoldName,
+        plan: &mut Plan<Step>,
+    ) -> Result<(), Refusal> {
+        let snapshot = self.snapshot(dataset, snapshot)?;
+        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+        if snapshot.held.contains(hold) {
+            plan.steps.push(Step::Release {
+                dataset: snapshot.dataset.clone(),
+                snapshot: snapshot.name.clone(),
+                hold: hold.clone(),
+            });
+        }
         Ok(())
     }
 
@@ -446,7 +530,10 @@ impl<'a> Planner<'a> {
     ) -> Result<(), Refusal> {
         let snapshot = self.snapshot(dataset, snapshot)?;
         self.free(&to.name)?;
-        self.without_orphans(&to.name)?;
+        // What a dataset was, without the dataset: it is one again, with its snapshots.
+        if to.name != snapshot.dataset {
+            self.without_orphans(&to.name)?;
+        }
         plan.evidence.push(format!("snapshot {}", snapshot.uuid));
         self.count(plan);
         plan.steps.push(Step::Clone {
@@ -577,6 +664,10 @@ fn warn_of_usage(dataset: &Dataset, quota: Option<Bytes>, plan: &mut Plan<Step>)
             "it takes {used} already: nothing more can be written until something is deleted"
         ));
     }
+}
+
+fn names_of(holds: &BTreeSet<HoldName>) -> Vec<String> {
+    holds.iter().map(ToString::to_string).collect()
 }
 
 fn is_kept(step: &Step) -> bool {

@@ -103,6 +103,18 @@ pub enum Refusal {
         /// The name.
         snapshot: SnapshotName,
     },
+    /// Somebody needs it.
+    #[error("{pool}/{dataset}@{snapshot} is held for {}", holds.join(", "))]
+    SnapshotHeld {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name.
+        snapshot: SnapshotName,
+        /// What for.
+        holds: Vec<String>,
+    },
     /// Deleting it would leave its snapshots without it.
     #[error("{pool}/{dataset} has {count} snapshots, such as {first}")]
     HasSnapshots {
@@ -162,6 +174,7 @@ impl Refusal {
             Refusal::NoSuchSnapshot { .. } => "snapshot_not_found",
             Refusal::DatasetExists { .. } | Refusal::PlaceTaken { .. } => "dataset_name_taken",
             Refusal::SnapshotExists { .. } => "snapshot_name_taken",
+            Refusal::SnapshotHeld { .. } => "snapshot_held",
             Refusal::HasSnapshots { .. } => "dataset_has_snapshots",
             Refusal::SnapshotsOfAnother { .. } => "snapshots_of_another",
             Refusal::HasSubvolumes { .. } => "dataset_has_subvolumes",
@@ -216,6 +229,15 @@ impl Refusal {
             }
             Refusal::PlaceTaken { .. } | Refusal::SnapshotExists { .. } => {
                 "choose another name".to_owned()
+            }
+            Refusal::SnapshotHeld {
+                pool,
+                dataset,
+                snapshot,
+                holds,
+            } => {
+                let hold = holds.first().map_or("", String::as_str);
+                format!("`moxnas snapshot release {pool} {dataset} {snapshot} --hold {hold}`")
             }
             Refusal::HasSnapshots { pool, dataset, .. } => format!(
                 "delete them first: `moxnas snapshot list --pool {pool} --dataset {dataset}` shows \

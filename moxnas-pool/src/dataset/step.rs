@@ -5,7 +5,7 @@ use std::fmt;
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{DatasetName, SnapshotName};
+use super::{DatasetName, HoldName, SnapshotName};
 
 /// One thing that a backend can do in a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,24 @@ pub enum Step {
         dataset: DatasetName,
         /// The snapshot.
         snapshot: SnapshotName,
+    },
+    /// Let a snapshot not be deleted as long as it is held for this.
+    Hold {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// What for.
+        hold: HoldName,
+    },
+    /// Hold a snapshot for this no more.
+    Release {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// What for.
+        hold: HoldName,
     },
     /// The first step of a rollback: a writable clone of the snapshot, beside the dataset.
     CloneBeside {
@@ -199,6 +217,19 @@ impl fmt::Display for Step {
             Step::DeleteSnapshot { dataset, snapshot } => {
                 write!(f, "delete the snapshot {snapshot} of {dataset}")
             }
+            Step::Hold {
+                dataset,
+                snapshot,
+                hold,
+            } => write!(f, "hold the snapshot {snapshot} of {dataset} for {hold}"),
+            Step::Release {
+                dataset,
+                snapshot,
+                hold,
+            } => write!(
+                f,
+                "hold the snapshot {snapshot} of {dataset} for {hold} no more"
+            ),
             Step::CloneBeside { dataset, snapshot } => {
                 write!(f, "clone the snapshot {snapshot} beside {dataset}")
             }

@@ -9,6 +9,7 @@ use super::MountOption;
 use crate::{
     dataset,
     model::{Filesystem, PoolName, Standing},
+    replica,
 };
 
 /// Why a wish is not granted.
@@ -158,6 +159,9 @@ pub enum Refusal {
     /// It is about what is in the pool.
     #[error(transparent)]
     Inside(#[from] dataset::Refusal),
+    /// It is about two pools.
+    #[error(transparent)]
+    Replica(#[from] replica::Refusal),
 }
 
 impl Refusal {
@@ -186,6 +190,7 @@ impl Refusal {
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
             Refusal::Inside(refusal) => refusal.code(),
+            Refusal::Replica(refusal) => refusal.code(),
         }
     }
 
@@ -247,6 +252,7 @@ impl Refusal {
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),
             Refusal::Inside(refusal) => return refusal.hint(),
+            Refusal::Replica(refusal) => refusal.hint(),
         })
     }
 }

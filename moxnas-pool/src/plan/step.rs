@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dataset,
     model::{Filesystem, PoolName},
+    replica::{self, Route},
     unit::mount_point,
 };
 
@@ -100,6 +101,14 @@ pub enum Step {
         #[serde(rename = "inside")]
         step: dataset::Step,
     },
+    /// Do something on the way from one pool to another.
+    Replicate {
+        /// From where to where.
+        route: Route,
+        /// What.
+        #[serde(rename = "replicate")]
+        step: replica::Step,
+    },
 }
 
 impl Step {
@@ -109,6 +118,8 @@ impl Step {
         match self {
             Step::Inside { step, .. } => step.destroys().is_none(),
             Step::Check { repair, .. } => !repair,
+            // Files that were there are deleted or overwritten.
+            Step::Replicate { step, .. } => !matches!(step, replica::Step::Copy { .. }),
             other => other.destroys().is_none(),
         }
     }
@@ -127,7 +138,8 @@ impl Step {
             | Step::Check { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
-            | Step::Inside { .. } => None,
+            | Step::Inside { .. }
+            | Step::Replicate { .. } => None,
         }
     }
 
@@ -146,7 +158,8 @@ impl Step {
             | Step::RemoveUnit { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
-            | Step::Inside { .. } => (),
+            | Step::Inside { .. }
+            | Step::Replicate { .. } => (),
         }
         self
     }
@@ -175,7 +188,10 @@ impl Step {
             | Step::Check { pool, .. }
             | Step::Scrub { pool, .. }
             | Step::ForgetErrors { pool } => Some(pool),
-            Step::WipeSignatures { .. } | Step::MakeFilesystem { .. } | Step::Inside { .. } => None,
+            Step::WipeSignatures { .. }
+            | Step::MakeFilesystem { .. }
+            | Step::Inside { .. }
+            | Step::Replicate { .. } => None,
         }
     }
 }
@@ -230,6 +246,7 @@ impl fmt::Display for Step {
             }
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
+            Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     dataset,
     model::{Filesystem, PoolName},
     plan::Step,
+    replica::{self, Route},
     unit::{mount_point, unit_of},
 };
 
@@ -29,6 +30,7 @@ const LSATTR: Tool = Tool::new("lsattr").of("e2fsprogs");
 const XFS_QUOTA: Tool = Tool::new("xfs_quota").of("xfsprogs");
 const E2FSCK: Tool = Tool::new("e2fsck").of("e2fsprogs");
 const XFS_REPAIR: Tool = Tool::new("xfs_repair").of("xfsprogs");
+const RSYNC: Tool = Tool::new("rsync");
 const RM: Tool = Tool::new("rm").of("coreutils");
 const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
 const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");
@@ -38,6 +40,8 @@ const MKFS_BTRFS: Tool = Tool::new("mkfs.btrfs").of("btrfs-progs");
 const LIMIT: Duration = Duration::from_secs(600);
 /// Many millions of files.
 const DELETING_LIMIT: Duration = Duration::from_secs(12 * 3600);
+/// All of a large pool to a slow one.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(14 * 24 * 3600);
 /// All of a large pool, beside other work.
 const CHECK_LIMIT: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -77,7 +81,48 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
         }
         Step::ForgetErrors { pool } => btrfs(["device", "stats", "-z"]).arg(mount_point(pool)),
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
+        Step::Replicate { route, step } => transfer(route, step).0,
     }))
+}
+
+/// What does a step from pool to pool, and what reads what that writes, if anything does.
+#[must_use]
+pub fn transfer(route: &Route, step: &replica::Step) -> (Cmd, Option<Cmd>) {
+    match step {
+        replica::Step::Send { base, .. } => {
+            let mut send = Cmd::new(BTRFS).limit(TRANSFER_LIMIT).arg("send");
+            if let Some(base) = base {
+                let base = dataset::snapshot_path(&route.from, &route.dataset, base);
+                send = send.arg("-p").arg(base);
+            }
+            let receive = Cmd::new(BTRFS).limit(TRANSFER_LIMIT).arg("receive");
+            let into = dataset::snapshot_folder(&route.to, &route.as_dataset);
+            (send.arg(step.source(route)), Some(receive.arg(into)))
+        }
+        // A file that vanishes while it is copied is no failure.
+        replica::Step::Copy { .. } => (
+            rsync(route, step, &["--delete-delay"]).accept(Accept::AnyOf(&[0, 24])),
+            None,
+        ),
+        replica::Step::Compare { .. } => {
+            let options = ["--delete", "--checksum", "--dry-run", "--itemize-changes"];
+            let cmd = rsync(route, step, &options);
+            (cmd.accept(Accept::AnyOf(&[0, 24])), None)
+        }
+    }
+}
+
+/// All of a folder, with whatever hangs on its files, but for what only btrfs knows.
+fn rsync(route: &Route, step: &replica::Step, options: &[&str]) -> Cmd {
+    Cmd::new(RSYNC)
+        .limit(TRANSFER_LIMIT)
+        .args(["--archive", "--hard-links", "--acls", "--xattrs"])
+        .args(["--filter=-x btrfs.*", "--sparse", "--numeric-ids"])
+        .args(["--one-file-system"])
+        .args(options)
+        .arg("--")
+        .arg(format!("{}/", step.source(route)))
+        .arg(format!("{}/", step.target(route)))
 }
 
 /// What goes over a filesystem that is not mounted. What its exit status means is for
@@ -145,6 +190,8 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
         Step::RenameSnapshots { .. }
         | Step::Rename { .. }
         | Step::Exchange { .. }
+        | Step::Hold { .. }
+        | Step::Release { .. }
         | Step::NameFolder { .. } => return None,
     })
 }

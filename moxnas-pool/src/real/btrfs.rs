@@ -22,6 +22,8 @@ pub struct Subvolume {
     pub uuid: Option<String>,
     /// The UUID of what it is a snapshot of.
     pub parent_uuid: Option<String>,
+    /// The UUID of what it is a copy of, elsewhere; only of one that arrived as a whole.
+    pub received_uuid: Option<String>,
     /// When it was made, where the list says it: of snapshots.
     pub created: Option<SystemTime>,
     /// Its path in the filesystem.
@@ -56,6 +58,7 @@ impl Subvolume {
             id: 0,
             uuid: None,
             parent_uuid: None,
+            received_uuid: None,
             created: None,
             path: path.to_owned(),
         };
@@ -72,7 +75,8 @@ impl Subvolume {
                 "parent_uuid" => found.parent_uuid = uuid(value()?),
                 "otime" => found.created = time(value()?, value()?),
                 "top" => _ = (value()?, value()?),
-                "gen" | "cgen" | "parent" | "received_uuid" => _ = value()?,
+                "received_uuid" => found.received_uuid = uuid(value()?),
+                "gen" | "cgen" | "parent" => _ = value()?,
                 _ => return Err(odd()),
             }
         }
@@ -138,6 +142,7 @@ pub fn contents(
             origin: it.parent_uuid,
             read_only,
             created,
+            received: it.received_uuid,
             quota,
             usage,
         });

@@ -14,7 +14,10 @@ use nix::{
 
 use crate::{
     backend::BackendError,
-    dataset::{Inodes, Space, Step, dataset_path, new_path, replaced_path, snapshot_folder},
+    dataset::{
+        DatasetName, Inodes, Note, Snapshot, SnapshotName, Space, Step, dataset_path, new_path,
+        note_path, replaced_path, snapshot_folder,
+    },
     model::PoolName,
 };
 
@@ -80,6 +83,20 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
             let (from, to) = (dataset_path(pool, dataset), dataset_path(pool, to));
             rename(from, to, RenameFlags::RENAME_NOREPLACE)?;
         }
+        Step::Hold {
+            dataset,
+            snapshot,
+            hold,
+        } => rewrite(root, pool, dataset, snapshot, |it| {
+            it.held.insert(hold.clone());
+        })?,
+        Step::Release {
+            dataset,
+            snapshot,
+            hold,
+        } => rewrite(root, pool, dataset, snapshot, |it| {
+            it.held.remove(hold);
+        })?,
         Step::Exchange { dataset } => {
             let (from, to) = (replaced_path(pool, dataset), dataset_path(pool, dataset));
             rename(from, to, RenameFlags::RENAME_EXCHANGE)?;
@@ -99,6 +116,41 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
     Ok(())
 }
 
+/// What is left to do when the command of a step has ended.
+pub(super) fn tidy_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(), FileError> {
+    match step {
+        // The next one of that name begins without a note.
+        Step::DeleteSnapshot { dataset, snapshot } => {
+            root.remove(note_path(pool, dataset, snapshot))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is written down of a snapshot.
+pub(super) fn note(root: &Root, pool: &PoolName, of: &Snapshot) -> Result<Note, FileError> {
+    let text = root.read(note_path(pool, &of.dataset, &of.name))?;
+    Ok(text.map(|it| Note::parse(&it)).unwrap_or_default())
+}
+
+/// Write something else down of a snapshot.
+pub(super) fn rewrite(
+    root: &Root,
+    pool: &PoolName,
+    dataset: &DatasetName,
+    snapshot: &SnapshotName,
+    change: impl FnOnce(&mut Note),
+) -> Result<(), FileError> {
+    let path = note_path(pool, dataset, snapshot);
+    let text = root.read(&path)?.unwrap_or_default();
+    let mut note = Note::parse(&text);
+    change(&mut note);
+    match note.is_empty() {
+        true => root.remove(path),
+        false => root.replace(path, note.render().as_bytes(), 0o644),
+    }
+}
+
 /// rm(1) would go through a folder of the same filesystem that somebody mounted there a second time.
 fn check_nothing_mounted(root: &Root, folder: &str) -> Result<(), BackendError> {
     let below = format!("{folder}/");
@@ -115,7 +167,7 @@ fn check_nothing_mounted(root: &Root, folder: &str) -> Result<(), BackendError> 
     }
 }
 
-fn make_folder(root: &Root, folder: &str) -> Result<(), FileError> {
+pub(super) fn make_folder(root: &Root, folder: &str) -> Result<(), FileError> {
     let path = root.path(folder);
     fs::create_dir_all(&path).map_err(|cause| FileError {
         verb: "made",

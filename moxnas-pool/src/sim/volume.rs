@@ -1,14 +1,14 @@
 //! What is on a simulated filesystem: files made of extents that clones share, and subvolumes.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::SystemTime};
 
 use moxnas_core::units::Bytes;
 
 use crate::{
     check::{Checked, Outcome},
     dataset::{
-        Contents, Counting, Dataset, DatasetName, Found, NEW, REPLACED, SNAPSHOTS, SnapshotName,
-        Space, Step, Usage,
+        Contents, Counting, Dataset, DatasetName, Found, NEW, Note, REPLACED, SNAPSHOTS, Snapshot,
+        SnapshotName, Space, Step, Usage,
     },
     model::{ErrorCount, Filesystem},
     plan,
@@ -20,9 +20,10 @@ const FIRST: u64 = 256;
 /// A filesystem. Subvolumes, or folders that are projects, are by their paths; the top of all is `""`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Volume {
-    subvolumes: BTreeMap<String, Subvolume>,
+    pub(super) subvolumes: BTreeMap<String, Subvolume>,
+    /// What is written down of snapshots, by their paths.
+    pub(super) notes: BTreeMap<String, Note>,
     last_id: u64,
-    last_extent: u64,
     counts: bool,
     /// What projects may take, by their numbers.
     limits: BTreeMap<u32, Bytes>,
@@ -45,24 +46,26 @@ pub(super) struct Mounted {
 }
 
 #[derive(Clone, Debug)]
-struct Subvolume {
+pub(super) struct Subvolume {
     id: u64,
-    uuid: String,
+    pub(super) uuid: String,
     origin: Option<String>,
-    read_only: bool,
+    pub(super) read_only: bool,
     created: SystemTime,
+    /// The UUID of what it is a copy of, on another volume.
+    pub(super) received: Option<String>,
     quota: Option<Bytes>,
     /// The project that its files belong to.
     project: Option<u32>,
     /// Shared with its snapshots until something is written.
-    files: Arc<BTreeMap<String, Extent>>,
+    pub(super) files: Arc<BTreeMap<String, Extent>>,
 }
 
 /// Data of a file that is stored once, however many refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Extent {
+pub(super) struct Extent {
     id: u64,
-    size: Bytes,
+    pub(super) size: Bytes,
 }
 
 /// Why a write into a simulated pool failed, by the name of its errno(3).
@@ -88,11 +91,11 @@ pub(super) struct New {
     pub(super) at: SystemTime,
 }
 
-fn dataset_at(dataset: &DatasetName) -> String {
+pub(super) fn dataset_at(dataset: &DatasetName) -> String {
     dataset.to_string()
 }
 
-fn snapshot_at(dataset: &DatasetName, snapshot: &SnapshotName) -> String {
+pub(super) fn snapshot_at(dataset: &DatasetName, snapshot: &SnapshotName) -> String {
     format!("{SNAPSHOTS}/{dataset}/{snapshot}")
 }
 
@@ -199,7 +202,25 @@ impl Volume {
             }
             Step::DeleteBeside { dataset } => self.delete(&replaced_at(dataset))?,
             Step::DeleteSnapshot { dataset, snapshot } => {
-                self.delete(&snapshot_at(dataset, snapshot))?;
+                let path = snapshot_at(dataset, snapshot);
+                self.delete(&path)?;
+                self.notes.remove(&path);
+            }
+            Step::Hold {
+                dataset,
+                snapshot,
+                hold,
+            } => {
+                let note = self.notes.entry(snapshot_at(dataset, snapshot));
+                note.or_default().held.insert(hold.clone());
+            }
+            Step::Release {
+                dataset,
+                snapshot,
+                hold,
+            } => {
+                let note = self.notes.entry(snapshot_at(dataset, snapshot));
+                note.or_default().held.remove(hold);
             }
             Step::Rename { dataset, to } => self.rename(&dataset_at(dataset), dataset_at(to))?,
             Step::RenameSnapshots { dataset, to } => {
@@ -207,7 +228,11 @@ impl Volume {
                 let all: Vec<String> = self.subvolumes.keys().cloned().collect();
                 for path in all {
                     if let Some(name) = path.strip_prefix(&below) {
-                        self.rename(&path, format!("{SNAPSHOTS}/{to}/{name}"))?;
+                        let to = format!("{SNAPSHOTS}/{to}/{name}");
+                        if let Some(note) = self.notes.remove(&path) {
+                            self.notes.insert(to.clone(), note);
+                        }
+                        self.rename(&path, to)?;
                     }
                 }
             }
@@ -233,7 +258,7 @@ impl Volume {
         Ok(())
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         path: String,
         of: Option<&str>,
@@ -253,6 +278,7 @@ impl Volume {
             origin: of.map(|it| it.uuid.clone()),
             read_only,
             created: new.at,
+            received: None,
             quota: of.and_then(|it| it.quota),
             project: None,
             files: of.map(|it| it.files.clone()).unwrap_or_default(),
@@ -292,6 +318,7 @@ impl Volume {
         path: &str,
         file: &str,
         size: Bytes,
+        extent: u64,
         on: Mounted,
     ) -> Result<(), WriteError> {
         if self.is_forced_read_only {
@@ -304,6 +331,7 @@ impl Volume {
                 origin: None,
                 read_only: false,
                 created: SystemTime::UNIX_EPOCH,
+                received: None,
                 quota: None,
                 project: None,
                 files: Arc::default(),
@@ -315,10 +343,7 @@ impl Volume {
             return Err(WriteError::ReadOnly);
         }
         let before = Arc::clone(&it.files);
-        let extent = Extent {
-            id: self.last_extent + 1,
-            size,
-        };
+        let extent = Extent { id: extent, size };
         Arc::make_mut(&mut it.files).insert(file.to_owned(), extent);
         if let Err(refused) = self.check_limits(path, on) {
             if let Some(it) = self.subvolumes.get_mut(path) {
@@ -326,12 +351,11 @@ impl Volume {
             }
             return Err(refused);
         }
-        self.last_extent += 1;
         Ok(())
     }
 
     /// Whether no more is written than may be.
-    fn check_limits(&self, path: &str, on: Mounted) -> Result<(), WriteError> {
+    pub(super) fn check_limits(&self, path: &str, on: Mounted) -> Result<(), WriteError> {
         let it = self.subvolumes.get(path).ok_or(WriteError::NotFound)?;
         let referenced: Bytes = it.files.values().map(|it| it.size).sum();
         if it.quota.is_some_and(|quota| referenced > quota) {
@@ -464,10 +488,18 @@ impl Volume {
                 origin: it.origin.clone(),
                 read_only: it.read_only,
                 created: Some(it.created),
+                received: it.received.clone(),
                 quota: it.quota.filter(|_| self.counts),
                 usage: self.counts.then(|| it.usage(holders)),
             });
         }
+        let note = |it: &Snapshot| -> Result<Note, Infallible> {
+            let note = self.notes.get(&snapshot_at(&it.dataset, &it.name));
+            Ok(note.cloned().unwrap_or_default())
+        };
+        contents
+            .take_notes(note)
+            .unwrap_or_else(|never| match never {});
         contents.sort();
         contents
     }

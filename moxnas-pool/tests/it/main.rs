@@ -7,6 +7,7 @@ mod folders;
 mod foreseen;
 mod pools;
 mod properties;
+mod replicas;
 mod spelled_out;
 mod wishes;
 mod world;

@@ -16,6 +16,8 @@ impl Planner<'_> {
         match change {
             Change::TakeSnapshot { .. }
             | Change::DeleteSnapshot { .. }
+            | Change::Hold { .. }
+            | Change::Release { .. }
             | Change::Clone { .. }
             | Change::Rollback { .. } => self.has_snapshots(),
             _ if self.contents.counting == Counting::Off => Err(Refusal::NoProjectQuota {

@@ -1,0 +1,278 @@
+//! What both pools have, and a wish, give steps, or the reason why not.
+
+use moxnas_core::plan::{Danger, Plan};
+
+use super::{Counterpart, Refusal, Replicate, Route, Step};
+use crate::{
+    dataset::{
+        self, Contents, CreateDataset, Dataset, DatasetName, HoldName, Refusal as InPool, Snapshot,
+    },
+    model::{Filesystem, Pool, PoolName},
+    plan::{Refusal as PoolRefusal, Step as PoolStep},
+};
+
+/// A pool, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// The pool.
+    pub pool: &'a Pool,
+    /// What is in it.
+    pub contents: &'a Contents,
+}
+
+/// What the last snapshot is held for that a replica has: the next one is sent from it on.
+#[must_use]
+pub fn hold_of(pool: &PoolName, dataset: &DatasetName) -> HoldName {
+    let name = format!("replica:{pool}/{dataset}");
+    // 8 + 32 + 1 + 64 bytes do not fit; the beginning of such a name tells enough.
+    name[..name.len().min(100)]
+        .parse()
+        .expect("it is made of names")
+}
+
+/// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
+pub fn plan(from: Side<'_>, to: Side<'_>, wish: &Replicate) -> Result<Plan<PoolStep>, PoolRefusal> {
+    if !from.pool.is_mounted {
+        return Err(InPool::NotMounted(from.pool.name.clone()).into());
+    }
+    let mut plan = dataset::begin(to.pool)?.map(|step| inside(&to.pool.name, step));
+    plan.evidence.push(format!("filesystem {}", from.pool.uuid));
+    let dataset = name_of(from, &wish.dataset)?;
+    if from.pool.uuid == to.pool.uuid {
+        let pool = from.pool.name.clone();
+        return Err(Refusal::SamePool { pool, dataset }.into());
+    }
+    let planner = Planner {
+        from,
+        to,
+        wish,
+        route: Route {
+            from: from.pool.name.clone(),
+            dataset,
+            to: to.pool.name.clone(),
+            as_dataset: wish.to.clone(),
+        },
+    };
+    let sends = [from, to]
+        .iter()
+        .all(|it| it.pool.filesystem == Filesystem::Btrfs);
+    match sends {
+        true => planner.send(&mut plan)?,
+        false => planner.copy(&mut plan)?,
+    }
+    Ok(plan)
+}
+
+/// Also a name under which only snapshots are: a replica may be what another is made from.
+fn name_of(from: Side<'_>, dataset: &str) -> Result<DatasetName, InPool> {
+    let found = from.contents.dataset(dataset).map(|it| &it.name);
+    let kept = || Some(&from.contents.snapshots_of(dataset).next()?.dataset);
+    let found = found.or_else(kept).cloned();
+    found.ok_or_else(|| InPool::NoSuchDataset {
+        pool: from.pool.name.clone(),
+        dataset: dataset.to_owned(),
+    })
+}
+
+fn inside(pool: &PoolName, step: dataset::Step) -> PoolStep {
+    let pool = pool.clone();
+    PoolStep::Inside { pool, step }
+}
+
+struct Planner<'a> {
+    from: Side<'a>,
+    to: Side<'a>,
+    wish: &'a Replicate,
+    route: Route,
+}
+
+impl<'a> Planner<'a> {
+    fn step(&self, step: Step) -> PoolStep {
+        PoolStep::Replicate {
+            route: self.route.clone(),
+            step,
+        }
+    }
+
+    /// The snapshots that can be sent, the oldest first.
+    fn snapshots(&self) -> Result<Vec<&'a Snapshot>, Refusal> {
+        let all = self.from.contents.snapshots_of(&self.wish.dataset);
+        let all: Vec<&Snapshot> = all.filter(|it| it.read_only).collect();
+        match all.is_empty() {
+            false => Ok(all),
+            true => Err(Refusal::NoSnapshot {
+                pool: self.route.from.clone(),
+                dataset: self.route.dataset.clone(),
+            }),
+        }
+    }
+
+    /// The snapshot there of which this one is known to be the same.
+    fn copy_of(&self, snapshot: &Snapshot) -> Option<&'a Snapshot> {
+        let mut there = self.to.contents.snapshots_of(self.wish.to.as_str());
+        there.find(|it| it.read_only && it.identity() == snapshot.identity())
+    }
+
+    fn send(&self, plan: &mut Plan<PoolStep>) -> Result<(), PoolRefusal> {
+        let all = self.snapshots()?;
+        let last_common = all.iter().rposition(|it| self.copy_of(it).is_some());
+        self.check_common(last_common.is_some())?;
+        let mut base = last_common.map(|it| all[it]);
+        let new = &all[last_common.map_or(0, |it| it + 1)..];
+        for snapshot in new {
+            plan.evidence.push(format!("snapshot {}", snapshot.uuid));
+            self.make_room(snapshot, plan)?;
+            plan.steps.push(self.step(Step::Send {
+                snapshot: snapshot.name.clone(),
+                base: base.map(|it| it.name.clone()),
+                taken: snapshot.created,
+            }));
+            base = Some(snapshot);
+        }
+        let newest = base.expect("there is at least one snapshot");
+        if self.wish.compare {
+            plan.steps.push(self.step(Step::Compare {
+                snapshot: Some(newest.name.clone()),
+                with: Counterpart::Snapshot,
+            }));
+        }
+        self.hold(&all, newest, plan);
+        Ok(())
+    }
+
+    /// What is there under the name came from here.
+    fn check_common(&self, has_common: bool) -> Result<(), Refusal> {
+        let there = self.to.contents;
+        let name = self.wish.to.as_str();
+        // What did not arrive as a whole says nothing.
+        let is_other = there.dataset(name).is_some()
+            || there
+                .snapshots_of(name)
+                .any(|it| it.read_only || it.received.is_some());
+        match is_other && !has_common {
+            true => Err(Refusal::NothingInCommon {
+                pool: self.route.to.clone(),
+                dataset: self.route.as_dataset.clone(),
+                of: format!("{}/{}", self.route.from, self.route.dataset),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// What an interrupted try has left goes; anything else stays.
+    fn make_room(&self, for_it: &Snapshot, plan: &mut Plan<PoolStep>) -> Result<(), PoolRefusal> {
+        let (dataset, snapshot) = (&self.route.as_dataset, &for_it.name);
+        let there = self
+            .to
+            .contents
+            .snapshot(dataset.as_str(), snapshot.as_str());
+        let Some(there) = there else {
+            return Ok(());
+        };
+        if there.read_only || there.received.is_some() {
+            return Err(Refusal::SnapshotDiffers {
+                pool: self.route.to.clone(),
+                dataset: dataset.clone(),
+                snapshot: snapshot.clone(),
+            }
+            .into());
+        }
+        plan.evidence.push(format!("snapshot {}", there.uuid));
+        plan.dangers.push(Danger::DestroysData {
+            device: format!("{}/{dataset}@{snapshot}", self.route.to),
+            content: "what arrived of it before it was interrupted".to_owned(),
+        });
+        let step = dataset::Step::DeleteSnapshot {
+            dataset: dataset.clone(),
+            snapshot: snapshot.clone(),
+        };
+        plan.steps.push(inside(&self.route.to, step));
+        Ok(())
+    }
+
+    /// The newest that both have stays, so that the next can be sent from it on; the one before need
+    /// not stay any more.
+    fn hold(&self, all: &[&Snapshot], newest: &Snapshot, plan: &mut Plan<PoolStep>) {
+        let hold = hold_of(&self.route.to, &self.route.as_dataset);
+        let is_kept_from_writing = self.from.pool.is_forced_read_only
+            || self.from.pool.options.iter().any(|it| it == "ro");
+        if is_kept_from_writing {
+            plan.warnings.push(format!(
+                "pool {} is read-only: {} is not held there",
+                self.route.from, newest.name
+            ));
+            return;
+        }
+        let step = |snapshot: &Snapshot| (snapshot.dataset.clone(), snapshot.name.clone());
+        if !newest.held.contains(&hold) {
+            let (dataset, snapshot) = step(newest);
+            let step = dataset::Step::Hold {
+                dataset,
+                snapshot,
+                hold: hold.clone(),
+            };
+            plan.steps.push(inside(&self.route.from, step));
+        }
+        let earlier = all.iter().filter(|it| it.name != newest.name);
+        for it in earlier.filter(|it| it.held.contains(&hold)) {
+            let (dataset, snapshot) = step(it);
+            let step = dataset::Step::Release {
+                dataset,
+                snapshot,
+                hold: hold.clone(),
+            };
+            plan.steps.push(inside(&self.route.from, step));
+        }
+    }
+
+    fn copy(&self, plan: &mut Plan<PoolStep>) -> Result<(), PoolRefusal> {
+        // Where there are snapshots, one of them: all of its files are of one moment.
+        let snapshot = match self.from.pool.filesystem {
+            Filesystem::Btrfs => self.snapshots()?.last().map(|it| it.name.clone()),
+            Filesystem::Ext4 | Filesystem::Xfs => {
+                plan.warnings.push(format!(
+                    "{} has no snapshots: what is changed while it is copied may be of different \
+                     moments",
+                    self.from.pool.filesystem
+                ));
+                None
+            }
+        };
+        let there = self.to.contents.dataset(self.wish.to.as_str());
+        match there {
+            Some(there) => self.overwrite(there, plan),
+            None => {
+                let wish = dataset::Change::Create(CreateDataset {
+                    name: self.wish.to.clone(),
+                    quota: None,
+                });
+                let made = dataset::plan(self.to.pool, self.to.contents, &wish)?;
+                let made = made.map(|step| inside(&self.route.to, step));
+                plan.steps.extend(made.steps);
+                plan.warnings.extend(made.warnings);
+            }
+        }
+        plan.steps.push(self.step(Step::Copy {
+            snapshot: snapshot.clone(),
+        }));
+        plan.steps.push(self.step(Step::Compare {
+            snapshot,
+            with: Counterpart::Dataset,
+        }));
+        Ok(())
+    }
+
+    fn overwrite(&self, there: &Dataset, plan: &mut Plan<PoolStep>) {
+        plan.evidence.push(match &there.uuid {
+            Some(uuid) => format!("dataset {uuid}"),
+            None => format!("project {}", there.id),
+        });
+        plan.dangers.push(Danger::DestroysData {
+            device: format!("{}/{}", self.route.to, there.name),
+            content: format!(
+                "files that {}/{} does not have, or has otherwise",
+                self.route.from, self.route.dataset
+            ),
+        });
+    }
+}
