@@ -16,6 +16,7 @@ pub mod initramfs;
 pub mod jobs;
 pub mod plans;
 pub mod pools;
+pub mod replicas;
 pub mod schedules;
 pub mod sessions;
 pub mod simulation;

@@ -304,7 +304,7 @@ impl App {
         Err(refusal)
     }
 
-    fn lane(&self, lane: Lane) -> &Mutex<()> {
+    pub(crate) fn lane(&self, lane: Lane) -> &Mutex<()> {
         match lane {
             Lane::Storage => &self.storage,
         }

@@ -455,7 +455,7 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
             dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
         ) => Kind::NotFound,
         Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
-        Refusal::Inside(_) => Kind::Conflict,
+        Refusal::Inside(_) | Refusal::Replica(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }
         | Refusal::CheckNeedsUnmount { .. }

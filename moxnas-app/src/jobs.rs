@@ -11,6 +11,7 @@
 
 pub mod array_scrub;
 pub mod config_backup;
+pub mod dataset_replicate;
 pub mod db_maintenance;
 pub mod disk_burn_in;
 mod disk_pass;
@@ -114,6 +115,19 @@ impl JobError {
     }
 }
 
+impl JobError {
+    /// A step of a plan failed.
+    pub(crate) fn step_failed(why: String, hint: Option<String>) -> JobError {
+        JobError::Failed {
+            code: "step_failed",
+            why: match hint {
+                Some(hint) => format!("{why}: {hint}"),
+                None => why,
+            },
+        }
+    }
+}
+
 impl From<StoreError> for JobError {
     fn from(err: StoreError) -> JobError {
         JobError::Operation(err.into())
@@ -172,6 +186,7 @@ pub const KINDS: &[Kind] = &[
     kind::<disk_burn_in::BurnIn>(),
     kind::<initramfs_update::UpdateInitramfs>(),
     kind::<pool_check::CheckPool>(),
+    kind::<dataset_replicate::Replication>(),
 ];
 
 /// Why nobody can end a job any more; `None`: it can be ended.

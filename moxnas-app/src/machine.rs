@@ -259,7 +259,18 @@ impl AppStep {
 
 fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
     use pool::{plan::Step, real};
-    let command = real::argv::argv(step).ok().flatten().map(|it| it.words());
+    let command = match step {
+        Step::Replicate { route, step } => {
+            let (cmd, reader) = real::argv::transfer(route, step);
+            let mut words = cmd.words();
+            if let Some(reader) = reader {
+                words.push("|".to_owned());
+                words.extend(reader.words());
+            }
+            Some(words)
+        }
+        other => real::argv::argv(other).ok().flatten().map(|it| it.words()),
+    };
     let file = match step {
         Step::WriteUnit {
             pool,

@@ -69,8 +69,8 @@ pub trait Change: Operation {
     const LANE: Lane;
 
     /// What has to be asked before this can be planned, and again before it is verified.
-    fn asks(&self, _: &Seen) -> Option<Question> {
-        None
+    fn asks(&self, _: &Seen) -> Vec<Question> {
+        Vec::new()
     }
 
     /// What would be done. Pure.

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use plan::{Side, hold_of, plan};
+pub use plan::{Side, hold_of, plan, target};
 pub use refusal::Refusal;
 
 use crate::{
@@ -29,8 +29,9 @@ use crate::{
 pub struct Replicate {
     /// The dataset.
     pub dataset: String,
-    /// The dataset that it is to be in the other pool.
-    pub to: DatasetName,
+    /// The dataset that it is to be in the other pool; `None`: the one that it is there already, else
+    /// one of the same name.
+    pub to: Option<DatasetName>,
     /// Compare what arrived byte by byte with what was sent. What is copied always is.
     pub compare: bool,
 }

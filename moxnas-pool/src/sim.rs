@@ -135,6 +135,11 @@ impl SimPools {
         Ok(())
     }
 
+    /// Let only a part of what a step brings arrive, as when it is ended before its time.
+    pub fn begin_transfer(&self, route: &Route, step: &replica::Step) -> Result<(), BackendError> {
+        self.carry_over(route, step, false, &|_| ())
+    }
+
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]

@@ -35,6 +35,7 @@ const POOL: &str = "pool create data --device {1} --fs xfs";
 const BTRFS: &str = "pool create data --device {1} --fs btrfs";
 const PHOTOS: &str = "dataset create data photos --quota 1GB";
 const MONDAY: &str = "snapshot create data photos monday";
+const BACKUP: &str = "pool create backup --device {2} --fs btrfs";
 const SPARE: &str = "array add tank {4} --spare";
 const FILLED: &str = "sim advance 30d";
 const SHOW: &str = "array show tank";
@@ -120,6 +121,12 @@ operations! {
         "PUT" "/api/storage/datasets/data/photos/quota", r#"{"quota_bytes":5000000}"# => "dataset show data photos", r#""quota_bytes":5000000"#;
     dataset_rename: &[BTRFS, PHOTOS, MONDAY], "dataset rename data photos films",
         "POST" "/api/storage/datasets/data/photos/rename", r#"{"to":"films"}"# => "snapshot list", "/srv/data/.snapshots/films/monday";
+    dataset_replicate: &[BTRFS, PHOTOS, MONDAY, BACKUP], "dataset replicate data photos --to backup --detach",
+        "POST" "/api/storage/datasets/data/photos/replicate", r#"{"to_pool":"backup"}"# => "job list", "dataset_replicate";
+    snapshot_hold: &[BTRFS, PHOTOS, MONDAY], "snapshot hold data photos monday",
+        "POST" "/api/storage/snapshots/data/photos/monday/hold", "{}" => "snapshot list", r#""held":["keep"]"#;
+    snapshot_release: &[BTRFS, PHOTOS, MONDAY, "snapshot hold data photos monday"], "snapshot release data photos monday",
+        "POST" "/api/storage/snapshots/data/photos/monday/release", "{}" => "snapshot list", r#""held":[]"#;
     snapshot_clone: &[BTRFS, PHOTOS, MONDAY], "snapshot clone data photos monday copy",
         "POST" "/api/storage/snapshots/data/photos/monday/clone", r#"{"to":"copy"}"# => "dataset list", "/srv/data/copy";
     snapshot_create: &[BTRFS, PHOTOS], "snapshot create data photos monday",
@@ -196,6 +203,9 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("dataset_list", DATASETS),
     ("dataset_quota", DATASETS),
     ("dataset_rename", DATASETS),
+    ("dataset_replicate", REPLICAS),
+    ("snapshot_hold", REPLICAS),
+    ("snapshot_release", REPLICAS),
     ("snapshot_clone", DATASETS),
     ("snapshot_create", DATASETS),
     ("snapshot_delete", DATASETS),
@@ -249,6 +259,11 @@ const DATASETS: [&str; 3] = [
     "a_plan_can_be_carried_out_and_destroys_what_it_says",
     "a_dataset_lives_and_dies",
     "a_raid6_with_btrfs_is_filled_rolled_back_and_grown",
+];
+const REPLICAS: [&str; 3] = [
+    "whatever_step_stops_the_next_try_ends_it",
+    "a_dataset_is_replicated_and_what_lies_is_found",
+    "datasets_are_replicated_and_compared",
 ];
 /// Every change of arrays, by the library alone; a change without a case does not compile there.
 const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";

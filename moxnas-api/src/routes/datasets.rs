@@ -11,14 +11,17 @@ use poem_openapi::{
     payload::Json,
 };
 
-use super::{Page, Tag, arrays::Done, page, terms};
+use super::{Page, Tag, arrays::Done, jobs::Begun, page, terms};
 use crate::{
     Shared,
     cached::Cached,
     caller::Caller,
     input::Input,
     problem::Answer,
-    wire::datasets::{self as wire, After},
+    wire::{
+        datasets::{self as wire, After},
+        replicas::{HoldSnapshot, ReplicateDataset},
+    },
 };
 
 /// Datasets.
@@ -220,6 +223,35 @@ impl Datasets {
         let renamed = app.change(&caller.actor, wish, terms).await?;
         Ok(Json(renamed.into()))
     }
+
+    /// Make a replica of a dataset in another pool, or bring it up to date
+    ///
+    /// The answer is the job that does it. From btrfs to btrfs the snapshots are sent that the other
+    /// pool does not have yet, and are held here for the next time. Else files are copied and compared;
+    /// where the other dataset is there already its files may be overwritten or deleted, so the plan has
+    /// to be confirmed then.
+    #[oai(
+        path = "/:pool/:dataset/replicate",
+        method = "post",
+        operation_id = "dataset_replicate"
+    )]
+    async fn replicate(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of its pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        body: Input<ReplicateDataset>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let wish = body.0.of(pool.0, dataset.0)?;
+        Ok(app.begin(&caller.actor, wish, terms).await?.into())
+    }
 }
 
 #[OpenApi(prefix_path = "/storage/snapshots", tag = "Tag::Pools")]
@@ -332,6 +364,68 @@ impl Snapshots {
         let terms = terms(confirm.0, None)?;
         app.change(&caller.actor, wish, terms).await?;
         Ok(Done::Done)
+    }
+
+    /// Hold a snapshot, so that it is not deleted
+    #[oai(
+        path = "/:pool/:dataset/:snapshot/hold",
+        method = "post",
+        operation_id = "snapshot_hold"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request"
+    )]
+    async fn hold(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        /// Name of the snapshot
+        snapshot: Path<String>,
+        body: Input<HoldSnapshot>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Snapshot>> {
+        let wish = body.0.hold(pool.0, dataset.0, snapshot.0)?;
+        let terms = terms(confirm.0, None)?;
+        let held = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(held.into()))
+    }
+
+    /// Hold a snapshot no more
+    #[oai(
+        path = "/:pool/:dataset/:snapshot/release",
+        method = "post",
+        operation_id = "snapshot_release"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request"
+    )]
+    async fn release(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        /// Name of the snapshot
+        snapshot: Path<String>,
+        body: Input<HoldSnapshot>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Snapshot>> {
+        let wish = body.0.release(pool.0, dataset.0, snapshot.0)?;
+        let terms = terms(confirm.0, None)?;
+        let released = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(released.into()))
     }
 
     /// Make a dataset of a snapshot, which shares all data with it at first

@@ -9,8 +9,9 @@ use moxnas_app::{
         MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
     ops::datasets::{
-        DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, SnapshotClone, SnapshotCreate,
-        SnapshotDelete, SnapshotPrune, SnapshotRollback,
+        DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, DatasetReplicate, SnapshotClone,
+        SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotPrune, SnapshotRelease,
+        SnapshotRollback,
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
@@ -39,6 +40,7 @@ use crate::{
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
         pools::{CheckPool, CreatePool, ImportPool},
+        replicas::{HoldSnapshot, ReplicateDataset},
     },
 };
 
@@ -220,6 +222,11 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<RenameDataset>()?.of(pool, dataset);
             done(app, actor, it, change?).await
         }
+        DatasetReplicate::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = it.body::<ReplicateDataset>()?.of(pool, dataset);
+            done(app, actor, it, change?).await
+        }
         DatasetDelete::NAME => {
             let (pool, dataset) = it.dataset()?;
             done(app, actor, it, DatasetDelete { pool, dataset }).await
@@ -236,6 +243,18 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
                 snapshot: it.path("snapshot")?,
             };
             done(app, actor, it, change).await
+        }
+        SnapshotHold::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let snapshot = it.path("snapshot")?;
+            let change = it.body::<HoldSnapshot>()?.hold(pool, dataset, snapshot);
+            done(app, actor, it, change?).await
+        }
+        SnapshotRelease::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let snapshot = it.path("snapshot")?;
+            let change = it.body::<HoldSnapshot>()?.release(pool, dataset, snapshot);
+            done(app, actor, it, change?).await
         }
         SnapshotPrune::NAME => {
             let change = SnapshotPrune::from(it.body::<PruneSnapshots>()?);
@@ -295,7 +314,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 34] = [
+pub const PLANNED: [&str; 37] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -307,6 +326,7 @@ pub const PLANNED: [&str; 34] = [
     DatasetDelete::NAME,
     DatasetQuota::NAME,
     DatasetRename::NAME,
+    DatasetReplicate::NAME,
     DiskBurnIn::NAME,
     DiskLocate::NAME,
     DiskWipe::NAME,
@@ -327,7 +347,9 @@ pub const PLANNED: [&str; 34] = [
     SnapshotClone::NAME,
     SnapshotCreate::NAME,
     SnapshotDelete::NAME,
+    SnapshotHold::NAME,
     SnapshotPrune::NAME,
+    SnapshotRelease::NAME,
     SnapshotRollback::NAME,
     SpareMove::NAME,
 ];

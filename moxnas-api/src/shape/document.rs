@@ -12,7 +12,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 10] = [
+const PATTERNS: [(&str, &str, &str); 12] = [
     ("CreateArray", "name", ARRAY_NAME),
     ("SetArray", "spare_group", SPARE_GROUP),
     ("CreatePool", "name", POOL_NAME),
@@ -22,7 +22,9 @@ const PATTERNS: [(&str, &str, &str); 10] = [
     ("CreateDataset", "name", DATASET_NAME),
     ("RenameDataset", "to", DATASET_NAME),
     ("CloneSnapshot", "to", DATASET_NAME),
+    ("ReplicateDataset", "to_dataset", DATASET_NAME),
     ("CreateSnapshot", "name", SNAPSHOT_NAME),
+    ("HoldSnapshot", "hold", HOLD_NAME),
 ];
 /// As [`moxnas_core::names::SpareGroup`] is parsed, which is as an array's name is; or nothing.
 const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
@@ -34,6 +36,8 @@ const POOL_NAME: &str = ARRAY_NAME;
 const DATASET_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$";
 /// As [`moxnas_pool::dataset::SnapshotName`] is parsed.
 const SNAPSHOT_NAME: &str = "^[A-Za-z0-9_:][A-Za-z0-9_:-]{0,63}$";
+/// As [`moxnas_pool::dataset::HoldName`] is parsed.
+const HOLD_NAME: &str = "^[A-Za-z0-9_:/@][A-Za-z0-9_:/@-]{0,99}$";
 /// As [`moxnas_pool::plan::MountOption`] is parsed, and none begins with a dot.
 const MOUNT_OPTION: &str = "^[A-Za-z0-9_=:/][A-Za-z0-9_=:./-]{0,63}$";
 
@@ -200,7 +204,7 @@ fn nullable(property: &mut Map<String, Value>, types: &BTreeMap<String, Value>) 
 mod tests {
     use moxnas_core::names::ArrayName;
     use moxnas_pool::{
-        dataset::{DatasetName, SnapshotName},
+        dataset::{DatasetName, HoldName, SnapshotName},
         plan::MountOption,
     };
     use serde_json::{Value, json};
@@ -224,6 +228,7 @@ mod tests {
     #[test]
     fn the_patterns_of_datasets_and_snapshots_are_what_is_parsed() {
         assert_eq!((DatasetName::MAX_LEN, SnapshotName::MAX_LEN), (64, 64));
+        assert_eq!(HoldName::MAX_LEN, 100);
         for it in '\0'..='\u{ff}' {
             let is_first = it.is_ascii_alphanumeric() || it == '_';
             let dataset = |text: String| text.parse::<DatasetName>().is_ok();
@@ -233,6 +238,10 @@ mod tests {
             let snapshot = |text: String| text.parse::<SnapshotName>().is_ok();
             assert_eq!(snapshot(it.to_string()), is_first, "{it:?}");
             assert_eq!(snapshot(format!("a{it}")), is_first || it == '-', "{it:?}");
+            let is_first = is_first || "/@".contains(it);
+            let hold = |text: String| text.parse::<HoldName>().is_ok();
+            assert_eq!(hold(it.to_string()), is_first, "{it:?}");
+            assert_eq!(hold(format!("a{it}")), is_first || it == '-', "{it:?}");
         }
     }
 

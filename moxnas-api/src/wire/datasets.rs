@@ -88,8 +88,13 @@ pub struct Snapshot {
     pub path: String,
     /// Nothing can be written to it, as it should be
     pub read_only: bool,
-    /// When it was made; left out if nobody knows
+    /// When it was taken; left out if nobody knows
     pub created_at: Option<OffsetDateTime>,
+    /// UUID of the snapshot of another pool that it is a copy of; left out: it was taken here, or did
+    /// not arrive as a whole
+    pub received_uuid: Option<String>,
+    /// What it is held for: it is not deleted as long as there is something
+    pub held: Vec<String>,
     /// What can be reached through it, whoever shares it; left out while nobody counts it
     pub referenced_bytes: Option<u64>,
     /// What only it refers to, which deleting it gives back; left out while nobody counts it
@@ -369,6 +374,8 @@ impl Snapshot {
             path: snapshot_path(pool, &it.dataset, &it.name),
             read_only: it.read_only,
             created_at: it.created.map(timestamp),
+            received_uuid: it.received.clone(),
+            held: it.held.iter().map(ToString::to_string).collect(),
             referenced_bytes: it.usage.map(|it| it.referenced.0),
             exclusive_bytes: it.usage.map(|it| it.exclusive.0),
             as_of: timestamp(as_of),

@@ -162,11 +162,11 @@ impl App {
 
     /// A fresh look, and what has to be asked for this change.
     pub(crate) async fn look_for<C: Change>(&self, change: &C) -> Result<Arc<Seen>, Error> {
-        let seen = self.look().await?;
-        match change.asks(&seen) {
-            Some(question) => self.ask(question).await,
-            None => Ok(seen),
+        let mut seen = self.look().await?;
+        for question in change.asks(&seen) {
+            seen = self.ask(question).await?;
         }
+        Ok(seen)
     }
 
     /// No job works on a disk or a pool that the plan is about. A second job of the same is refused

@@ -79,7 +79,7 @@ impl Job for CheckPool {
             } else {
                 let step = AppStep::Pool(step);
                 let done = run.app().with_machine(move |it| it.apply(&step)).await?;
-                done.map_err(|err| failed(chain(&err), err.hint()))?;
+                done.map_err(|err| JobError::step_failed(chain(&err), err.hint()))?;
             }
         }
         run.app().look().await?;
@@ -121,9 +121,12 @@ impl CheckPool {
             Ok(checked) => checked,
             Err(BackendError::Ended) => {
                 run.obey()?;
-                return Err(failed("it was ended before its time".to_owned(), None));
+                return Err(JobError::step_failed(
+                    "it was ended before its time".to_owned(),
+                    None,
+                ));
             }
-            Err(err) => return Err(failed(chain(&err), err.hint())),
+            Err(err) => return Err(JobError::step_failed(chain(&err), err.hint())),
         };
         for line in &checked.said {
             run.say(Level::Info, line).await?;
@@ -158,15 +161,5 @@ impl CheckPool {
             } => format!("`moxnas pool mount {pool}`, then `moxnas pool check {pool} --repair`"),
             _ => format!("`moxnas pool check {pool} --repair` puts right what can be"),
         }
-    }
-}
-
-fn failed(why: String, hint: Option<String>) -> JobError {
-    JobError::Failed {
-        code: "step_failed",
-        why: match hint {
-            Some(hint) => format!("{why}: {hint}"),
-            None => why,
-        },
     }
 }

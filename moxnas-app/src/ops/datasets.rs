@@ -1,20 +1,24 @@
 //! Datasets and snapshots: what is in the pools.
 
 mod prune;
+mod replicate;
 
 use std::sync::Arc;
 
 use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
-        Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
+        Change as Wish, Contents, CreateDataset, Dataset, DatasetName, HoldName, Refusal, Snapshot,
         SnapshotName, countable, plan,
     },
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
 
-pub use self::prune::{PrunedView, SnapshotPrune};
+pub use self::{
+    prune::{PrunedView, SnapshotPrune},
+    replicate::DatasetReplicate,
+};
 use super::pools::contents_of;
 use crate::{
     actor::{Actor, Role},
@@ -148,6 +152,32 @@ pub struct SnapshotDelete {
     pub snapshot: String,
 }
 
+/// Let a snapshot not be deleted as long as it is held for this.
+#[derive(Clone, Debug)]
+pub struct SnapshotHold {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// Its name.
+    pub snapshot: String,
+    /// What for.
+    pub hold: HoldName,
+}
+
+/// Hold a snapshot for this no more.
+#[derive(Clone, Debug)]
+pub struct SnapshotRelease {
+    /// Its pool.
+    pub pool: String,
+    /// The dataset.
+    pub dataset: String,
+    /// Its name.
+    pub snapshot: String,
+    /// What for.
+    pub hold: HoldName,
+}
+
 /// Make a dataset of a snapshot.
 #[derive(Clone, Debug)]
 pub struct SnapshotClone {
@@ -211,6 +241,11 @@ objects! {
         |it| of_snapshot(&it.pool, &it.dataset, it.name.as_str());
     SnapshotDelete, "snapshot_delete", Role::Admin, (),
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotHold, "snapshot_hold", Role::Operator, SnapshotView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotRelease, "snapshot_release", Role::Admin, SnapshotView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    DatasetReplicate, "dataset_replicate", Role::Admin, (), |it| of(&it.pool, &it.dataset);
     SnapshotPrune, "snapshot_prune", Role::Admin, PrunedView, |it| of(&it.pool, &it.dataset);
     SnapshotClone, "snapshot_clone", Role::Admin, DatasetView,
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
@@ -252,6 +287,14 @@ fn contents<'a>(pool: &Pool, asked: &'a Asked<Contents>) -> Result<&'a Contents,
             why: why.clone(),
         })
     })
+}
+
+fn snapshot_view(pool: &Pool, asked: &Asked<Contents>, snapshot: &Snapshot) -> SnapshotView {
+    SnapshotView {
+        pool: pool.name.clone(),
+        snapshot: snapshot.clone(),
+        asked: asked.clone(),
+    }
 }
 
 fn dataset_view(seen: &Seen, pool: &str, dataset: &str) -> Result<DatasetView, Error> {
@@ -326,7 +369,7 @@ macro_rules! changes {
         impl Change for $type {
             const LANE: Lane = Lane::Storage;
 
-            fn asks(&self, seen: &Seen) -> Option<Question> {
+            fn asks(&self, seen: &Seen) -> Vec<Question> {
                 contents_of(seen, &self.pool)
             }
 
@@ -358,6 +401,8 @@ changes!(
     DatasetDelete,
     SnapshotCreate,
     SnapshotDelete,
+    SnapshotHold,
+    SnapshotRelease,
     SnapshotClone,
     SnapshotRollback
 );
@@ -473,11 +518,7 @@ impl DatasetChange for SnapshotCreate {
     fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
         let (pool, asked) = known(after, &self.pool)?;
         match contents.snapshot(&self.dataset, self.name.as_str()) {
-            Some(snapshot) if snapshot.read_only => Ok(SnapshotView {
-                pool: pool.name.clone(),
-                snapshot: snapshot.clone(),
-                asked: asked.clone(),
-            }),
+            Some(it) if it.read_only => Ok(snapshot_view(pool, asked, it)),
             Some(_) => not(format!("the snapshot {} can be written", self.name)),
             None => not(format!("there is no snapshot {}", self.name)),
         }
@@ -501,6 +542,61 @@ impl DatasetChange for SnapshotDelete {
             None => Ok(()),
             Some(_) => not(format!("the snapshot {} is still there", self.snapshot)),
         }
+    }
+}
+
+/// The snapshot, if it is held for this, or is not.
+fn held(
+    after: &Seen,
+    [pool, dataset, snapshot]: [&str; 3],
+    hold: &HoldName,
+    is_held: bool,
+) -> Result<SnapshotView, Error> {
+    let (found, asked) = known(after, pool)?;
+    let it = contents(found, asked)?.snapshot(dataset, snapshot);
+    match it {
+        Some(it) if it.held.contains(hold) == is_held => Ok(snapshot_view(found, asked, it)),
+        Some(_) if is_held => not(format!("{snapshot} is not held for {hold}")),
+        Some(_) => not(format!("{snapshot} is still held for {hold}")),
+        None => not(format!("there is no snapshot {snapshot}")),
+    }
+}
+
+impl DatasetChange for SnapshotHold {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Hold {
+            dataset: self.dataset.clone(),
+            snapshot: self.snapshot.clone(),
+            hold: self.hold.clone(),
+        }
+    }
+
+    fn check(&self, after: &Seen, _: &Contents) -> Result<SnapshotView, Error> {
+        let which = [self.pool.as_str(), &self.dataset, &self.snapshot];
+        held(after, which, &self.hold, true)
+    }
+}
+
+impl DatasetChange for SnapshotRelease {
+    fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    fn wish(&self) -> Wish {
+        Wish::Release {
+            dataset: self.dataset.clone(),
+            snapshot: self.snapshot.clone(),
+            hold: self.hold.clone(),
+        }
+    }
+
+    fn check(&self, after: &Seen, _: &Contents) -> Result<SnapshotView, Error> {
+        let which = [self.pool.as_str(), &self.dataset, &self.snapshot];
+        held(after, which, &self.hold, false)
     }
 }
 

@@ -59,8 +59,8 @@ impl Query for InitramfsShow {
 impl Change for InitramfsUpdate {
     const LANE: Lane = Lane::Storage;
 
-    fn asks(&self, _: &Seen) -> Option<Question> {
-        Some(Question::Initramfs)
+    fn asks(&self, _: &Seen) -> Vec<Question> {
+        vec![Question::Initramfs]
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {

@@ -170,8 +170,8 @@ trait PoolChange: Operation {
     fn wish(&self, seen: &Seen) -> Result<pool::plan::Change, Error>;
 
     /// What has to be asked.
-    fn asks_of(&self, _: &Seen) -> Option<Question> {
-        None
+    fn asks_of(&self, _: &Seen) -> Vec<Question> {
+        Vec::new()
     }
 
     /// What to answer, if the machine is as promised.
@@ -192,7 +192,7 @@ macro_rules! changes {
                 Ok(plan.map(AppStep::Pool))
             }
 
-            fn asks(&self, seen: &Seen) -> Option<Question> {
+            fn asks(&self, seen: &Seen) -> Vec<Question> {
                 self.asks_of(seen)
             }
 
@@ -264,7 +264,7 @@ impl PoolChange for PoolImport {
         }))
     }
 
-    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+    fn asks_of(&self, seen: &Seen) -> Vec<Question> {
         contents_of(seen, self.name.as_str())
     }
 
@@ -279,7 +279,7 @@ impl PoolChange for PoolMount {
         Ok(pool::plan::Change::Mount { pool })
     }
 
-    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+    fn asks_of(&self, seen: &Seen) -> Vec<Question> {
         contents_of(seen, &self.pool)
     }
 
@@ -312,7 +312,7 @@ impl PoolChange for PoolGrow {
         Ok(pool::plan::Change::Grow { pool })
     }
 
-    fn asks_of(&self, seen: &Seen) -> Option<Question> {
+    fn asks_of(&self, seen: &Seen) -> Vec<Question> {
         contents_of(seen, &self.pool)
     }
 
@@ -337,9 +337,11 @@ impl PoolChange for PoolGrow {
 }
 
 /// The question what is in a pool, if it can be asked.
-pub(super) fn contents_of(seen: &Seen, pool: &str) -> Option<Question> {
-    let pool = seen.pools.find(pool).filter(|it| it.is_mounted)?;
-    Some(Question::Contents(Box::new(pool.clone())))
+pub(super) fn contents_of(seen: &Seen, pool: &str) -> Vec<Question> {
+    let pool = seen.pools.find(pool).filter(|it| it.is_mounted);
+    pool.map(|it| Question::Contents(Box::new(it.clone())))
+        .into_iter()
+        .collect()
 }
 
 impl PoolChange for PoolExport {

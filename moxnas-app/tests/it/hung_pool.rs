@@ -23,6 +23,7 @@ use moxnas_app::{
 use moxnas_core::{
     disk::BlockDevices,
     sim::{DiskSpec, SimMachine},
+    units::Bytes,
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
@@ -30,6 +31,7 @@ use moxnas_pool::{
     dataset::Contents,
     model::{Filesystem, Pool, Pools},
     plan::Step,
+    replica::{self, Route},
     sim::SimPools,
 };
 use moxnas_raid::SimRaid;
@@ -100,6 +102,16 @@ impl PoolBackend for Hung {
         }
         drop(state);
         self.pools.check(step, is_wanted)
+    }
+
+    fn transfer(
+        &self,
+        route: &Route,
+        step: &replica::Step,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError> {
+        self.pools.transfer(route, step, is_wanted, passed)
     }
 }
 

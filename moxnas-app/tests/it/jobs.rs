@@ -35,10 +35,18 @@ pub(crate) struct Box_ {
 impl Box_ {
     /// With a mirror of two disks for each name.
     pub(crate) async fn with_arrays(names: &[&str]) -> Box_ {
+        Box_::with_pools(names, |pools| pools).await
+    }
+
+    /// The same, with something between the service and the pools.
+    pub(crate) async fn with_pools<P: PoolBackend + 'static>(
+        names: &[&str],
+        between: impl FnOnce(Arc<SimPools>) -> Arc<P>,
+    ) -> Box_ {
         let sim = SimMachine::new(1);
         let pools = Arc::new(SimPools::new(Arc::clone(&sim)));
         let machine = Machine {
-            pools: Arc::clone(&pools) as Arc<dyn PoolBackend>,
+            pools: between(Arc::clone(&pools)),
             ..Machine::simulated(&sim, SimRaid::new(Arc::clone(&sim)))
         };
         let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use moxnas_api::wire::{
     datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, PruneSnapshots, RenameDataset},
     pools::{CheckPool, CreatePool, ImportPool},
+    replicas::{HoldSnapshot, ReplicateDataset},
 };
 use moxnas_core::units::{BadBytes, Bytes};
 
@@ -98,6 +99,21 @@ pub(crate) enum DatasetVerb {
         #[command(flatten)]
         body: RenameDataset,
     },
+    /// Make a replica of a dataset in another pool, or bring it up to date
+    ///
+    /// From btrfs to btrfs the snapshots are sent that the other pool does not have yet; they are
+    /// snapshots there, of which `moxnas snapshot clone` makes a dataset. Else files are copied into a
+    /// dataset of the other pool, and compared.
+    Replicate {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        #[command(flatten)]
+        body: ReplicateDataset,
+        #[command(flatten)]
+        patience: Patience,
+    },
     /// Delete a dataset and all that is in it
     Delete {
         /// Name of its pool
@@ -132,6 +148,28 @@ pub(crate) enum SnapshotVerb {
         dataset: String,
         /// Name of the snapshot
         snapshot: String,
+    },
+    /// Hold a snapshot, so that it is not deleted
+    Hold {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+        #[command(flatten)]
+        body: HoldSnapshot,
+    },
+    /// Hold a snapshot no more
+    Release {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+        #[command(flatten)]
+        body: HoldSnapshot,
     },
     /// Make a dataset of a snapshot, which shares all data with it at first
     Clone {

@@ -6,7 +6,7 @@ use moxnas_api::wire::datasets::{
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
 
-use super::{all_pages, parse};
+use super::{all_pages, jobs, parse};
 use crate::{
     cli::{DatasetVerb, Global, SnapshotVerb},
     confirm::{Outcome, Wish, carry_out},
@@ -63,6 +63,18 @@ pub(super) async fn dataset(
             let names = [("pool", pool.as_str()), ("dataset", dataset.as_str())];
             Wish::new("dataset_rename", Method::POST, at, &names, body.to_json())
         }
+        DatasetVerb::Replicate {
+            pool,
+            dataset,
+            body,
+            patience,
+        } => {
+            let at = at(DATASETS, &[&pool, &dataset], "/replicate");
+            let names = [("pool", pool.as_str()), ("dataset", dataset.as_str())];
+            let body = body.to_json();
+            let wish = Wish::new("dataset_replicate", Method::POST, at, &names, body);
+            return jobs::begin(transport, global, printer, wish, patience).await;
+        }
         DatasetVerb::Delete { pool, dataset } => {
             let at = at(DATASETS, &[&pool, &dataset], "");
             let names = [("pool", pool.as_str()), ("dataset", dataset.as_str())];
@@ -87,7 +99,10 @@ pub(super) async fn snapshot(
         let names = [("pool", pool), ("dataset", dataset), ("snapshot", snapshot)];
         Wish::new(operation, method, at, &names, body)
     };
-    let is_snapshot = matches!(verb, SnapshotVerb::Create(_));
+    let is_snapshot = matches!(
+        verb,
+        SnapshotVerb::Create(_) | SnapshotVerb::Hold { .. } | SnapshotVerb::Release { .. }
+    );
     let is_list = matches!(verb, SnapshotVerb::Prune(_));
     let wish = match verb {
         SnapshotVerb::List { pool, dataset } => {
@@ -114,6 +129,24 @@ pub(super) async fn snapshot(
         } => {
             let which = [pool.as_str(), &dataset, &snapshot];
             of("snapshot_delete", Method::DELETE, which, "", None)
+        }
+        SnapshotVerb::Hold {
+            pool,
+            dataset,
+            snapshot,
+            body,
+        } => {
+            let (which, body) = ([pool.as_str(), &dataset, &snapshot], body.to_json());
+            of("snapshot_hold", Method::POST, which, "/hold", body)
+        }
+        SnapshotVerb::Release {
+            pool,
+            dataset,
+            snapshot,
+            body,
+        } => {
+            let (which, body) = ([pool.as_str(), &dataset, &snapshot], body.to_json());
+            of("snapshot_release", Method::POST, which, "/release", body)
         }
         SnapshotVerb::Clone {
             pool,

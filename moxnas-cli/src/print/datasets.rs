@@ -56,7 +56,15 @@ pub(super) fn snapshot_table(items: &[Snapshot]) -> String {
     if items.is_empty() {
         return "there are no snapshots".to_owned();
     }
-    let mut table = super::table(&["POOL", "DATASET", "NAME", "CREATED", "USED", "EXCLUSIVE"]);
+    let mut table = super::table(&[
+        "POOL",
+        "DATASET",
+        "NAME",
+        "CREATED",
+        "USED",
+        "EXCLUSIVE",
+        "HELD FOR",
+    ]);
     for it in items {
         table.add_row([
             it.pool.clone(),
@@ -65,9 +73,17 @@ pub(super) fn snapshot_table(items: &[Snapshot]) -> String {
             when(it.created_at),
             known(it.referenced_bytes),
             known(it.exclusive_bytes),
+            held(it),
         ]);
     }
     lines(&table)
+}
+
+fn held(it: &Snapshot) -> String {
+    match it.held.is_empty() {
+        true => "-".to_owned(),
+        false => it.held.join(", "),
+    }
 }
 
 pub(super) fn snapshot_sheet(it: &Snapshot) -> String {
@@ -78,6 +94,11 @@ pub(super) fn snapshot_sheet(it: &Snapshot) -> String {
         ),
         ("path", it.path.clone()),
         ("created", when(it.created_at)),
+        (
+            "copy of",
+            it.received_uuid.clone().unwrap_or_else(|| "-".to_owned()),
+        ),
+        ("held for", held(it)),
         ("used", known(it.referenced_bytes)),
         ("exclusive", known(it.exclusive_bytes)),
     ];

@@ -16,7 +16,7 @@ use crate::{model::PoolName, prune::Timestamp};
 
 moxnas_core::name_type! {
     /// What a snapshot is held for: a word of whoever holds it.
-    HoldName, "name of a hold", 100, |it| it.is_ascii_alphanumeric() || "-_:./@".contains(it)
+    HoldName, "name of a hold", 100, |it| it.is_ascii_alphanumeric() || "-_:/@".contains(it)
 }
 
 /// What is written down of a snapshot.

@@ -1,5 +1,7 @@
 //! What both pools have, and a wish, give steps, or the reason why not.
 
+use std::collections::BTreeSet;
+
 use moxnas_core::plan::{Danger, Plan};
 
 use super::{Counterpart, Refusal, Replicate, Route, Step};
@@ -48,9 +50,9 @@ pub fn plan(from: Side<'_>, to: Side<'_>, wish: &Replicate) -> Result<Plan<PoolS
         wish,
         route: Route {
             from: from.pool.name.clone(),
-            dataset,
             to: to.pool.name.clone(),
-            as_dataset: wish.to.clone(),
+            as_dataset: target(from, to, wish)?,
+            dataset,
         },
     };
     let sends = [from, to]
@@ -61,6 +63,23 @@ pub fn plan(from: Side<'_>, to: Side<'_>, wish: &Replicate) -> Result<Plan<PoolS
         false => planner.copy(&mut plan)?,
     }
     Ok(plan)
+}
+
+/// What the dataset is or will be in the other pool.
+pub fn target(from: Side<'_>, to: Side<'_>, wish: &Replicate) -> Result<DatasetName, PoolRefusal> {
+    let dataset = name_of(from, &wish.dataset)?;
+    if let Some(name) = &wish.to {
+        return Ok(name.clone());
+    }
+    // It may have had another name when it was sent first.
+    let sent: BTreeSet<&str> = from
+        .contents
+        .snapshots_of(&wish.dataset)
+        .map(Snapshot::identity)
+        .collect();
+    let mut there = to.contents.snapshots.iter();
+    let known = there.find(|it| it.received.is_some() && sent.contains(it.identity()));
+    Ok(known.map_or(dataset, |it| it.dataset.clone()))
 }
 
 /// Also a name under which only snapshots are: a replica may be what another is made from.
@@ -109,7 +128,10 @@ impl<'a> Planner<'a> {
 
     /// The snapshot there of which this one is known to be the same.
     fn copy_of(&self, snapshot: &Snapshot) -> Option<&'a Snapshot> {
-        let mut there = self.to.contents.snapshots_of(self.wish.to.as_str());
+        let mut there = self
+            .to
+            .contents
+            .snapshots_of(self.route.as_dataset.as_str());
         there.find(|it| it.read_only && it.identity() == snapshot.identity())
     }
 
@@ -143,7 +165,7 @@ impl<'a> Planner<'a> {
     /// What is there under the name came from here.
     fn check_common(&self, has_common: bool) -> Result<(), Refusal> {
         let there = self.to.contents;
-        let name = self.wish.to.as_str();
+        let name = self.route.as_dataset.as_str();
         // What did not arrive as a whole says nothing.
         let is_other = there.dataset(name).is_some()
             || there
@@ -238,12 +260,12 @@ impl<'a> Planner<'a> {
                 None
             }
         };
-        let there = self.to.contents.dataset(self.wish.to.as_str());
+        let there = self.to.contents.dataset(self.route.as_dataset.as_str());
         match there {
             Some(there) => self.overwrite(there, plan),
             None => {
                 let wish = dataset::Change::Create(CreateDataset {
-                    name: self.wish.to.clone(),
+                    name: self.route.as_dataset.clone(),
                     quota: None,
                 });
                 let made = dataset::plan(self.to.pool, self.to.contents, &wish)?;

@@ -128,7 +128,7 @@ fn inside(pool: &str, plan: &Plan<dataset::Step>) -> Vec<Step> {
 fn data() -> Replicate {
     Replicate {
         dataset: "data".to_owned(),
-        to: "data".parse().unwrap(),
+        to: None,
         compare: true,
     }
 }
@@ -312,7 +312,7 @@ fn what_cannot_be_a_replica_is_refused() {
     two.run("backup", &create("data", None));
     assert_eq!(two.refused(&data()), "replica_has_nothing_in_common");
     let elsewhere = Replicate {
-        to: "copy".parse().unwrap(),
+        to: Some("copy".parse().unwrap()),
         ..data()
     };
     let plan = two.plan(&elsewhere).unwrap();

@@ -58,7 +58,7 @@ impl SnapshotPrune {
 impl Change for SnapshotPrune {
     const LANE: Lane = Lane::Storage;
 
-    fn asks(&self, seen: &Seen) -> Option<Question> {
+    fn asks(&self, seen: &Seen) -> Vec<Question> {
         contents_of(seen, &self.pool)
     }
 

@@ -75,9 +75,13 @@ fn must_be_there(after: &Seen, disk: &str) -> Result<(), Error> {
 impl Change for DiskWipe {
     const LANE: Lane = Lane::Storage;
 
-    fn asks(&self, seen: &Seen) -> Option<Question> {
-        let device = find(seen, &self.disk).ok()?;
-        (self.level == WipeLevel::Sanitize).then(|| Question::Sanitize(device.id.clone()))
+    fn asks(&self, seen: &Seen) -> Vec<Question> {
+        match find(seen, &self.disk) {
+            Ok(device) if self.level == WipeLevel::Sanitize => {
+                vec![Question::Sanitize(device.id.clone())]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
@@ -147,10 +151,13 @@ impl LongChange for DiskBurnIn {
 impl Change for DiskLocate {
     const LANE: Lane = Lane::Storage;
 
-    fn asks(&self, seen: &Seen) -> Option<Question> {
-        let device = find(seen, &self.disk).ok()?;
-        let can = seen.abilities_of(&device.name);
-        can.locator.map(|_| Question::Light(device.id.clone()))
+    fn asks(&self, seen: &Seen) -> Vec<Question> {
+        let device = find(seen, &self.disk).ok();
+        let device = device.filter(|it| seen.abilities_of(&it.name).locator.is_some());
+        device
+            .map(|it| Question::Light(it.id.clone()))
+            .into_iter()
+            .collect()
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {

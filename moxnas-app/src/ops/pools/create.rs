@@ -45,7 +45,7 @@ impl Change for PoolCreate {
         }
     }
 
-    fn asks(&self, seen: &Seen) -> Option<Question> {
+    fn asks(&self, seen: &Seen) -> Vec<Question> {
         contents_of(seen, self.name.as_str())
     }
 
