@@ -8,6 +8,7 @@ mod load;
 mod nas;
 mod pool_check;
 mod pools;
+mod replicas;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Pools on real disks and arrays, mounted by a real systemd.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use moxnas_tests::lab::{Lab, MIB};
 use serde_json::Value;
 
@@ -255,7 +255,7 @@ fn a_pool_whose_disk_is_missing_holds_nothing_up() -> Result<()> {
 }
 
 /// Data of a file that is as long and the same each time.
-fn fill(nas: &mut Nas, path: &str, mib: u64, seed: &str) -> Result<()> {
+pub(super) fn fill(nas: &mut Nas, path: &str, mib: u64, seed: &str) -> Result<()> {
     let write = format!("head -c {mib}M < <(yes {seed}) >{path}; sync");
     nas.machine.sh(&write)?;
     Ok(())
@@ -270,9 +270,33 @@ fn quota_bites(nas: &mut Nas) -> Result<()> {
     Ok(())
 }
 
-fn checksum(nas: &mut Nas, folder: &str) -> Result<String> {
+pub(super) fn checksum(nas: &mut Nas, folder: &str) -> Result<String> {
     let sums = format!("cd {folder} && find . -type f | sort | xargs sha256sum | sha256sum");
     Ok(nas.machine.sh(&sums)?.trim().to_owned())
+}
+
+/// A dataset goes to a new pool `backup` on this disk, and is compared there.
+pub(super) fn replicate(
+    nas: &mut Nas,
+    pool: &str,
+    dataset: &str,
+    (disk, filesystem): (&str, &str),
+) -> Result<()> {
+    nas.json(&[
+        "pool", "create", "backup", "--device", disk, "--fs", filesystem,
+    ])?;
+    let words = [
+        "dataset",
+        "replicate",
+        pool,
+        dataset,
+        "--to",
+        "backup",
+        "--compare",
+    ];
+    let job = nas.json(&words)?;
+    ensure!(job["state"] == "succeeded", "{job}");
+    Ok(())
 }
 
 /// From blank disks and back, over a restart of the machine.
@@ -281,7 +305,7 @@ fn a_raid6_with_btrfs_is_filled_rolled_back_and_grown() -> Result<()> {
     let Some(lab) = Lab::from_env()? else {
         return Ok(());
     };
-    let lab = (0..5).fold(lab, |lab, _| lab.scsi(256 * MIB));
+    let lab = (0..6).fold(lab, |lab, _| lab.scsi(256 * MIB));
     let mut nas = Nas::service(lab.start()?)?;
     let disks = ["LABSCSI00", "LABSCSI01", "LABSCSI02", "LABSCSI03"];
     let mut words = vec!["array", "create", "tank", "--level", "raid6"];
@@ -336,6 +360,22 @@ fn a_raid6_with_btrfs_is_filled_rolled_back_and_grown() -> Result<()> {
     assert_eq!(checksum(&mut nas, kept)?, changed);
     quota_bites(&mut nas)?;
     nas.machine.sh("rm /srv/data/photos/b")?;
+
+    replicate(&mut nas, "data", "photos", ("LABSCSI05", "btrfs"))?;
+    let there = "/srv/backup/.snapshots/photos";
+    assert_eq!(checksum(&mut nas, &format!("{there}/monday"))?, before);
+    let found = checksum(&mut nas, &format!("{there}/before-monday"))?;
+    assert_eq!(found, changed);
+    nas.json(&[
+        "snapshot",
+        "release",
+        "data",
+        "photos",
+        "before-monday",
+        "--hold",
+        "replica:backup/photos",
+    ])?;
+    nas.moxnas(&["--yes", "pool", "delete", "backup"])?;
 
     nas.json(&["dataset", "rename", "data", "photos", "people"])?;
     let listed = nas.json(&["snapshot", "list", "--dataset", "people"])?;
@@ -472,6 +512,9 @@ fn datasets_of_xfs_and_ext4_are_limited() -> Result<()> {
         nas.json(&["dataset", "rename", pool, "photos", "people"])?;
     }
     assert_eq!(checksum(&mut nas, "/srv/data/people")?, before);
+    replicate(&mut nas, "data", "people", ("LABSCSI00", "xfs"))?;
+    assert_eq!(checksum(&mut nas, "/srv/backup/people")?, before);
+    nas.moxnas(&["--yes", "pool", "delete", "backup"])?;
 
     // A second look at the same folder would lose its files with it.
     nas.machine

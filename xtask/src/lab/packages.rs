@@ -27,6 +27,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "btrfs-progs",
     "xfsprogs",
+    "rsync",
 ];
 
 /// Folders of kernel modules that are taken whole.
