@@ -53,6 +53,8 @@ pub struct Replication {
 struct Noted {
     /// The snapshots that it began to send. What is there of one that did not arrive as a whole may go.
     begun: Vec<SnapshotName>,
+    /// That files of the other dataset are overwritten or deleted was confirmed, or it is this job's own.
+    overwrites: bool,
     /// How much it has sent.
     sent: Bytes,
 }
@@ -73,30 +75,30 @@ impl Job for Replication {
             to: Some(self.to.clone()),
             compare: self.compare,
         };
-        let (mut noted, plan) = match run.noted::<Noted>()? {
-            None => {
-                let plan = run.app().plan_again(&wish, &self.fingerprint).await?;
-                (Noted::default(), plan)
-            }
-            Some(noted) => {
-                let seen = run.app().look_for(&wish).await?;
-                (noted, wish.plan(&seen)?)
-            }
+        let known = run.noted::<Noted>()?;
+        let plan = match &known {
+            None => run.app().plan_again(&wish, &self.fingerprint).await?,
+            Some(_) => wish.plan(&*run.app().look_for(&wish).await?)?,
         };
-        let goes_on = run.noted::<Noted>()?.is_some();
+        let goes_on = known.is_some();
+        let mut noted = known.unwrap_or_else(|| Noted {
+            overwrites: !plan.dangers.is_empty(),
+            ..Noted::default()
+        });
         run.checkpoint(&noted).await?;
+        let is_new = plan.dangers.is_empty();
         let steps: Vec<Step> = plan.steps.into_iter().filter_map(of_pool).collect();
         let many = steps.iter().filter(|it| is_sent(it)).count();
         let mut number = 0;
         for step in steps {
             run.obey()?;
-            if goes_on {
+            if goes_on && !is_new {
                 self.only_own(&step, &noted)?;
             }
             match step {
                 Step::Replicate { route, step } => {
                     number += usize::from(matches!(step, replica::Step::Send { .. }));
-                    self.transfer(run, &mut noted, (route, step), (number, many))
+                    self.transfer(run, &wish, &mut noted, (route, step), (number, many))
                         .await?;
                 }
                 step => apply(run, step).await?,
@@ -129,6 +131,7 @@ impl Replication {
     async fn transfer(
         &self,
         run: &mut Run,
+        wish: &DatasetReplicate,
         noted: &mut Noted,
         (route, step): (Route, replica::Step),
         (number, many): (usize, usize),
@@ -143,6 +146,10 @@ impl Replication {
             && !noted.begun.contains(snapshot)
         {
             noted.begun.push(snapshot.clone());
+            run.checkpoint(noted).await?;
+        }
+        if matches!(step, replica::Step::Copy { .. }) {
+            noted.overwrites = true;
             run.checkpoint(noted).await?;
         }
         run.say(Level::Info, &words).await?;
@@ -177,16 +184,11 @@ impl Replication {
         let Err(err) = done else {
             return run.checkpoint(noted).await;
         };
-        // What arrived of it is of no use to anybody. If it cannot be deleted now the next try does it.
-        if let Some(snapshot) = sent {
-            let step = dataset::Step::DeleteSnapshot {
-                dataset: route.as_dataset.clone(),
-                snapshot,
-            };
-            let pool = route.to.clone();
-            if let Err(err) = apply(run, Step::Inside { pool, step }).await {
-                run.say(Level::Warning, &chain(&err)).await?;
-            }
+        if let Some(snapshot) = &sent
+            && let Err(err) = self.clear(run, wish, snapshot).await
+        {
+            // The next try does it.
+            run.say(Level::Warning, &chain(&err)).await?;
         }
         Err(match err {
             BackendError::Ended => {
@@ -197,24 +199,50 @@ impl Replication {
         })
     }
 
-    /// After a restart nobody has confirmed anew what is deleted: only what this job has sent itself.
-    fn only_own(&self, step: &Step, noted: &Noted) -> Result<(), JobError> {
-        let Step::Inside { step, .. } = step else {
-            return Ok(());
+    /// What arrived of a snapshot is of no use to anybody. One that arrived as a whole is.
+    async fn clear(
+        &self,
+        run: &Run,
+        wish: &DatasetReplicate,
+        snapshot: &SnapshotName,
+    ) -> Result<(), JobError> {
+        let seen = run.app().look_for(wish).await?;
+        let asked = seen.answers.contents.iter();
+        let mut asked = asked.filter(|(pool, _)| pool.as_str() == self.to_pool);
+        let found = asked.find_map(|(pool, asked)| {
+            let contents = asked.said.as_ref().ok()?;
+            let found = contents.snapshot(self.to.as_str(), snapshot.as_str())?;
+            (!found.read_only && found.received.is_none()).then(|| pool.clone())
+        });
+        let Some(pool) = found else { return Ok(()) };
+        let step = dataset::Step::DeleteSnapshot {
+            dataset: self.to.clone(),
+            snapshot: snapshot.clone(),
         };
-        match step {
-            dataset::Step::DeleteSnapshot { snapshot, .. } if !noted.begun.contains(snapshot) => {
-                Err(JobError::Failed {
-                    code: "plan_changed",
-                    why: format!(
-                        "{} has something named {snapshot} now that this job did not send: \
-                         replicate again, which shows what would be deleted",
-                        self.target()
-                    ),
-                })
-            }
-            _ => Ok(()),
-        }
+        apply(run, Step::Inside { pool, step }).await
+    }
+
+    /// After a restart nobody has confirmed anew what is lost: only what this job has brought itself.
+    fn only_own(&self, step: &Step, noted: &Noted) -> Result<(), JobError> {
+        let found = match step {
+            Step::Inside {
+                step: dataset::Step::DeleteSnapshot { snapshot, .. },
+                ..
+            } if !noted.begun.contains(snapshot) => format!("something named {snapshot}"),
+            Step::Replicate {
+                step: replica::Step::Copy { .. },
+                ..
+            } if !noted.overwrites => "files".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(JobError::Failed {
+            code: "plan_changed",
+            why: format!(
+                "{} has {found} now that this job did not bring: replicate again, which shows what \
+                 would be lost",
+                self.target()
+            ),
+        })
     }
 }
 
