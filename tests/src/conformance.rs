@@ -13,6 +13,7 @@
 mod growth;
 mod journal;
 mod lab_world;
+pub mod pools;
 pub mod raid;
 mod running;
 mod shapes;
