@@ -9,9 +9,9 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_pool::{
-    dataset::{self, Contents, CreateDataset, DatasetName, Snapshot, Usage},
+    dataset::{self, Contents, CreateDataset, Dataset, DatasetName, Snapshot, Usage},
     model::{Filesystem, Pool, Pools},
-    plan::{Change, CreatePool, Facts, ImportPool, Step, plan},
+    plan::{Change, CreatePool, Facts, ImportPool, MountOption, Step, plan},
     prune::{Keep, TimeZone},
 };
 
@@ -54,23 +54,49 @@ impl<'w> PoolJournal<'w> {
         serial: &str,
         options: &[&str],
     ) -> Result<()> {
-        let device = self.id(serial)?;
-        let options = options.iter().map(|it| it.parse());
-        self.wish(&Change::Create(CreatePool {
+        let wish = self.creation(name, filesystem, serial, options)?;
+        self.wish(&wish)
+    }
+
+    /// Does the first steps of making `tank`, as if the rest had been cut off.
+    pub fn create_until(
+        &mut self,
+        filesystem: Filesystem,
+        serial: &str,
+        steps: usize,
+    ) -> Result<()> {
+        let wish = self.creation("tank", filesystem, serial, &[])?;
+        self.wish_until(&wish, steps)
+    }
+
+    fn creation(
+        &mut self,
+        name: &str,
+        filesystem: Filesystem,
+        serial: &str,
+        options: &[&str],
+    ) -> Result<Change> {
+        Ok(Change::Create(CreatePool {
             name: name.parse()?,
-            device,
+            device: self.id(serial)?,
             filesystem,
-            options: options.collect::<Result<_, _>>()?,
+            options: parsed(options)?,
         }))
     }
 
-    pub fn import(&mut self, name: &str, serial: &str, read_only: bool) -> Result<()> {
+    pub fn import(
+        &mut self,
+        name: &str,
+        serial: &str,
+        read_only: bool,
+        options: &[&str],
+    ) -> Result<()> {
         let device = self.id(serial)?;
         self.wish(&Change::Import(ImportPool {
             name: name.parse()?,
             device,
             read_only,
-            options: Vec::new(),
+            options: parsed(options)?,
         }))
     }
 
@@ -92,6 +118,12 @@ impl<'w> PoolJournal<'w> {
     pub fn delete(&mut self, pool: &str) -> Result<()> {
         let pool = pool.to_owned();
         self.wish(&Change::Delete { pool })
+    }
+
+    /// Does the first steps of deleting a pool.
+    pub fn delete_until(&mut self, pool: &str, steps: usize) -> Result<()> {
+        let pool = pool.to_owned();
+        self.wish_until(&Change::Delete { pool }, steps)
     }
 
     pub fn grow(&mut self, pool: &str) -> Result<()> {
@@ -258,13 +290,17 @@ impl<'w> PoolJournal<'w> {
 
     /// Plans and does it, and writes down both and what came of it.
     fn wish(&mut self, change: &Change) -> Result<()> {
+        self.wish_until(change, usize::MAX)
+    }
+
+    fn wish_until(&mut self, change: &Change, steps: usize) -> Result<()> {
         let (devices, pools) = self.learn()?;
         let facts = Facts {
             devices: &devices,
             pools: &pools,
         };
         let plan = plan(facts, change).map_err(|err| (err.code(), err.to_string()));
-        self.carry_out(&devices, plan, usize::MAX)
+        self.carry_out(&devices, plan, steps)
     }
 
     fn carry_out(
@@ -382,8 +418,12 @@ impl<'w> PoolJournal<'w> {
             _ => "    ".to_owned(),
         };
         let is_full = space.available.0 < space.size.0 / 20;
-        let _ = write!(text, "{}", if is_full { "full" } else { "not full" });
-        let _ = write!(text, ", counting {counting:?}").map(|()| text.make_ascii_lowercase());
+        text.push_str(if is_full { "full" } else { "not full" });
+        let _ = write!(
+            text,
+            ", counting {}",
+            format!("{counting:?}").to_lowercase()
+        );
         let mut others: Vec<&str> = others.iter().map(String::as_str).collect();
         others.sort_unstable();
         if !others.is_empty() {
@@ -393,54 +433,33 @@ impl<'w> PoolJournal<'w> {
             let numbers: Vec<String> = projects.iter().map(ToString::to_string).collect();
             let _ = write!(text, ", projects {}", numbers.join(" "));
         }
-        text.push_str(&self.files(pool, "")?);
-        self.lines.push(text);
         let all = datasets.iter().map(|it| (it, it.name.to_string()));
-        let in_hand = replaced
-            .iter()
-            .map(|it| (it, format!(".rollback-{}", it.name)));
-        for (dataset, place) in all.chain(in_hand).collect::<Vec<_>>() {
-            let mut text = format!("    {place}");
-            match dataset.uuid {
-                Some(_) => (),
-                None => _ = write!(text, " project {}", dataset.id),
-            }
-            if let Some(origin) = &dataset.origin {
-                let _ = write!(text, " of {}", named(&seen, origin));
-            }
-            if dataset.read_only {
-                text.push_str(" read-only");
-            }
-            if let Some(quota) = dataset.quota {
-                let _ = write!(text, " at most {} MiB", mib(quota));
-            }
-            text.push_str(&counted(dataset.usage));
-            text.push_str(&self.files(pool, &place)?);
+        let in_hand = replaced.iter();
+        let in_hand = in_hand.map(|it| (it, format!(".rollback-{}", it.name)));
+        let subvolumes: Vec<(&Dataset, String)> = all.chain(in_hand).collect();
+        let place = |it: &Snapshot| format!(".snapshots/{}/{}", it.dataset, it.name);
+        let mut places = vec![String::new()];
+        places.extend(subvolumes.iter().map(|(_, place)| place.clone()));
+        places.extend(snapshots.iter().map(place));
+        let files = self.world.files(pool.name.as_str(), &places)?;
+        let mut files = files.iter().map(told_files);
+        text.extend(files.next());
+        self.lines.push(text);
+        for (dataset, place) in &subvolumes {
+            let mut text = subvolume(&seen, dataset, place);
+            text.extend(files.next());
             self.lines.push(text);
         }
         for it in snapshots {
-            let place = format!(".snapshots/{}/{}", it.dataset, it.name);
             let mut text = format!("    {}@{}", it.dataset, it.name);
             if !it.read_only {
                 text.push_str(" can be written");
             }
             text.push_str(&counted(it.usage));
-            text.push_str(&self.files(pool, &place)?);
+            text.extend(files.next());
             self.lines.push(text);
         }
         Ok(())
-    }
-
-    fn files(&mut self, pool: &Pool, place: &str) -> Result<String> {
-        let found = self.world.files(pool.name.as_str(), place)?;
-        let mut text = String::new();
-        for (file, write) in found {
-            let _ = match write {
-                0 => write!(text, ", {file}"),
-                write => write!(text, ", {file} of write {write}"),
-            };
-        }
-        Ok(text)
     }
 
     fn learn(&mut self) -> Result<(BlockDevices, Pools)> {
@@ -503,6 +522,31 @@ fn disk(devices: &BlockDevices, serial: &str) -> String {
     text
 }
 
+fn subvolume(seen: &Contents, dataset: &Dataset, place: &str) -> String {
+    let mut text = format!("    {place}");
+    if dataset.uuid.is_none() {
+        let _ = write!(text, " project {}", dataset.id);
+    }
+    if let Some(origin) = &dataset.origin {
+        let _ = write!(text, " of {}", named(seen, origin));
+    }
+    if dataset.read_only {
+        text.push_str(" read-only");
+    }
+    if let Some(quota) = dataset.quota {
+        let _ = write!(text, " at most {} MiB", mib(quota));
+    }
+    text + &counted(dataset.usage)
+}
+
+fn told_files(files: &BTreeMap<String, usize>) -> String {
+    let one = |(file, write): (&String, &usize)| match write {
+        0 => format!(", {file}"),
+        write => format!(", {file} of write {write}"),
+    };
+    files.iter().map(one).collect()
+}
+
 /// The dataset or snapshot of this UUID.
 fn named(seen: &Contents, uuid: &str) -> String {
     let snapshot = |it: &&Snapshot| it.uuid == uuid;
@@ -532,6 +576,11 @@ fn counted(usage: Option<Usage>) -> String {
 /// To the nearest.
 fn mib(bytes: Bytes) -> u64 {
     (bytes.0 + MIB / 2) / MIB
+}
+
+fn parsed(options: &[&str]) -> Result<Vec<MountOption>> {
+    let options = options.iter().map(|it| Ok(it.parse()?));
+    options.collect()
 }
 
 fn new(name: &str, quota_mib: Option<u64>) -> Result<CreateDataset> {

@@ -43,7 +43,7 @@ impl LabPoolWorld {
     pub fn start(lab: Lab) -> Result<Self> {
         let disks = DISKS.into_iter();
         let lab = disks.fold(lab, |lab, (serial, size)| {
-            lab.disk(Disk::nvme(size).serial(serial))
+            lab.disk(Disk::scsi(size).serial(serial))
         });
         let mut machine = lab.start()?;
         machine.write_file("/etc/systemd/system.conf.d/lab.conf", QUICK)?;
@@ -143,16 +143,16 @@ impl PoolWorld for LabPoolWorld {
 
     fn contents(&mut self, pool: &Pool) -> Result<Contents> {
         let at = &pool.at;
-        self.machine.run(["sync", "-f", at])?;
-        if pool.filesystem == Filesystem::Btrfs {
-            // What was deleted is given back by and by; what is counted anew is waited for.
-            self.machine
-                .sh(&format!("btrfs subvolume sync {at}; sync -f {at}"))?;
-            let counts = format!("/sys/fs/btrfs/{}/qgroups/inconsistent", pool.uuid);
-            self.machine.sh(&format!(
-                "if [ \"$(cat {counts} 2>/dev/null)\" = 1 ]; then btrfs quota rescan -w {at}; fi"
-            ))?;
-        }
+        // What was deleted is given back by and by; what is counted anew is waited for.
+        self.machine.sh(&match pool.filesystem {
+            Filesystem::Ext4 | Filesystem::Xfs => format!("sync -f {at}"),
+            Filesystem::Btrfs => format!(
+                "sync -f {at}; btrfs subvolume sync {at}; sync -f {at}
+                 cd /sys/fs/btrfs/{}; [ -d qgroups ] || exit 0
+                 if [ $(cat qgroups/inconsistent) = 1 ]; then btrfs quota rescan -w {at}; fi",
+                pool.uuid
+            ),
+        })?;
         self.machine
             .request(&Request::PoolContents { pool: pool.clone() }, STEP_PATIENCE)
     }
@@ -225,6 +225,8 @@ impl PoolWorld for LabPoolWorld {
             Deed::Enlarge { serial, mib } => {
                 self.machine.grow_disk(serial, mib * MIB)?;
                 let name = self.machine.disk(serial)?;
+                let rescan = format!("echo 1 >/sys/block/{name}/device/rescan");
+                self.machine.sh(&rescan)?;
                 let size = format!("cat /sys/block/{name}/size");
                 self.machine.wait_until("the disk is larger", |machine| {
                     let sectors: u64 = machine.sh(&size)?.trim().parse()?;
@@ -257,17 +259,27 @@ impl PoolWorld for LabPoolWorld {
         Ok(Ok(()))
     }
 
-    fn files(&mut self, pool: &str, place: &str) -> Result<BTreeMap<String, usize>> {
-        let folder = folder(pool, place);
+    fn files(&mut self, pool: &str, places: &[String]) -> Result<Vec<BTreeMap<String, usize>>> {
+        let folders: Vec<String> = places.iter().map(|it| folder(pool, it)).collect();
         let said = self.machine.sh(&format!(
-            "cd {folder}; for i in *; do if [ -f \"$i\" ]; then echo \"$i $(md5sum <\"$i\")\"; fi; done"
+            "for at in {}; do cd $at
+             for i in *; do if [ -f \"$i\" ]; then echo \"$i $(md5sum <\"$i\")\"; fi; done
+             echo; done",
+            folders.join(" ")
         ))?;
-        let mut found = BTreeMap::new();
+        let mut found = vec![BTreeMap::new()];
         for line in said.lines() {
+            if line.is_empty() {
+                found.push(BTreeMap::new());
+                continue;
+            }
             let (file, sum) = line.split_once(' ').context("it is no checksum")?;
             let number = self.writes.get(sum).copied().unwrap_or(0);
-            found.insert(file.to_owned(), number);
+            if let Some(last) = found.last_mut() {
+                last.insert(file.to_owned(), number);
+            }
         }
+        found.truncate(places.len());
         Ok(found)
     }
 

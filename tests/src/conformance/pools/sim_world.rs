@@ -54,6 +54,21 @@ impl SimPoolWorld {
         Ok(Ok(()))
     }
 
+    /// As a program that writes until it cannot.
+    fn fill(&self, pool: &PoolName, place: &str) -> Result<Told<()>> {
+        let write = |size: u64| self.pools.write(pool, place, "fill", Bytes(size));
+        let (mut fits, mut too_much) = (0, 1 << 40);
+        let mut why = write(too_much);
+        while too_much - fits > 1 {
+            let size = fits.midpoint(too_much);
+            match write(size) {
+                Ok(()) => fits = size,
+                refused => (too_much, why) = (size, refused),
+            }
+        }
+        Ok(why.map_err(|err| err.to_string()))
+    }
+
     fn hidden(pool: &str) -> String {
         format!("/srv/{pool}/hidden")
     }
@@ -106,17 +121,7 @@ impl PoolWorld for SimPoolWorld {
                 let removed = self.pools.remove(&pool.parse()?, place, file);
                 return Ok(removed.map_err(|err| err.to_string()));
             }
-            Deed::Fill { pool, place } => {
-                let (_, pools) = self.look()?;
-                let it = pools.find(pool).context("no such pool")?;
-                let free = self.pools.contents(it)?.space.available;
-                let name = pool.parse()?;
-                if let Err(why) = self.write(&name, place, "fill", free)? {
-                    return Ok(Err(why));
-                }
-                let more = self.pools.write(&name, place, "more", Bytes(1));
-                return Ok(more.map_err(|err| err.to_string()));
-            }
+            Deed::Fill { pool, place } => return self.fill(&pool.parse()?, place),
             Deed::Enter { pool } => self.pools.enter(&pool.parse()?, "sleep")?,
             Deed::Leave { pool } => self.pools.leave(&pool.parse()?),
             Deed::Hide { pool } => {
@@ -170,13 +175,15 @@ impl PoolWorld for SimPoolWorld {
         Ok(Ok(()))
     }
 
-    fn files(&mut self, pool: &str, place: &str) -> Result<BTreeMap<String, usize>> {
-        let files = self.pools.files(&pool.parse()?, place).unwrap_or_default();
+    fn files(&mut self, pool: &str, places: &[String]) -> Result<Vec<BTreeMap<String, usize>>> {
+        let pool = pool.parse()?;
         let number = |id: u64| self.writes.get(&id).copied().unwrap_or(0);
-        Ok(files
-            .into_iter()
-            .map(|(file, id)| (file, number(id)))
-            .collect())
+        let in_one = |place: &String| -> BTreeMap<String, usize> {
+            let files = self.pools.files(&pool, place).unwrap_or_default();
+            let files = files.into_iter();
+            files.map(|(file, id)| (file, number(id))).collect()
+        };
+        Ok(places.iter().map(in_one).collect())
     }
 
     fn has_option(&mut self, pool: &str, option: &str) -> Result<bool> {
