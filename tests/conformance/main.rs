@@ -2,6 +2,7 @@
 //! found out.
 
 mod wrong;
+mod wrong_pools;
 
 use anyhow::Result;
 use moxnas_tests::conformance::{
