@@ -4,6 +4,7 @@
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
 mod carry;
+mod systemd;
 mod volume;
 
 use std::{
@@ -25,6 +26,7 @@ use moxnas_core::{
 pub use self::volume::WriteError;
 use self::{
     carry::NotTaken,
+    systemd::Systemd,
     volume::{Mounted, New, Volume},
 };
 use crate::{
@@ -46,6 +48,7 @@ pub struct SimPools {
     volumes: Mutex<BTreeMap<String, Volume>>,
     /// What was written last on any of them. What is sent from one to another stays the same data.
     last_extent: AtomicU64,
+    systemd: Mutex<Systemd>,
 }
 
 /// Something that happened in a pool.
@@ -72,7 +75,39 @@ impl SimPools {
             machine,
             volumes: Mutex::default(),
             last_extent: AtomicU64::default(),
+            systemd: Mutex::default(),
         }
+    }
+
+    /// Let a process of this name work in a pool that is mounted, until the machine goes down.
+    pub fn enter(&self, pool: &PoolName, process: &str) -> Result<(), BackendError> {
+        self.mounted(&self.state(), pool)?;
+        let works = (mount_point(pool), process.to_owned());
+        self.systemd().working.push(works);
+        Ok(())
+    }
+
+    /// Let the processes that work in a pool end.
+    pub fn leave(&self, pool: &PoolName) {
+        let at = mount_point(pool);
+        self.systemd().working.retain(|(it, _)| *it != at);
+    }
+
+    /// The machine, after all that systemd did about what happened to it.
+    fn state(&self) -> MutexGuard<'_, SimState> {
+        let now = self.machine.now();
+        let mut state = self.machine.state();
+        let mounted = self.systemd().catch_up(&mut state, now);
+        for unit in mounted {
+            if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
+                volume.is_forced_read_only = false;
+            }
+        }
+        state
+    }
+
+    fn systemd(&self) -> MutexGuard<'_, Systemd> {
+        self.systemd.lock().expect("no holder of this lock panics")
     }
 
     /// Write a file of this size into a pool that is mounted. `place` is a path in the pool: that of a
@@ -84,7 +119,7 @@ impl SimPools {
         file: &str,
         size: Bytes,
     ) -> Result<(), WriteError> {
-        let on = self.mounted(&self.machine.state(), pool);
+        let on = self.mounted(&self.state(), pool);
         let (unit, on) = on.map_err(|_| WriteError::NotFound)?;
         if unit.options.iter().any(|it| it == "ro") {
             return Err(WriteError::ReadOnly);
@@ -99,6 +134,28 @@ impl SimPools {
         self.last_extent.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Remove a file from a pool that is mounted. What a snapshot has of it stays.
+    pub fn remove(&self, pool: &PoolName, place: &str, file: &str) -> Result<(), WriteError> {
+        let (unit, _) = self
+            .mounted(&self.state(), pool)
+            .map_err(|_| WriteError::NotFound)?;
+        let mut volumes = self.volumes();
+        let volume = volumes.get_mut(&unit.uuid);
+        volume.ok_or(WriteError::NotFound)?.remove(place, file)
+    }
+
+    /// Make a subvolume by hand, at a path in a pool of btrfs that is mounted.
+    pub fn make_subvolume(&self, pool: &PoolName, path: &str) -> Result<(), BackendError> {
+        let at = self.machine.now();
+        let mut state = self.state();
+        let (unit, _) = self.mounted(&state, pool)?;
+        let uuid = new_uuid(&mut state);
+        let mut volumes = self.volumes();
+        let volume = volumes.entry(unit.uuid).or_default();
+        let made = volume.add(path.to_owned(), None, false, New { uuid, at });
+        made.map_err(|why| failed(&why))
+    }
+
     /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
     /// strikes one, and the machine is looked at once for all of them, so that a scenario of many
     /// thousand snapshots is there at once.
@@ -107,7 +164,7 @@ impl SimPools {
         pool: &PoolName,
         past: impl IntoIterator<Item = (SystemTime, Deed)>,
     ) -> Result<(), BackendError> {
-        let mut state = self.machine.state();
+        let mut state = self.state();
         let (unit, on) = self.mounted(&state, pool)?;
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
@@ -129,7 +186,7 @@ impl SimPools {
     /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written
     /// any more until it is mounted anew.
     pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let (unit, _) = self.mounted(&self.machine.state(), pool)?;
+        let (unit, _) = self.mounted(&self.state(), pool)?;
         let mut volumes = self.volumes();
         volumes.entry(unit.uuid).or_default().come_upon_error();
         Ok(())
@@ -144,7 +201,7 @@ impl SimPools {
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]
     pub fn files(&self, pool: &PoolName, place: &str) -> Option<BTreeMap<String, u64>> {
-        let (unit, _) = self.mounted(&self.machine.state(), pool).ok()?;
+        let (unit, _) = self.mounted(&self.state(), pool).ok()?;
         self.volumes().get(&unit.uuid)?.files(place)
     }
 
@@ -171,22 +228,32 @@ impl SimPools {
         let counts_projects =
             filesystem != Filesystem::Btrfs && unit.options.iter().any(|it| it == PROJECT_QUOTAS);
         match size {
-            Some(size) => Ok((
-                unit,
-                Mounted {
+            Some(device) => {
+                let volumes = self.volumes();
+                let size = volumes.get(&unit.uuid).and_then(|it| it.size);
+                let on = Mounted {
                     filesystem,
                     counts_projects,
-                    size,
-                },
-            )),
+                    size: size.unwrap_or(device),
+                };
+                Ok((unit, on))
+            }
             None => Err(BackendError::NotThere(pool.clone())),
+        }
+    }
+
+    /// A filesystem is as large as its device was when it was made, or grown last.
+    fn fit(&self, state: &SimState, device: &DeviceId, filesystem: Filesystem) {
+        let uuid = filesystem_uuid(state, device, filesystem);
+        if let (Some(uuid), Some(size)) = (uuid, state.size_of(device)) {
+            self.volumes().entry(uuid).or_default().size = Some(size);
         }
     }
 
     /// Whether a step does nothing and says nothing of it; an error if something else strikes it.
     fn is_struck(&self, step: &Step) -> Result<bool, BackendError> {
         let text = step.to_string();
-        let fault = self.machine.state().take_fault(&text);
+        let fault = self.state().take_fault(&text);
         let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
         match fault {
             None => Ok(false),
@@ -201,7 +268,7 @@ impl SimPools {
     }
 
     fn go_over(&self, step: &Step) -> Result<Checked, BackendError> {
-        let state = self.machine.state();
+        let state = self.state();
         let (uuid, repairs) = match step {
             Step::Scrub { pool, repair } => (self.mounted(&state, pool)?.0.uuid, *repair),
             Step::Check {
@@ -234,7 +301,7 @@ impl SimPools {
         passed: &dyn Fn(Bytes),
     ) -> Result<(), BackendError> {
         let at = self.machine.now();
-        let mut state = self.machine.state();
+        let mut state = self.state();
         let (from, _) = self.mounted(&state, &route.from)?;
         let (to, on) = self.mounted(&state, &route.to)?;
         let uuid = new_uuid(&mut state);
@@ -259,7 +326,7 @@ impl SimPools {
 
     fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
         let at = self.machine.now();
-        let mut state = self.machine.state();
+        let mut state = self.state();
         let (unit, _) = self.mounted(&state, pool)?;
         if unit.options.iter().any(|it| it == "ro") {
             return Err(failed("Read-only file system"));
@@ -276,7 +343,7 @@ impl SimPools {
 
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
-        let state = self.machine.state();
+        let state = self.state();
         let files = state.folder(UNIT_FOLDER);
         let mut pools = Pools::assemble(devices, &files, |path| {
             Ok(state.files.get(path).cloned().unwrap_or_default())
@@ -293,7 +360,7 @@ impl PoolBackend for SimPools {
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
-        let (unit, on) = self.mounted(&self.machine.state(), &pool.name)?;
+        let (unit, on) = self.mounted(&self.state(), &pool.name)?;
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
         Ok(volume.unwrap_or(&Volume::default()).contents(on))
@@ -341,22 +408,43 @@ impl PoolBackend for SimPools {
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
             Step::Mount { pool } => {
-                let mut state = self.machine.state();
+                let mut state = self.state();
+                check_folder(&state, pool)?;
                 let unit = mount(&mut state, pool)?;
                 if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
                     volume.is_forced_read_only = false;
                 }
                 Ok(())
             }
+            Step::Unmount { pool } => {
+                let mut state = self.state();
+                let at = mount_point(pool);
+                let by = self.systemd().users(&at);
+                if !by.is_empty() {
+                    return Err(BackendError::Busy { at, by });
+                }
+                perform(step, &mut state)
+            }
             Step::Check { .. } | Step::Scrub { .. } => self.go_over(step)?.done(),
             Step::ForgetErrors { pool } => {
-                let (unit, _) = self.mounted(&self.machine.state(), pool)?;
+                let (unit, _) = self.mounted(&self.state(), pool)?;
                 if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
                     volume.forget_errors();
                 }
                 Ok(())
             }
-            other => perform(other, &mut self.machine.state()),
+            Step::MakeFilesystem {
+                device, filesystem, ..
+            }
+            | Step::Grow {
+                device, filesystem, ..
+            } => {
+                let mut state = self.state();
+                perform(step, &mut state)?;
+                self.fit(&state, device, *filesystem);
+                Ok(())
+            }
+            other => perform(other, &mut self.state()),
         }
     }
 }
@@ -403,7 +491,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         }
         Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
-        // A simulated filesystem is as large as its device.
+        // What is done to what is on the device, and not to the device.
         Step::Grow { .. }
         | Step::Inside { .. }
         | Step::Replicate { .. }
@@ -456,6 +544,17 @@ fn unit_file(state: &SimState, pool: &PoolName) -> Result<MountUnit, BackendErro
 /// The link that `systemctl enable` makes.
 fn wanted(pool: &PoolName) -> String {
     format!("{WANTED_FOLDER}/{}", unit_of(&mount_point(pool)))
+}
+
+/// Files that are there already would be hidden. systemd does not mind when it mounts by itself.
+fn check_folder(state: &SimState, pool: &PoolName) -> Result<(), BackendError> {
+    let at = mount_point(pool);
+    let below = format!("{at}/");
+    let is_mounted = state.mounts.iter().any(|(_, it)| *it == at);
+    match is_mounted || !state.files.keys().any(|it| it.starts_with(&below)) {
+        true => Ok(()),
+        false => Err(BackendError::FolderNotEmpty { at }),
+    }
 }
 
 fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {

@@ -2,9 +2,14 @@
 //! found out.
 
 mod wrong;
+mod wrong_pools;
 
 use anyhow::Result;
-use moxnas_tests::conformance::{SimWorld, raid};
+use moxnas_tests::conformance::{
+    SimWorld,
+    pools::{self, SimPoolWorld},
+    raid,
+};
 
 /// One test for each, so that each shows by name what it saw.
 macro_rules! on_the_simulation {
@@ -18,5 +23,21 @@ moxnas_tests::for_each_scenario!(on_the_simulation);
 fn check(name: &str) -> Result<()> {
     let scenario = raid::scenario(name).expect("the macro lists what there is");
     insta::assert_snapshot!(name, scenario.journal(&mut SimWorld::new())?);
+    Ok(())
+}
+
+mod pool_conformance {
+    /// One test for each of those of pools.
+    macro_rules! on_the_simulation {
+        ($($name:ident)*) => {
+            $(#[test] fn $name() -> super::Result<()> { super::check_pools(stringify!($name)) })*
+        };
+    }
+    moxnas_tests::for_each_pool_scenario!(on_the_simulation);
+}
+
+fn check_pools(name: &str) -> Result<()> {
+    let scenario = pools::scenario(name).expect("the macro lists what there is");
+    insta::assert_snapshot!(name, scenario.journal(&mut SimPoolWorld::new())?);
     Ok(())
 }

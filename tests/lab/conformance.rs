@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 use moxnas_tests::{
-    conformance::{LabWorld, SimWorld, compare, in_dialect, raid},
+    conformance::{
+        LabWorld, SimWorld, compare, in_dialect,
+        pools::{self, LabPoolWorld, SimPoolWorld},
+        raid,
+    },
     lab::Lab,
 };
 
@@ -24,5 +28,26 @@ fn check(name: &str) -> Result<()> {
     let scenario = raid::scenario(name).expect("the macro lists what there is");
     let simulated = scenario.journal(&mut SimWorld::new())?;
     let real = scenario.journal(&mut LabWorld::start(lab)?)?;
+    compare(&in_dialect(suite, name, &simulated)?, &real)
+}
+
+/// The scenarios of pools on real filesystems.
+mod pool_conformance {
+    macro_rules! on_real_filesystems {
+        ($($name:ident)*) => {
+            $(#[test] fn $name() -> super::Result<()> { super::check_pools(stringify!($name)) })*
+        };
+    }
+    moxnas_tests::for_each_pool_scenario!(on_real_filesystems);
+}
+
+fn check_pools(name: &str) -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let suite = lab.suite()?;
+    let scenario = pools::scenario(name).expect("the macro lists what there is");
+    let simulated = scenario.journal(&mut SimPoolWorld::new())?;
+    let real = scenario.journal(&mut LabPoolWorld::start(lab)?)?;
     compare(&in_dialect(suite, name, &simulated)?, &real)
 }

@@ -1,7 +1,7 @@
-//! Scenarios that every backend must live through alike: the simulation in `cargo test`, real md in
-//! the lab.
+//! Scenarios that every backend must live through alike: the simulation in `cargo test`, real md and
+//! real filesystems in the lab.
 //!
-//! A scenario is a function over a [`World`]. It looks, plans and does as the product would, and
+//! A scenario of arrays is a function over a [`World`], one of pools over a [`pools::PoolWorld`]. It looks, plans and does as the product would, and
 //! writes down what it sees at moments that do not depend on speed. Two backends are alike when
 //! their journals are the same text, not when both say that all went well.
 //!
@@ -13,6 +13,7 @@
 mod growth;
 mod journal;
 mod lab_world;
+pub mod pools;
 pub mod raid;
 mod running;
 mod shapes;
@@ -25,7 +26,7 @@ use moxnas_core::units::Bytes;
 use moxnas_raid::{Inventory, Step, SyncAction, SyncState};
 
 pub use self::{journal::Journal, lab_world::LabWorld, sim_world::SimWorld};
-use crate::lab::{MIB, Suite};
+use crate::lab::{Lab, MIB, Suite};
 
 /// A machine with arrays, and hands that can reach it.
 pub trait World {
@@ -117,6 +118,45 @@ impl Scenario {
         let text = journal.text();
         ended.with_context(|| format!("scenario {}, which came to:\n{text}", self.name))?;
         Ok(text)
+    }
+}
+
+/// A scenario of any kind, with the two worlds that it is held to.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyScenario {
+    Arrays(&'static Scenario),
+    Pools(&'static pools::PoolScenario),
+}
+
+impl AnyScenario {
+    /// All there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let arrays = raid::SCENARIOS.iter().map(Self::Arrays);
+        arrays.chain(pools::SCENARIOS.iter().map(Self::Pools))
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arrays(it) => it.name,
+            Self::Pools(it) => it.name,
+        }
+    }
+
+    /// What the simulation shows.
+    pub fn simulated(self) -> Result<String> {
+        match self {
+            Self::Arrays(it) => it.journal(&mut SimWorld::new()),
+            Self::Pools(it) => it.journal(&mut pools::SimPoolWorld::new()),
+        }
+    }
+
+    /// What a real machine shows.
+    pub fn real(self, lab: Lab) -> Result<String> {
+        match self {
+            Self::Arrays(it) => it.journal(&mut LabWorld::start(lab)?),
+            Self::Pools(it) => it.journal(&mut pools::LabPoolWorld::start(lab)?),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: every scenario on the simulation and on real md, side by side.
+//! `cargo xtask conformance`: every scenario on the simulation and on a real machine, side by side.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Conformance {
     /// Only the scenarios whose names contain one of these.
     filter: Vec<String>,
-    /// The Debian releases whose md they are held against.
+    /// The Debian releases that they are held against.
     #[arg(long, value_delimiter = ',', default_values_t = [Suite::Bookworm, Suite::Trixie])]
     suite: Vec<Suite>,
     /// Machines at a time.

@@ -40,7 +40,7 @@ enum Chore {
     Bench(bench::Bench),
     /// Whole simulated machines over thousands of seeds, for an hour rather than a minute.
     Soak(soak::Soak),
-    /// Hold the simulation against real md, scenario by scenario.
+    /// Hold the simulation against real machines, scenario by scenario.
     Conformance(conformance::Conformance),
     /// Run a command beside a PostgreSQL server that lives as long as the command.
     Postgres(postgres::Postgres),

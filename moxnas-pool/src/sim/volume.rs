@@ -23,6 +23,8 @@ pub(super) struct Volume {
     pub(super) subvolumes: BTreeMap<String, Subvolume>,
     /// What is written down of snapshots, by their paths.
     pub(super) notes: BTreeMap<String, Note>,
+    /// `None`: it is as large as its device.
+    pub(super) size: Option<Bytes>,
     last_id: u64,
     counts: bool,
     /// What projects may take, by their numbers.
@@ -307,8 +309,17 @@ impl Volume {
             return Err(format!("{to}: File exists"));
         }
         let it = self.subvolumes.remove(from);
-        self.subvolumes
-            .insert(to, it.ok_or_else(|| not_found(from))?);
+        let it = it.ok_or_else(|| not_found(from))?;
+        // What is in it goes with it.
+        let below = format!("{from}/");
+        let inside = self
+            .subvolumes
+            .extract_if(.., |it, _| it.starts_with(&below));
+        let inside: Vec<(String, Subvolume)> = inside
+            .map(|(path, it)| (format!("{to}/{}", &path[below.len()..]), it))
+            .collect();
+        self.subvolumes.extend(inside);
+        self.subvolumes.insert(to, it);
         Ok(())
     }
 
@@ -352,6 +363,19 @@ impl Volume {
             return Err(refused);
         }
         Ok(())
+    }
+
+    /// Remove a file.
+    pub(super) fn remove(&mut self, path: &str, file: &str) -> Result<(), WriteError> {
+        if self.is_forced_read_only {
+            return Err(WriteError::ReadOnly);
+        }
+        let it = self.subvolumes.get_mut(path).ok_or(WriteError::NotFound)?;
+        if it.read_only {
+            return Err(WriteError::ReadOnly);
+        }
+        let gone = Arc::make_mut(&mut it.files).remove(file);
+        gone.map(drop).ok_or(WriteError::NotFound)
     }
 
     /// Whether no more is written than may be.
@@ -428,15 +452,27 @@ impl Volume {
         };
         match on.filesystem {
             Filesystem::Btrfs => self.in_subvolumes(space, &holders),
-            Filesystem::Ext4 | Filesystem::Xfs => self.in_folders(space, on.counts_projects),
+            Filesystem::Ext4 | Filesystem::Xfs => self.in_folders(space, on),
         }
     }
 
-    fn in_folders(&self, space: Space, counts: bool) -> Contents {
+    /// The names at the top that do not begin with a dot, and are no subvolumes or folders.
+    fn names_at_top(&self) -> impl Iterator<Item = String> {
+        let top = self.subvolumes.get("");
+        let names = top.into_iter().flat_map(|it| it.files.keys());
+        names.filter(|it| !it.starts_with('.')).cloned()
+    }
+
+    fn in_folders(&self, space: Space, on: Mounted) -> Contents {
+        let counts = on.counts_projects;
         let mut contents = Contents {
             space,
+            others: self.names_at_top().collect(),
             ..Contents::default()
         };
+        if on.filesystem == Filesystem::Ext4 {
+            contents.others.push("lost+found".to_owned());
+        }
         let used = self.subvolumes.values().filter_map(|it| it.project);
         if counts {
             contents.counting = Counting::On;
@@ -478,6 +514,7 @@ impl Volume {
                 true => Counting::On,
                 false => Counting::Off,
             },
+            others: self.names_at_top().collect(),
             ..Contents::default()
         };
         for (path, it) in self.subvolumes.iter().filter(|(path, _)| !path.is_empty()) {

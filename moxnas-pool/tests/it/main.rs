@@ -9,5 +9,6 @@ mod pools;
 mod properties;
 mod replicas;
 mod spelled_out;
+mod starts;
 mod wishes;
 mod world;

@@ -1,4 +1,4 @@
-//! Every scenario on the simulation and on real md, side by side. `cargo xtask conformance` starts it
+//! Every scenario on the simulation and on a real machine, side by side. `cargo xtask conformance` starts it
 //! with the machines that it needs.
 
 #![expect(
@@ -24,18 +24,18 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use moxnas_tests::{
-    conformance::{LabWorld, Scenario, SimWorld, compare, in_dialect, raid},
+    conformance::{AnyScenario, compare, in_dialect},
     lab::{Image, Lab, Suite},
 };
 
-/// A scenario may meet md in a moment that passes, on a loaded machine.
+/// A scenario may meet a machine in a moment that passes, on a loaded machine.
 const TRIES: usize = 2;
 
 #[derive(Parser)]
 struct SideBySide {
     /// Only the scenarios whose names contain one of these.
     filter: Vec<String>,
-    /// A Debian release whose md they are held against, and the folder of its image.
+    /// A Debian release that they are held against, and the folder of its image.
     #[arg(long, value_name = "SUITE=FOLDER", required = true)]
     on: Vec<Release>,
     /// The program that asks and tells the machines.
@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode> {
     SideBySide::parse().run()
 }
 
-/// How a scenario went on real md.
+/// How a scenario went on a real machine.
 struct Held {
     /// What both saw, or how they differ.
     outcome: Result<usize, String>,
@@ -83,20 +83,17 @@ struct Held {
 
 impl SideBySide {
     fn run(self) -> Result<ExitCode> {
-        let is_meant = |it: &&Scenario| {
-            self.filter.is_empty()
-                || self
-                    .filter
-                    .iter()
-                    .any(|part| it.name.contains(part.as_str()))
+        let is_meant = |it: &AnyScenario| {
+            let mut parts = self.filter.iter();
+            self.filter.is_empty() || parts.any(|part| it.name().contains(part.as_str()))
         };
-        let scenarios: Vec<&Scenario> = raid::SCENARIOS.iter().filter(is_meant).collect();
+        let scenarios: Vec<AnyScenario> = AnyScenario::all().filter(is_meant).collect();
         let folder = PathBuf::from("target/conformance");
         let mut table: Vec<Vec<Held>> = scenarios.iter().map(|_| Vec::new()).collect();
         for release in &self.on {
             let folder = folder.join(release.suite.to_string());
             fs::create_dir_all(&folder).context("cannot make target/conformance")?;
-            let held = self.on_real_md(&scenarios, release, &folder)?;
+            let held = self.on_real_machines(&scenarios, release, &folder)?;
             for (row, held) in table.iter_mut().zip(held) {
                 row.push(held);
             }
@@ -110,9 +107,9 @@ impl SideBySide {
         })
     }
 
-    fn on_real_md(
+    fn on_real_machines(
         &self,
-        scenarios: &[&Scenario],
+        scenarios: &[AnyScenario],
         release: &Release,
         folder: &Path,
     ) -> Result<Vec<Held>> {
@@ -128,13 +125,13 @@ impl SideBySide {
                         else {
                             return;
                         };
-                        let one = hold(scenario, release, &self.agent, folder);
+                        let one = hold(*scenario, release, &self.agent, folder);
                         let word = if one.outcome.is_ok() {
                             "equal"
                         } else {
                             "DIFFERENT"
                         };
-                        eprintln!("{suite}: {} {word} ({:.0} s)", scenario.name, one.seconds);
+                        eprintln!("{suite}: {} {word} ({:.0} s)", scenario.name(), one.seconds);
                         *cell.lock().expect("nobody panics with it") = Some(one);
                     }
                 });
@@ -148,9 +145,13 @@ impl SideBySide {
             .collect()
     }
 
-    fn shown(&self, scenarios: &[&Scenario], table: &[Vec<Held>]) -> String {
+    fn shown(&self, scenarios: &[AnyScenario], table: &[Vec<Held>]) -> String {
         let mut text = String::new();
-        let width = scenarios.iter().map(|it| it.name.len()).max().unwrap_or(0);
+        let width = scenarios
+            .iter()
+            .map(|it| it.name().len())
+            .max()
+            .unwrap_or(0);
         let _ = write!(text, "{:width$}  simulation", "scenario");
         for release in &self.on {
             let _ = write!(text, "  {:>24}", release.suite.to_string());
@@ -159,7 +160,7 @@ impl SideBySide {
         for (scenario, row) in scenarios.iter().zip(table) {
             let lines = row.iter().find_map(|it| it.outcome.as_ref().ok());
             let lines = lines.map_or_else(|| "-".to_owned(), |it| format!("{it} lines"));
-            let _ = write!(text, "{:width$}  {lines:>10}", scenario.name);
+            let _ = write!(text, "{:width$}  {lines:>10}", scenario.name());
             for held in row {
                 let word = match &held.outcome {
                     Ok(_) => "equal",
@@ -182,22 +183,22 @@ impl SideBySide {
             let hold = column().filter(|it| it.outcome.is_ok()).count();
             let _ = writeln!(
                 text,
-                "{suite}: {hold} of {} scenarios hold on the simulation and on real md alike",
+                "{suite}: {hold} of {} scenarios hold on the simulation and on real machines alike",
                 column().count()
             );
         }
         if self.values {
             for scenario in scenarios {
-                let seen = scenario.journal(&mut SimWorld::new());
+                let seen = scenario.simulated();
                 let seen = seen.unwrap_or_else(|err| format!("{err:#}"));
-                let _ = writeln!(text, "\n{}\n{seen}", scenario.name);
+                let _ = writeln!(text, "\n{}\n{seen}", scenario.name());
             }
         }
         text
     }
 }
 
-fn hold(scenario: &Scenario, release: &Release, agent: &Path, folder: &Path) -> Held {
+fn hold(scenario: AnyScenario, release: &Release, agent: &Path, folder: &Path) -> Held {
     let began = Instant::now();
     let mut tries = 0;
     let outcome = loop {
@@ -216,13 +217,18 @@ fn hold(scenario: &Scenario, release: &Release, agent: &Path, folder: &Path) -> 
 }
 
 /// How many lines both saw.
-fn hold_once(scenario: &Scenario, release: &Release, agent: &Path, folder: &Path) -> Result<usize> {
+fn hold_once(
+    scenario: AnyScenario,
+    release: &Release,
+    agent: &Path,
+    folder: &Path,
+) -> Result<usize> {
     let Release { suite, image } = release;
-    let simulated = scenario.journal(&mut SimWorld::new())?;
-    let simulated = in_dialect(*suite, scenario.name, &simulated)?;
-    let real = scenario.journal(&mut LabWorld::start(Lab::new(image.clone(), agent))?)?;
-    let file = folder.join(format!("{}.txt", scenario.name));
-    let both = format!("on the simulation\n\n{simulated}\non real md, {suite}\n\n{real}");
+    let simulated = scenario.simulated()?;
+    let simulated = in_dialect(*suite, scenario.name(), &simulated)?;
+    let real = scenario.real(Lab::new(image.clone(), agent))?;
+    let file = folder.join(format!("{}.txt", scenario.name()));
+    let both = format!("on the simulation\n\n{simulated}\non a real machine, {suite}\n\n{real}");
     fs::write(&file, both).with_context(|| format!("cannot write {}", file.display()))?;
     compare(&simulated, &real)?;
     Ok(real.lines().count())

@@ -4,6 +4,8 @@ mod exec;
 mod gather;
 mod guard;
 #[cfg(feature = "product")]
+mod pools;
+#[cfg(feature = "product")]
 mod raid;
 mod spawned;
 mod watch_md;
@@ -80,6 +82,14 @@ fn answer(request: Request) -> Result<Value> {
         Request::Observe => json(raid::observe()?),
         #[cfg(feature = "product")]
         Request::Apply { step } => json(raid::apply(&step)?),
+        #[cfg(feature = "product")]
+        Request::ObservePools => json(pools::observe()?),
+        #[cfg(feature = "product")]
+        Request::PoolContents { pool } => json(pools::contents(&pool)?),
+        #[cfg(feature = "product")]
+        Request::ApplyToPool { step } => json(pools::apply(&step)?),
+        #[cfg(feature = "product")]
+        Request::CheckPool { step } => json(pools::check(&step)?),
     }
 }
 

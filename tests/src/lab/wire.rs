@@ -49,6 +49,18 @@ pub enum Request {
     /// Has the product do one step of a plan. Answers `null`.
     #[cfg(feature = "product")]
     Apply { step: moxnas_raid::Step },
+    /// What the product sees of devices and pools. Answers both.
+    #[cfg(feature = "product")]
+    ObservePools,
+    /// What is in a pool. Answers a [`Contents`](moxnas_pool::dataset::Contents).
+    #[cfg(feature = "product")]
+    PoolContents { pool: moxnas_pool::model::Pool },
+    /// Has the product do one step of a plan for pools. Answers [`Told`](crate::conformance::pools::Told).
+    #[cfg(feature = "product")]
+    ApplyToPool { step: moxnas_pool::plan::Step },
+    /// Has the product go over a filesystem. Answers what came of it, or why it was not done.
+    #[cfg(feature = "product")]
+    CheckPool { step: moxnas_pool::plan::Step },
 }
 
 /// The agent's answer to a [`Request`].

@@ -1,0 +1,105 @@
+//! What systemd and the kernel do by themselves about pools when disks and machines come and go, see
+//! systemd.mount(5) and systemd.device(5).
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
+
+use moxnas_core::{
+    disk::DeviceId,
+    sim::{Event, SimState},
+};
+
+use super::{mount, unit_file, wanted};
+use crate::{
+    model::PoolName,
+    unit::{MountUnit, UNIT_FOLDER, mount_point},
+};
+
+/// How long a start of the machine waits for a device, by default.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What it remembers while the machine runs.
+#[derive(Debug, Default)]
+pub(super) struct Systemd {
+    /// How many events of the machine it has heard.
+    heard: usize,
+    /// The pools whose devices a start waits for, and until when; one that nobody looked at for longer
+    /// is tried once.
+    waiting: Vec<(PoolName, SystemTime)>,
+    /// Where processes work, and their names.
+    pub(super) working: Vec<(String, String)>,
+}
+
+impl Systemd {
+    /// Take in what happened to the machine. Gives the units of what it has mounted.
+    pub(super) fn catch_up(&mut self, state: &mut SimState, now: SystemTime) -> Vec<MountUnit> {
+        if self.heard < state.events.len() {
+            let news = state.events[self.heard..].to_vec();
+            self.heard = state.events.len();
+            for (at, event) in news {
+                match event {
+                    Event::Up => self.start(state, at + PATIENCE),
+                    Event::Pulled(_) => let_go(state),
+                    Event::Plugged(_) | Event::Down { .. } => (),
+                }
+            }
+        }
+        let mut mounted = Vec::new();
+        self.waiting.retain(|(pool, until)| {
+            let unit = mount(state, pool);
+            let is_done = unit.is_ok();
+            mounted.extend(unit);
+            !is_done && now < *until
+        });
+        mounted
+    }
+
+    /// Nothing is mounted any more, and what is wanted is waited for.
+    fn start(&mut self, state: &mut SimState, until: SystemTime) {
+        let pools = pools(state);
+        let places: BTreeSet<String> = pools.iter().map(mount_point).collect();
+        state.mounts.retain(|(_, at)| !places.contains(at));
+        let pools = pools.into_iter();
+        let is_wanted = |it: &PoolName| state.files.contains_key(&wanted(it));
+        self.waiting = pools.filter(is_wanted).map(|it| (it, until)).collect();
+        self.working.clear();
+    }
+
+    /// Who works in a pool.
+    pub(super) fn users(&self, at: &str) -> Vec<String> {
+        let here = self.working.iter().filter(|(it, _)| it == at);
+        here.map(|(_, process)| process.clone()).collect()
+    }
+}
+
+/// A mount is bound to its device: without, it is stopped. Arrays outlive their disks.
+fn let_go(state: &mut SimState) {
+    let places: BTreeSet<String> = pools(state).iter().map(mount_point).collect();
+    let gone: BTreeSet<String> = state
+        .mounts
+        .iter()
+        .filter(|(device, at)| {
+            let is_gone = |it: &DeviceId| {
+                let is_disk = matches!(it, DeviceId::Disk(_) | DeviceId::Partition(..));
+                is_disk && state.size_of(it).is_none()
+            };
+            places.contains(at) && device.parse().is_ok_and(|it| is_gone(&it))
+        })
+        .map(|(device, _)| device.clone())
+        .collect();
+    let is_left = |device: &String, at: &String| !gone.contains(device) || !places.contains(at);
+    state.mounts.retain(|(device, at)| is_left(device, at));
+}
+
+/// The pools that there are units of.
+fn pools(state: &SimState) -> Vec<PoolName> {
+    let files = state.folder(UNIT_FOLDER).into_iter();
+    let read = |file: String| {
+        let text = state.files.get(&format!("{UNIT_FOLDER}/{file}"))?;
+        Some(MountUnit::parse(text)?.ok()?.name)
+    };
+    let named = files.filter(|it| it.ends_with(".mount")).filter_map(read);
+    named.filter(|it| unit_file(state, it).is_ok()).collect()
+}
