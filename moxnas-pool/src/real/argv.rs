@@ -112,13 +112,14 @@ pub fn transfer(route: &Route, step: &replica::Step) -> (Cmd, Option<Cmd>) {
     }
 }
 
-/// All of a folder, with whatever hangs on its files, but for what only btrfs knows.
+/// All of a folder, with whatever hangs on its files, but for what only btrfs knows, and for what belongs
+/// to the filesystem that a dataset of its own is.
 fn rsync(route: &Route, step: &replica::Step, options: &[&str]) -> Cmd {
     Cmd::new(RSYNC)
         .limit(TRANSFER_LIMIT)
         .args(["--archive", "--hard-links", "--acls", "--xattrs"])
         .args(["--filter=-x btrfs.*", "--sparse", "--numeric-ids"])
-        .args(["--one-file-system"])
+        .args(["--one-file-system", "--exclude=/lost+found"])
         .args(options)
         .arg("--")
         .arg(format!("{}/", step.source(route)))

@@ -161,7 +161,7 @@ fn a_plan_names_each_command() {
              btrfs receive /srv/backup/.snapshots/data",
             "compare backup/data with tank/data@tuesday, byte by byte",
             "rsync --archive --hard-links --acls --xattrs \"--filter=-x btrfs.*\" --sparse \
-             --numeric-ids --one-file-system --delete --checksum --dry-run --itemize-changes -- \
+             --numeric-ids --one-file-system --exclude=/lost+found --delete --checksum --dry-run --itemize-changes -- \
              /srv/tank/.snapshots/data/tuesday/ /srv/backup/.snapshots/data/tuesday/",
             "in pool tank: hold the snapshot tuesday of data for replica:backup/data",
             "",
