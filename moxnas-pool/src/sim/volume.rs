@@ -108,9 +108,13 @@ fn replaced_at(dataset: &DatasetName) -> String {
 
 impl Volume {
     pub(super) fn come_upon_error(&mut self) {
-        self.errors += 1;
+        self.count_error();
         self.is_damaged = true;
         self.is_forced_read_only = true;
+    }
+
+    pub(super) fn count_error(&mut self) {
+        self.errors += 1;
     }
 
     pub(super) fn forget_errors(&mut self) {
