@@ -290,13 +290,15 @@ impl Volume {
         let it = it.ok_or_else(|| not_found(from))?;
         // What is in it goes with it.
         let below = format!("{from}/");
-        let inside = self
-            .subvolumes
-            .extract_if(.., |it, _| it.starts_with(&below));
-        let inside: Vec<(String, Subvolume)> = inside
-            .map(|(path, it)| (format!("{to}/{}", &path[below.len()..]), it))
-            .collect();
-        self.subvolumes.extend(inside);
+        let behind = self.subvolumes.range(below.clone()..);
+        let inside = behind.take_while(|(path, _)| path.starts_with(&below));
+        let inside: Vec<String> = inside.map(|(path, _)| path.clone()).collect();
+        for path in inside {
+            let moved = format!("{to}/{}", &path[below.len()..]);
+            if let Some(it) = self.subvolumes.remove(&path) {
+                self.subvolumes.insert(moved, it);
+            }
+        }
         self.subvolumes.insert(to, it);
         Ok(())
     }
