@@ -197,6 +197,14 @@ impl SimPools {
         self.carry_over(route, step, false, &|_| ())
     }
 
+    /// Let the filesystem of a pool count an error that it can get over: none is found when it is gone
+    /// over.
+    pub fn count_error(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let (unit, _) = self.mounted(&self.state(), pool)?;
+        self.volumes().entry(unit.uuid).or_default().count_error();
+        Ok(())
+    }
+
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]

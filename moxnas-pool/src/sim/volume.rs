@@ -111,9 +111,13 @@ fn replaced_at(dataset: &DatasetName) -> String {
 
 impl Volume {
     pub(super) fn come_upon_error(&mut self) {
-        self.errors += 1;
+        self.count_error();
         self.is_damaged = true;
         self.is_forced_read_only = true;
+    }
+
+    pub(super) fn count_error(&mut self) {
+        self.errors += 1;
     }
 
     pub(super) fn forget_errors(&mut self) {
@@ -312,13 +316,15 @@ impl Volume {
         let it = it.ok_or_else(|| not_found(from))?;
         // What is in it goes with it.
         let below = format!("{from}/");
-        let inside = self
-            .subvolumes
-            .extract_if(.., |it, _| it.starts_with(&below));
-        let inside: Vec<(String, Subvolume)> = inside
-            .map(|(path, it)| (format!("{to}/{}", &path[below.len()..]), it))
-            .collect();
-        self.subvolumes.extend(inside);
+        let behind = self.subvolumes.range(below.clone()..);
+        let inside = behind.take_while(|(path, _)| path.starts_with(&below));
+        let inside: Vec<String> = inside.map(|(path, _)| path.clone()).collect();
+        for path in inside {
+            let moved = format!("{to}/{}", &path[below.len()..]);
+            if let Some(it) = self.subvolumes.remove(&path) {
+                self.subvolumes.insert(moved, it);
+            }
+        }
         self.subvolumes.insert(to, it);
         Ok(())
     }

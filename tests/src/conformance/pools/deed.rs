@@ -76,7 +76,7 @@ pub enum Deed {
     Days {
         days: u64,
     },
-    /// The filesystem of a pool of ext4 comes upon an error; it is mounted with `errors=remount-ro`.
+    /// The filesystem of a pool of ext4 comes upon an error, and goes on.
     ComeUponError {
         pool: &'static str,
     },

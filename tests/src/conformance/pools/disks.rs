@@ -163,19 +163,21 @@ pub(super) fn a_btrfs_is_gone_over(it: &mut PoolJournal<'_>) -> Result<()> {
     checked(it, Btrfs)
 }
 
-/// It is counted until it was gone over, and nothing is written before it is mounted anew.
+/// It is counted until it was gone over.
+///
+/// With `errors=remount-ro` newer kernels take no writes after it, but do not say so among the options
+/// of the mount, and go on counting: so it is not told here.
 pub(super) fn an_ext4_comes_upon_an_error(it: &mut PoolJournal<'_>) -> Result<()> {
     let pool = "tank";
-    it.create(Ext4, SERIAL, &["errors=remount-ro"])?;
+    it.create(Ext4, SERIAL, &[])?;
     it.write("", "a", 5)?;
     it.deed(Deed::ComeUponError { pool })?;
     it.write("", "b", 3)?;
-    it.dataset("photos", None)?;
     it.grow(pool)?;
     it.unmount(pool)?;
     it.mount(pool)?;
     it.unmount(pool)?;
+    it.check(pool, false)?;
     it.check(pool, true)?;
-    it.mount(pool)?;
-    it.write("", "b", 3)
+    it.mount(pool)
 }

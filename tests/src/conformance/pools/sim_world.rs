@@ -158,7 +158,7 @@ impl PoolWorld for SimPoolWorld {
             }
             Deed::Nest { pool, place } => self.pools.make_subvolume(&pool.parse()?, place)?,
             Deed::Days { days: number } => self.machine.advance(days(number)),
-            Deed::ComeUponError { pool } => self.pools.break_filesystem(&pool.parse()?)?,
+            Deed::ComeUponError { pool } => self.pools.count_error(&pool.parse()?)?,
             Deed::Restart { how, without } => {
                 match how {
                     Shutdown::Clean => self.machine.reboot(),
