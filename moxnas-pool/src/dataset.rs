@@ -14,6 +14,6 @@ pub use model::{
     dataset_path, new_path, replaced_path, snapshot_folder, snapshot_path,
 };
 pub(crate) use model::{Found, NEW, REPLACED, SNAPSHOTS};
-pub use plan::{Change, CreateDataset, countable, plan, plan_prune};
+pub use plan::{Change, CreateDataset, countable, is_limited_to, plan, plan_prune};
 pub use refusal::Refusal;
 pub use step::Step;

@@ -3,6 +3,7 @@
 //! Units are files of the machine, filesystems are what is on its devices, and what is mounted is what
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
+mod lvm;
 mod volume;
 
 use std::{
@@ -19,7 +20,10 @@ use moxnas_core::{
 };
 
 pub use self::volume::WriteError;
-use self::volume::{Mounted, New, Volume};
+use self::{
+    lvm::Group,
+    volume::{Mounted, New, Volume},
+};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
@@ -36,6 +40,8 @@ pub struct SimPools {
     machine: Arc<SimMachine>,
     /// What is on the filesystems, by their UUIDs. It survives a power cut.
     volumes: Mutex<BTreeMap<String, Volume>>,
+    /// The volume groups, by the UUIDs of their physical volumes. They survive a power cut.
+    groups: Mutex<BTreeMap<String, Group>>,
 }
 
 /// Something that happened in a pool.
@@ -61,6 +67,7 @@ impl SimPools {
         SimPools {
             machine,
             volumes: Mutex::default(),
+            groups: Mutex::default(),
         }
     }
 
@@ -77,6 +84,9 @@ impl SimPools {
         let (unit, on) = on.map_err(|_| WriteError::NotFound)?;
         if unit.options.iter().any(|it| it == "ro") {
             return Err(WriteError::ReadOnly);
+        }
+        if let Some(thin) = &unit.thin {
+            return self.write_to_volume(pool, &thin.physical, place, file, size);
         }
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
@@ -124,6 +134,9 @@ impl SimPools {
     #[must_use]
     pub fn files(&self, pool: &PoolName, place: &str) -> Option<BTreeMap<String, u64>> {
         let (unit, _) = self.mounted(&self.machine.state(), pool).ok()?;
+        if let Some(thin) = &unit.thin {
+            return self.groups().get(&thin.physical)?.files(place);
+        }
         self.volumes().get(&unit.uuid)?.files(place)
     }
 
@@ -205,6 +218,9 @@ impl SimPools {
     }
 
     fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
+        if let dataset::Step::Volume { step } = step {
+            return self.perform_volume(pool, step);
+        }
         let at = self.machine.now();
         let mut state = self.machine.state();
         let (unit, _) = self.mounted(&state, pool)?;
@@ -223,7 +239,10 @@ impl SimPools {
 
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
-        let state = self.machine.state();
+        let mut state = self.machine.state();
+        // After a start LVM has found its volumes, though the look at the devices came before.
+        let found = self.activate(&mut state).then(|| state.block_devices());
+        let devices = found.as_ref().unwrap_or(devices);
         let files = state.folder(UNIT_FOLDER);
         let mut pools = Pools::assemble(devices, &files, |path| {
             Ok(state.files.get(path).cloned().unwrap_or_default())
@@ -241,6 +260,12 @@ impl PoolBackend for SimPools {
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
         let (unit, on) = self.mounted(&self.machine.state(), &pool.name)?;
+        if let Some(thin) = &unit.thin {
+            let groups = self.groups();
+            let group = groups.get(&thin.physical);
+            let group = group.ok_or_else(|| BackendError::NotThere(pool.name.clone()))?;
+            return Ok(group.contents());
+        }
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
         Ok(volume.unwrap_or(&Volume::default()).contents(on))
@@ -259,8 +284,10 @@ impl PoolBackend for SimPools {
         if self.is_struck(step)? {
             return Ok(());
         }
+        self.activate(&mut self.machine.state());
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
+            Step::Thin { pool, step } => self.perform_group(pool, step),
             Step::Mount { pool } => {
                 let mut state = self.machine.state();
                 let unit = mount(&mut state, pool)?;
@@ -320,13 +347,18 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         }
         Step::Unmount { pool } => {
             let at = mount_point(pool);
-            state.mounts.retain(|(_, it)| *it != at);
+            // What is mounted in it goes first, as systemd sees to.
+            let below = format!("{at}/");
+            state
+                .mounts
+                .retain(|(_, it)| *it != at && !it.starts_with(&below));
         }
         Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
         // A simulated filesystem is as large as its device.
         Step::Grow { .. }
         | Step::Inside { .. }
+        | Step::Thin { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
         | Step::Scrub { .. }

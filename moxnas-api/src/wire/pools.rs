@@ -247,6 +247,7 @@ impl CreatePool {
             name,
             base,
             filesystem: self.filesystem.into(),
+            thin: false,
             options: options(&self.options)?,
         })
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset,
+    lvm::GroupStep,
     model::{Filesystem, PoolName},
     unit::mount_point,
 };
@@ -92,6 +93,14 @@ pub enum Step {
         /// The pool.
         pool: PoolName,
     },
+    /// Do something to the volumes of a pool as a whole.
+    Thin {
+        /// The pool.
+        pool: PoolName,
+        /// What.
+        #[serde(rename = "thin")]
+        step: GroupStep,
+    },
     /// Do something in a pool.
     Inside {
         /// The pool.
@@ -109,6 +118,7 @@ impl Step {
         match self {
             Step::Inside { step, .. } => step.destroys().is_none(),
             Step::Check { repair, .. } => !repair,
+            Step::Thin { step, .. } => step.is_reversible(),
             other => other.destroys().is_none(),
         }
     }
@@ -118,6 +128,7 @@ impl Step {
     pub fn destroys(&self) -> Option<&DeviceId> {
         match self {
             Step::WipeSignatures { device } | Step::MakeFilesystem { device, .. } => Some(device),
+            Step::Thin { step, .. } => step.destroys(),
             Step::WriteUnit { .. }
             | Step::Mount { .. }
             | Step::Unmount { .. }
@@ -140,6 +151,7 @@ impl Step {
             | Step::WriteUnit { device, .. }
             | Step::Grow { device, .. }
             | Step::Check { device, .. } => *device = other,
+            Step::Thin { step, .. } => step.on(other),
             Step::Mount { .. }
             | Step::Unmount { .. }
             | Step::Disable { .. }
@@ -158,6 +170,7 @@ impl Step {
             Step::WriteUnit { device, .. }
             | Step::Grow { device, .. }
             | Step::Check { device, .. } => Some(device),
+            Step::Thin { step, .. } => step.touches(),
             other => other.destroys(),
         }
     }
@@ -174,6 +187,7 @@ impl Step {
             | Step::Grow { pool, .. }
             | Step::Check { pool, .. }
             | Step::Scrub { pool, .. }
+            | Step::Thin { pool, .. }
             | Step::ForgetErrors { pool } => Some(pool),
             Step::WipeSignatures { .. } | Step::MakeFilesystem { .. } | Step::Inside { .. } => None,
         }
@@ -229,6 +243,7 @@ impl fmt::Display for Step {
                 )
             }
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
+            Step::Thin { pool, step } => write!(f, "for pool {pool}: {step}"),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
         }
     }

@@ -94,6 +94,7 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::DeleteBeside { .. }
         | Step::DeleteSnapshot { .. }
         | Step::CloneBeside { .. }
+        | Step::Volume { .. }
         | Step::FreezeReplaced { .. } => (),
     }
     Ok(())

@@ -8,5 +8,6 @@ mod foreseen;
 mod pools;
 mod properties;
 mod spelled_out;
+mod thin;
 mod wishes;
 mod world;
