@@ -8,6 +8,7 @@ mod load;
 mod nas;
 mod pool_check;
 mod pools;
+mod thin;
 
 use std::time::{Duration, Instant};
 

@@ -16,7 +16,7 @@ pub(super) fn standing(nas: &mut Nas, pool: &str) -> Result<String> {
 }
 
 /// The lab starts no more than it needs; a machine of somebody starts all that is wanted by this target.
-fn reboot(nas: &mut Nas) -> Result<()> {
+pub(super) fn reboot(nas: &mut Nas) -> Result<()> {
     nas.kill_service()?;
     nas.machine.reboot()?;
     nas.machine.sh("systemctl start multi-user.target")?;
@@ -255,7 +255,7 @@ fn a_pool_whose_disk_is_missing_holds_nothing_up() -> Result<()> {
 }
 
 /// Data of a file that is as long and the same each time.
-fn fill(nas: &mut Nas, path: &str, mib: u64, seed: &str) -> Result<()> {
+pub(super) fn fill(nas: &mut Nas, path: &str, mib: u64, seed: &str) -> Result<()> {
     let write = format!("head -c {mib}M < <(yes {seed}) >{path}; sync");
     nas.machine.sh(&write)?;
     Ok(())
@@ -270,7 +270,7 @@ fn quota_bites(nas: &mut Nas) -> Result<()> {
     Ok(())
 }
 
-fn checksum(nas: &mut Nas, folder: &str) -> Result<String> {
+pub(super) fn checksum(nas: &mut Nas, folder: &str) -> Result<String> {
     let sums = format!("cd {folder} && find . -type f | sort | xargs sha256sum | sha256sum");
     Ok(nas.machine.sh(&sums)?.trim().to_owned())
 }
