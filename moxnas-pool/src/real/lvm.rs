@@ -233,8 +233,11 @@ impl SystemPools {
             VolumeStep::RemoveUnit { dataset } => {
                 self.root.remove(wanted(pool, dataset))?;
                 self.root.remove(unit_file(pool, dataset))?;
-                // An empty folder only; else it is not gone, and nothing is lost.
-                _ = fs::remove_dir(self.root.path(dataset_path(pool, dataset)));
+                // Empty folders only; else they are not gone, and nothing is lost.
+                let links = wanted_folder(pool);
+                for folder in [dataset_path(pool, dataset), links] {
+                    _ = fs::remove_dir(self.root.path(folder));
+                }
             }
             VolumeStep::Mount { dataset } => self.check_folder(dataset_path(pool, dataset))?,
             // lvextend(8) calls it an error when it is as large already.
@@ -307,11 +310,13 @@ pub fn unit_file(pool: &PoolName, dataset: &DatasetName) -> String {
 
 /// The link by which the unit of the pool wants it.
 pub(crate) fn wanted(pool: &PoolName, dataset: &DatasetName) -> String {
-    let of = unit_of(&mount_point(pool));
-    format!(
-        "{UNIT_FOLDER}/{of}.wants/{}",
-        VolumeUnit::file(pool, dataset)
-    )
+    let file = VolumeUnit::file(pool, dataset);
+    format!("{}/{file}", wanted_folder(pool))
+}
+
+/// Where systemctl(1) links the units that the unit of a pool wants.
+fn wanted_folder(pool: &PoolName) -> String {
+    format!("{UNIT_FOLDER}/{}.wants", unit_of(&mount_point(pool)))
 }
 
 #[cfg(test)]
