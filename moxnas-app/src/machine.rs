@@ -12,7 +12,15 @@ use moxnas_core::{
     root::Root,
     sim::SimMachine,
 };
-use moxnas_pool::{self as pool, backend::PoolBackend, real::SystemPools, sim::SimPools};
+use moxnas_pool::{
+    self as pool,
+    backend::PoolBackend,
+    dataset,
+    lvm::{GroupStep, ThinUnit, VolumeStep, VolumeUnit},
+    model::Filesystem,
+    real::SystemPools,
+    sim::SimPools,
+};
 use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
     conf::{self, CONF_PATH},
@@ -257,6 +265,15 @@ impl AppStep {
     }
 }
 
+/// A file that a step writes anew.
+fn written(path: String, text: &str) -> FileReport {
+    let add = |all: String, line| all + "+" + line + "\n";
+    FileReport {
+        path,
+        diff: text.lines().fold(String::new(), add),
+    }
+}
+
 fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
     use pool::{plan::Step, real};
     let command = match step {
@@ -284,14 +301,50 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
                 filesystem: *filesystem,
                 uuid,
                 options: options.clone(),
+                thin: None,
             };
-            Some(FileReport {
-                path: real::path_of(pool),
-                diff: unit
-                    .render()
-                    .lines()
-                    .fold(String::new(), |text, line| text + "+" + line + "\n"),
-            })
+            Some(written(real::path_of(pool), &unit.render()))
+        }
+        Step::Thin {
+            pool,
+            step:
+                GroupStep::WriteUnit {
+                    filesystem,
+                    options,
+                    ..
+                },
+        } => {
+            let unit = pool::unit::MountUnit {
+                name: pool.clone(),
+                filesystem: Filesystem::Ext4,
+                uuid: "(of the folder)".to_owned(),
+                options: options.clone(),
+                thin: Some(ThinUnit {
+                    physical: "(of the device)".to_owned(),
+                    filesystem: *filesystem,
+                }),
+            };
+            Some(written(real::path_of(pool), &unit.render()))
+        }
+        Step::Inside {
+            pool,
+            step:
+                dataset::Step::Volume {
+                    step:
+                        VolumeStep::WriteUnit {
+                            dataset,
+                            filesystem,
+                            options,
+                        },
+                },
+        } => {
+            let unit = VolumeUnit {
+                pool: pool.clone(),
+                dataset: dataset.clone(),
+                filesystem: *filesystem,
+                options: options.clone(),
+            };
+            Some(written(real::unit_file(pool, dataset), &unit.render()))
         }
         Step::RemoveUnit { pool } => Some(FileReport {
             path: real::path_of(pool),

@@ -140,6 +140,7 @@ fn make(sim: &Arc<SimMachine>) {
             name: format!("tank-{number:03}").parse().unwrap(),
             device: devices.resolve(&disk).unwrap().id.clone(),
             filesystem: Filesystem::Btrfs,
+            thin: false,
             options: Vec::new(),
         });
         execute(&pools, &plan(facts, &wish).unwrap().steps).unwrap();

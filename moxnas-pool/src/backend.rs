@@ -82,6 +82,9 @@ pub enum BackendError {
         /// What should be on it.
         filesystem: Filesystem,
     },
+    /// A volume group is not where it should be.
+    #[error("{0} is no physical volume of LVM")]
+    NotPhysical(DeviceId),
     /// Files would be hidden.
     #[error("{at} is not empty: what is in it would be hidden")]
     FolderNotEmpty {

@@ -17,6 +17,6 @@ pub use model::{
 pub(crate) use model::{Found, NEW, REPLACED, SNAPSHOTS};
 pub use note::{HoldName, Note, note_path};
 pub(crate) use plan::begin;
-pub use plan::{Change, CreateDataset, countable, plan, plan_prune};
+pub use plan::{Change, CreateDataset, countable, is_limited_to, plan, plan_prune};
 pub use refusal::Refusal;
 pub use step::Step;

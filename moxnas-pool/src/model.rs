@@ -8,7 +8,11 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{MountUnit, UNIT_FOLDER};
+use crate::{
+    dataset::{Contents, DatasetName},
+    lvm::{self, Fill, Kind, VolumeUnit},
+    unit::{MountUnit, UNIT_FOLDER},
+};
 
 moxnas_core::name_type! {
     /// Name of a pool: the folder below [`POOL_FOLDER`](crate::unit::POOL_FOLDER) that it is mounted at.
@@ -107,11 +111,14 @@ impl FromStr for Filesystem {
 pub struct Pool {
     /// Its name.
     pub name: PoolName,
-    /// What it is.
+    /// What it is; of thin volumes, what datasets are made with.
     pub filesystem: Filesystem,
+    /// What it is made of.
+    #[serde(default)]
+    pub kind: Kind,
     /// The UUID of the filesystem, by which it is mounted.
     pub uuid: String,
-    /// The device that the filesystem is on; `None`: no device has it.
+    /// The device that the filesystem is on, or the volume group; `None`: no device has it.
     pub device: Option<DeviceId>,
     /// More devices that have a filesystem of the same UUID, such as a clone of the disk. Which one
     /// would be mounted is chance.
@@ -168,7 +175,7 @@ impl Pools {
 pub enum Standing {
     /// It is mounted where it should be.
     Mounted,
-    /// It is mounted, and its filesystem has counted errors.
+    /// It is mounted, and its filesystem has counted errors, or not all of its datasets are mounted.
     Damaged,
     /// It is mounted, and nothing can be written to it any more.
     ReadOnly,
@@ -200,8 +207,8 @@ impl Pool {
         if !self.clones.is_empty() {
             let all = self.device.iter().chain(&self.clones);
             let all: Vec<String> = all.map(ToString::to_string).collect();
-            let (uuid, all) = (&self.uuid, all.join(", "));
-            reasons.push(format!("the filesystem {uuid} is on {all}: one is a copy"));
+            let (what, all) = (self.told_by(), all.join(", "));
+            reasons.push(format!("{what} is on {all}: one is a copy"));
         }
         let standing = match (reasons.is_empty(), self.is_mounted, &self.device) {
             (false, ..) => Standing::Confused,
@@ -214,11 +221,35 @@ impl Pool {
                 Standing::Unmounted
             }
             (true, false, None) => {
-                reasons.push(format!("no device has the filesystem {}", self.uuid));
+                reasons.push(format!("no device has {}", self.told_by()));
                 Standing::Missing
             }
         };
         Verdict { standing, reasons }
+    }
+
+    /// By what its device is told from others.
+    fn told_by(&self) -> String {
+        match &self.kind {
+            Kind::Filesystem => format!("the filesystem {}", self.uuid),
+            Kind::Thin(thin) => format!("the physical volume {}", thin.physical),
+        }
+    }
+
+    /// How it is, by what a look tells and by what is known of what is in it.
+    #[must_use]
+    pub fn judge_with(&self, contents: Option<&Contents>) -> Verdict {
+        let mut verdict = self.judge();
+        let fill = contents.and_then(|it| it.thin.as_ref());
+        if let (true, Some((standing, reasons))) = (self.is_mounted, fill.and_then(Fill::judge)) {
+            verdict.reasons.extend(reasons);
+            if matches!(verdict.standing, Standing::Mounted | Standing::Damaged)
+                && standing != Standing::Mounted
+            {
+                verdict.standing = standing;
+            }
+        }
+        verdict
     }
 
     /// It is there; whether what is on it can be relied on is another question.
@@ -227,6 +258,10 @@ impl Pool {
         reasons.extend(
             counted.map(|it| format!("{} counted {} {}", self.filesystem, it.count, it.what)),
         );
+        let datasets = match &self.kind {
+            Kind::Thin(thin) => thin.judge(reasons),
+            Kind::Filesystem => Standing::Mounted,
+        };
         if self.is_forced_read_only {
             reasons.insert(
                 0,
@@ -234,9 +269,9 @@ impl Pool {
             );
             return Standing::ReadOnly;
         }
-        match self.errors.is_empty() {
-            true => Standing::Mounted,
-            false => Standing::Damaged,
+        match (datasets, self.errors.is_empty()) {
+            (Standing::Mounted, false) => Standing::Damaged,
+            (datasets, _) => datasets,
         }
     }
 }
@@ -251,14 +286,41 @@ impl Pools {
     ) -> Pools {
         let mut pools = Pools::default();
         let places = Places::of(devices);
+        let mut of_datasets: BTreeMap<PoolName, Vec<DatasetName>> = BTreeMap::new();
+        let mut units = Vec::new();
         for file in files.iter().filter(|it| it.ends_with(".mount")) {
             let path = format!("{UNIT_FOLDER}/{file}");
-            match read(&path).map(|it| MountUnit::parse(&it)) {
-                Ok(None) => (),
-                Ok(Some(Ok(unit))) => pools.all.push(places.pool(unit)),
-                Ok(Some(Err(why))) => pools.errors.push(format!("{path}: {why}")),
-                Err(why) => pools.errors.push(why),
+            let text = match read(&path) {
+                Ok(text) => text,
+                Err(why) => {
+                    pools.errors.push(why);
+                    continue;
+                }
+            };
+            if let Some((pool, dataset)) = VolumeUnit::owner(&text) {
+                of_datasets.entry(pool).or_default().push(dataset);
             }
+            match MountUnit::parse(&text) {
+                None => (),
+                Some(Ok(unit)) => units.push(unit),
+                Some(Err(why)) => pools.errors.push(format!("{path}: {why}")),
+            }
+        }
+        for mut unit in units {
+            pools.all.push(match unit.thin.take() {
+                None => places.pool(unit),
+                Some(thin) => {
+                    let with_unit = of_datasets.remove(&unit.name).unwrap_or_default();
+                    lvm::pool(devices, unit, thin, &with_unit)
+                }
+            });
+        }
+        for (pool, datasets) in of_datasets {
+            let datasets: Vec<&str> = datasets.iter().map(DatasetName::as_str).collect();
+            pools.errors.push(format!(
+                "{} have units, and there is no pool {pool} that they were in",
+                datasets.join(", ")
+            ));
         }
         pools.all.sort_by(|a, b| a.name.cmp(&b.name));
         pools
@@ -313,6 +375,7 @@ impl<'a> Places<'a> {
             is_mounted,
             name: unit.name,
             filesystem: unit.filesystem,
+            kind: Kind::Filesystem,
             uuid: unit.uuid,
             options: unit.options,
             at,
@@ -346,6 +409,7 @@ mod tests {
         Pool {
             name: "tank".parse().unwrap(),
             filesystem: Filesystem::Xfs,
+            kind: Kind::Filesystem,
             uuid: "U".to_owned(),
             device: Some(DeviceId::Md("1:2:3:4".to_owned())),
             clones: Vec::new(),

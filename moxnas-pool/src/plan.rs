@@ -1,5 +1,6 @@
 //! Facts and a wish give steps, or the reason why not.
 
+mod options;
 mod refusal;
 mod step;
 
@@ -11,20 +12,17 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use options::MountOption;
+use options::{check_options, import_options};
 pub use refusal::Refusal;
 pub use step::Step;
 
 use crate::{
     dataset,
+    lvm::{self, Kind},
     model::{Filesystem, Pool, PoolName, Pools, Standing},
     unit::{MountUnit, is_uuid, mount_point},
 };
-
-moxnas_core::name_type! {
-    /// An option of mount(8), such as `noatime` or `compress=zstd:3`: one word of a unit, without a
-    /// comma, a quote or white space.
-    MountOption, "mount option", 64, |it| it.is_ascii_alphanumeric() || "-_=:./".contains(it)
-}
 
 /// What somebody wishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +76,9 @@ pub struct CreatePool {
     pub device: DeviceId,
     /// What to make on it.
     pub filesystem: Filesystem,
+    /// Whether its datasets are to be thin volumes with such a filesystem each.
+    #[serde(default)]
+    pub thin: bool,
     /// How to mount it. What says nothing of quotas gets [`PROJECT_QUOTAS`] where datasets need them.
     pub options: Vec<MountOption>,
 }
@@ -88,7 +89,7 @@ impl CreatePool {
     pub fn mount_options(&self) -> Vec<MountOption> {
         let mut options = self.options.clone();
         let says = |it: &MountOption| it.as_str().contains("quota");
-        if self.filesystem != Filesystem::Btrfs && !options.iter().any(says) {
+        if !self.thin && self.filesystem != Filesystem::Btrfs && !options.iter().any(says) {
             options.push(PROJECT_QUOTAS.parse().expect("it is an option"));
         }
         options
@@ -142,6 +143,9 @@ fn find<'a>(facts: Facts<'a>, pool: &str) -> Result<&'a Pool, Refusal> {
 fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
     check_name(facts, &wish.name)?;
     check_options(&wish.options)?;
+    if wish.thin {
+        return lvm::create(facts, wish);
+    }
     let device = usable(facts.devices, &wish.device)?;
     let need = wish.filesystem.smallest_device();
     if device.size < need {
@@ -169,6 +173,10 @@ fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
 fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
     check_name(facts, &wish.name)?;
     check_options(&wish.options)?;
+    let options = import_options(wish);
+    if let Some(plan) = lvm::import(facts, wish, &options)? {
+        return Ok(plan);
+    }
     let device = usable_but_read_only(facts.devices, &wish.device, wish.read_only)?;
     let (filesystem, uuid) = filesystem_on(device)?;
     let known = facts.pools.all.iter().find(|it| it.uuid == uuid);
@@ -185,11 +193,6 @@ fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
             uuid,
             devices: copies.into_iter().collect(),
         });
-    }
-    let mut options = wish.options.clone();
-    let is_ro = |it: &MountOption| it.as_str() == "ro";
-    if wish.read_only && !options.iter().any(is_ro) {
-        options.insert(0, "ro".parse().expect("it is an option"));
     }
     let mut plan = Plan::default();
     plan.evidence.push(facts.devices.evidence(device));
@@ -231,7 +234,10 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         });
     };
     match verdict.standing {
-        Standing::Mounted | Standing::Damaged | Standing::ReadOnly => return Ok(plan),
+        Standing::Mounted | Standing::Damaged | Standing::ReadOnly if !is_thin(pool) => {
+            return Ok(plan);
+        }
+        Standing::Mounted | Standing::Damaged | Standing::ReadOnly => (),
         Standing::Confused | Standing::Missing => {
             return Err(Refusal::Confused {
                 pool: pool.name.clone(),
@@ -241,10 +247,18 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         Standing::Unmounted => (),
     }
     plan.evidence.push(facts.devices.evidence(device));
+    if let Kind::Thin(thin) = &pool.kind {
+        lvm::mount(pool, thin, verdict.standing, &mut plan)?;
+        return Ok(plan);
+    }
     plan.steps.push(Step::Mount {
         pool: pool.name.clone(),
     });
     Ok(plan)
+}
+
+fn is_thin(pool: &Pool) -> bool {
+    matches!(pool.kind, Kind::Thin(_))
 }
 
 fn unmount(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
@@ -257,6 +271,9 @@ fn unmount(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
 fn stop(facts: Facts<'_>, pool: &Pool, plan: &mut Plan<Step>) {
     if let Some(device) = device_of(facts, pool) {
         plan.evidence.push(facts.devices.evidence(device));
+    }
+    if let Kind::Thin(thin) = &pool.kind {
+        lvm::stop(pool, thin, plan);
     }
     plan.steps.push(Step::Unmount {
         pool: pool.name.clone(),
@@ -274,6 +291,9 @@ fn stop(facts: Facts<'_>, pool: &Pool, plan: &mut Plan<Step>) {
 
 fn export(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
     let mut plan = unmount(facts, pool);
+    if let Kind::Thin(thin) = &pool.kind {
+        lvm::export(pool, thin, &mut plan);
+    }
     plan.steps.push(Step::RemoveUnit {
         pool: pool.name.clone(),
     });
@@ -301,6 +321,9 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         });
     }
     let mut plan = unmount(facts, pool);
+    if let Kind::Thin(thin) = &pool.kind {
+        return lvm::delete(facts, pool, thin, device, plan);
+    }
     plan.steps.push(Step::WipeSignatures {
         device: device.id.clone(),
     });
@@ -340,6 +363,10 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
     }
     let mut plan = Plan::default();
     plan.evidence.push(facts.devices.evidence(device));
+    if is_thin(pool) {
+        lvm::grow(pool, device, &mut plan);
+        return Ok(plan);
+    }
     plan.steps.push(Step::Grow {
         pool: pool.name.clone(),
         device: device.id.clone(),
@@ -355,6 +382,9 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
 /// ext4 and xfs while they are not mounted; btrfs either way.
 fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refusal> {
     let name = &pool.name;
+    if is_thin(pool) {
+        return lvm::check(pool);
+    }
     let verdict = pool.judge();
     let Some(device) = device_of(facts, pool) else {
         return Err(Refusal::DeviceMissing {
@@ -445,43 +475,11 @@ fn check_name(facts: Facts<'_>, name: &PoolName) -> Result<(), Refusal> {
     }
 }
 
-/// What the unit says itself, and what systemd reads in /etc/fstab only.
-fn check_options(options: &[MountOption]) -> Result<(), Refusal> {
-    let refuse = |option: &MountOption, why| {
-        Err(Refusal::BadOption {
-            option: option.clone(),
-            why,
-        })
-    };
-    let mut seen = BTreeSet::new();
-    for option in options {
-        let word = option.as_str();
-        let key = word.split('=').next().unwrap_or(word);
-        if key.starts_with('.') {
-            return refuse(option, "no option begins with a dot");
-        }
-        if key.starts_with("x-") {
-            return refuse(
-                option,
-                "systemd takes it from /etc/fstab only, see systemd.mount(5)",
-            );
-        }
-        if [
-            "nofail", "auto", "noauto", "user", "users", "remount", "bind", "move",
-        ]
-        .contains(&key)
-        {
-            return refuse(option, "when and what is mounted is for the unit to say");
-        }
-        if !seen.insert(key) {
-            return refuse(option, "it is there twice");
-        }
-    }
-    Ok(())
-}
-
 /// The device, if nothing is in the way of making a filesystem on all of it.
-fn usable<'a>(devices: &'a BlockDevices, id: &DeviceId) -> Result<&'a BlockDevice, Refusal> {
+pub(crate) fn usable<'a>(
+    devices: &'a BlockDevices,
+    id: &DeviceId,
+) -> Result<&'a BlockDevice, Refusal> {
     usable_but_read_only(devices, id, false)
 }
 
@@ -538,7 +536,7 @@ fn filesystem_on(device: &BlockDevice) -> Result<(Filesystem, String), Refusal> 
 }
 
 /// Add to a plan what giving a device away means: the wiping, the danger, the evidence.
-fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut Plan<Step>) {
+pub(crate) fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut Plan<Step>) {
     let parts = devices
         .holders(&device.name)
         .filter(|it| matches!(it.kind, BlockKind::Partition { .. }) && !it.signatures.is_empty());
@@ -573,5 +571,6 @@ pub(crate) fn unit(
         filesystem,
         uuid,
         options: options.to_vec(),
+        thin: None,
     }
 }

@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod btrfs;
 mod folders;
+mod lvm;
 mod projects;
 mod transfer;
 mod troubles;
@@ -17,10 +18,13 @@ use moxnas_core::{
     units::Bytes,
 };
 
+pub use self::lvm::unit_file;
+pub(crate) use self::lvm::{group_unit, wanted};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
-    dataset::Contents,
+    dataset::{self, Contents},
+    lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
     replica::{self, Route},
@@ -84,8 +88,7 @@ impl SystemPools {
     }
 
     /// Files that are there already would be hidden, and nobody would know where they went.
-    fn check_folder(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let at = mount_point(pool);
+    fn check_folder(&self, at: String) -> Result<(), BackendError> {
         let is_mounted = SystemDisks::new(self.root.clone())
             .devices()?
             .by_name
@@ -123,9 +126,9 @@ impl SystemPools {
         Ok(contents)
     }
 
-    /// Why systemd did not mount a pool, where the journal says it.
-    fn not_mounted(&self, pool: &PoolName, err: CmdError) -> BackendError {
-        let said = self.runner.run(&argv::journal(pool));
+    /// Why systemd did not mount what is at this place in a pool, where the journal says it.
+    fn not_mounted(&self, pool: &PoolName, at: &str, err: CmdError) -> BackendError {
+        let said = self.runner.run(&argv::journal(at));
         let said = said.map(|it| it.text()).unwrap_or_default();
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
         match lines.is_empty() {
@@ -138,9 +141,8 @@ impl SystemPools {
         }
     }
 
-    /// Who keeps a pool from being unmounted, in place of an error that does not say it.
-    fn busy(&self, pool: &PoolName, err: CmdError) -> BackendError {
-        let at = mount_point(pool);
+    /// Who keeps something from being unmounted, in place of an error that does not say it.
+    fn busy(&self, at: String, err: CmdError) -> BackendError {
         let by: Vec<String> = users(&self.root, &at).into_iter().collect();
         match by.is_empty() {
             true => err.into(),
@@ -197,6 +199,9 @@ impl PoolBackend for SystemPools {
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
         if !pool.is_mounted {
             return Err(BackendError::NotThere(pool.name.clone()));
+        }
+        if matches!(pool.kind, Kind::Thin(_)) {
+            return self.volumes(pool);
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
@@ -257,7 +262,18 @@ impl PoolBackend for SystemPools {
                 options,
             } => self.write_unit(pool, device, *filesystem, options)?,
             Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
-            Step::Mount { pool } => self.check_folder(pool)?,
+            Step::Mount { pool } => self.check_folder(mount_point(pool))?,
+            Step::Thin { pool, step } => match self.before_group(pool, step)? {
+                true => (),
+                false => return Ok(()),
+            },
+            Step::Inside {
+                pool,
+                step: dataset::Step::Volume { step },
+            } => match self.before_volume(pool, step)? {
+                true => (),
+                false => return Ok(()),
+            },
             Step::Inside { pool, step } => folders::move_inside(&self.root, pool, step)?,
             Step::Unmount { .. }
             | Step::Disable { .. }
@@ -267,8 +283,12 @@ impl PoolBackend for SystemPools {
         }
         if let Some(cmd) = argv::argv(step)? {
             self.runner.run(&cmd).map_err(|err| match step {
-                Step::Unmount { pool } => self.busy(pool, err),
-                Step::Mount { pool } => self.not_mounted(pool, err),
+                Step::Unmount { pool } => self.busy(mount_point(pool), err),
+                Step::Mount { pool } => self.not_mounted(pool, &mount_point(pool), err),
+                Step::Inside {
+                    pool,
+                    step: dataset::Step::Volume { step },
+                } => self.volume_failed(pool, step, err),
                 _ => err.into(),
             })?;
         }

@@ -4,6 +4,7 @@
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
 mod carry;
+mod lvm;
 mod systemd;
 mod volume;
 
@@ -25,7 +26,7 @@ use moxnas_core::{
 
 pub use self::volume::WriteError;
 use self::{
-    carry::NotTaken,
+    lvm::Group,
     systemd::Systemd,
     volume::{Mounted, New, Volume},
 };
@@ -49,6 +50,8 @@ pub struct SimPools {
     /// What was written last on any of them. What is sent from one to another stays the same data.
     last_extent: AtomicU64,
     systemd: Mutex<Systemd>,
+    /// The volume groups, by the UUIDs of their physical volumes. They survive a power cut.
+    groups: Mutex<BTreeMap<String, Group>>,
 }
 
 /// Something that happened in a pool.
@@ -76,6 +79,7 @@ impl SimPools {
             volumes: Mutex::default(),
             last_extent: AtomicU64::default(),
             systemd: Mutex::default(),
+            groups: Mutex::default(),
         }
     }
 
@@ -97,6 +101,8 @@ impl SimPools {
     fn state(&self) -> MutexGuard<'_, SimState> {
         let now = self.machine.now();
         let mut state = self.machine.state();
+        // LVM activates what it finds, before anything is mounted.
+        self.activate(&mut state);
         let mounted = self.systemd().catch_up(&mut state, now);
         for unit in mounted {
             if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
@@ -123,6 +129,9 @@ impl SimPools {
         let (unit, on) = on.map_err(|_| WriteError::NotFound)?;
         if unit.options.iter().any(|it| it == "ro") {
             return Err(WriteError::ReadOnly);
+        }
+        if let Some(thin) = &unit.thin {
+            return self.write_to_volume(pool, &thin.physical, place, file, size);
         }
         let mut volumes = self.volumes();
         let volume = volumes.entry(unit.uuid).or_default();
@@ -192,11 +201,6 @@ impl SimPools {
         Ok(())
     }
 
-    /// Let only a part of what a step brings arrive, as when it is ended before its time.
-    pub fn begin_transfer(&self, route: &Route, step: &replica::Step) -> Result<(), BackendError> {
-        self.carry_over(route, step, false, &|_| ())
-    }
-
     /// Let the filesystem of a pool count an error that it can get over: none is found when it is gone
     /// over.
     pub fn count_error(&self, pool: &PoolName) -> Result<(), BackendError> {
@@ -210,6 +214,9 @@ impl SimPools {
     #[must_use]
     pub fn files(&self, pool: &PoolName, place: &str) -> Option<BTreeMap<String, u64>> {
         let (unit, _) = self.mounted(&self.state(), pool).ok()?;
+        if let Some(thin) = &unit.thin {
+            return self.groups().get(&thin.physical)?.files(place);
+        }
         self.volumes().get(&unit.uuid)?.files(place)
     }
 
@@ -300,39 +307,10 @@ impl SimPools {
         Ok(volume.go_over(step, repairs))
     }
 
-    /// From one volume to another; only the beginning of it where it does not come to its end.
-    fn carry_over(
-        &self,
-        route: &Route,
-        step: &replica::Step,
-        to_its_end: bool,
-        passed: &dyn Fn(Bytes),
-    ) -> Result<(), BackendError> {
-        let at = self.machine.now();
-        let mut state = self.state();
-        let (from, _) = self.mounted(&state, &route.from)?;
-        let (to, on) = self.mounted(&state, &route.to)?;
-        let uuid = new_uuid(&mut state);
-        drop(state);
-        let mut volumes = self.volumes();
-        let source = volumes.get(&from.uuid).cloned().unwrap_or_default();
-        let target = volumes.entry(to.uuid).or_default();
-        let bytes = target
-            .take_over(&source, (route, step), to_its_end, New { uuid, at }, on)
-            .map_err(|why| match why {
-                NotTaken::Differs(count, first) => BackendError::Differs {
-                    source_path: step.source(route),
-                    target: step.target(route),
-                    count,
-                    first,
-                },
-                NotTaken::Failed(why) => failed(&why),
-            })?;
-        passed(bytes);
-        Ok(())
-    }
-
     fn perform_inside(&self, pool: &PoolName, step: &dataset::Step) -> Result<(), BackendError> {
+        if let dataset::Step::Volume { step } = step {
+            return self.perform_volume(pool, step);
+        }
         let at = self.machine.now();
         let mut state = self.state();
         let (unit, _) = self.mounted(&state, pool)?;
@@ -341,8 +319,12 @@ impl SimPools {
         }
         let uuid = new_uuid(&mut state);
         drop(state);
-        let mut volumes = self.volumes();
-        let volume = volumes.entry(unit.uuid).or_default();
+        let (mut volumes, mut groups) = (self.volumes(), self.groups());
+        let volume = match &unit.thin {
+            Some(thin) => groups.get_mut(&thin.physical).map(|it| &mut it.files),
+            None => Some(volumes.entry(unit.uuid).or_default()),
+        };
+        let volume = volume.ok_or_else(|| BackendError::NotThere(pool.clone()))?;
         volume
             .perform(step, New { uuid, at })
             .map_err(|why| failed(&why))
@@ -352,6 +334,9 @@ impl SimPools {
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let state = self.state();
+        // Volumes may have been found, and mounted, only after the look at the devices.
+        let found = (!self.groups().is_empty()).then(|| state.block_devices());
+        let devices = found.as_ref().unwrap_or(devices);
         let files = state.folder(UNIT_FOLDER);
         let mut pools = Pools::assemble(devices, &files, |path| {
             Ok(state.files.get(path).cloned().unwrap_or_default())
@@ -369,6 +354,12 @@ impl PoolBackend for SimPools {
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
         let (unit, on) = self.mounted(&self.state(), &pool.name)?;
+        if let Some(thin) = &unit.thin {
+            let groups = self.groups();
+            let group = groups.get(&thin.physical);
+            let group = group.ok_or_else(|| BackendError::NotThere(pool.name.clone()))?;
+            return Ok(group.contents());
+        }
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
         Ok(volume.unwrap_or(&Volume::default()).contents(on))
@@ -415,6 +406,7 @@ impl PoolBackend for SimPools {
         }
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
+            Step::Thin { pool, step } => self.perform_group(pool, step),
             Step::Mount { pool } => {
                 let mut state = self.state();
                 check_folder(&state, pool)?;
@@ -495,7 +487,11 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         }
         Step::Unmount { pool } => {
             let at = mount_point(pool);
-            state.mounts.retain(|(_, it)| *it != at);
+            // What is mounted in it goes first, as systemd sees to.
+            let below = format!("{at}/");
+            state
+                .mounts
+                .retain(|(_, it)| *it != at && !it.starts_with(&below));
         }
         Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),
@@ -503,6 +499,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         Step::Grow { .. }
         | Step::Inside { .. }
         | Step::Replicate { .. }
+        | Step::Thin { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
         | Step::Scrub { .. }
@@ -579,6 +576,7 @@ fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendErro
         state.mounts.push(mount);
     }
     state.files.insert(wanted(pool), path_of(pool));
+    lvm::mount_wanted(state, pool);
     Ok(unit)
 }
 

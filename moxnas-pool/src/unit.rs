@@ -7,7 +7,10 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Filesystem, PoolName};
+use crate::{
+    lvm::{ThinUnit, is_physical_uuid},
+    model::{Filesystem, PoolName},
+};
 
 /// Where units are that an administrator made, or a program on behalf of one.
 pub const UNIT_FOLDER: &str = "/etc/systemd/system";
@@ -31,6 +34,8 @@ pub struct MountUnit {
     pub uuid: String,
     /// Options of mount(8), beside `nofail`.
     pub options: Vec<String>,
+    /// Its datasets are thin volumes.
+    pub thin: Option<ThinUnit>,
 }
 
 /// Why a file with the mark of MoxNAS is no unit of a pool.
@@ -67,6 +72,7 @@ impl MountUnit {
             filesystem,
             uuid,
             options,
+            thin,
         } = self;
         let mut text = format!("{MARK}{name}\n");
         let options: Vec<&str> = [NOFAIL]
@@ -88,6 +94,19 @@ impl MountUnit {
              [Install]\n\
              WantedBy=multi-user.target\n"
         );
+        if let Some(ThinUnit {
+            physical,
+            filesystem,
+        }) = thin
+        {
+            let _ = write!(
+                text,
+                "\n\
+                 [X-MoxNAS]\n\
+                 PhysicalVolume={physical}\n\
+                 Datasets={filesystem}\n"
+            );
+        }
         text
     }
 
@@ -121,7 +140,20 @@ impl MountUnit {
         let options = options
             .split(',')
             .filter(|it| !it.is_empty() && *it != NOFAIL);
+        let thin = match value("PhysicalVolume") {
+            Err(_) => None,
+            Ok(physical) if is_physical_uuid(&physical) => {
+                let kind = value("Datasets")?;
+                let filesystem = kind.parse().map_err(|_| ours("Datasets", kind))?;
+                Some(ThinUnit {
+                    physical,
+                    filesystem,
+                })
+            }
+            Ok(physical) => return Err(ours("PhysicalVolume", physical)),
+        };
         Ok(MountUnit {
+            thin,
             options: options.map(str::to_owned).collect(),
             name,
             filesystem,
@@ -171,6 +203,7 @@ mod tests {
             filesystem: Filesystem::Btrfs,
             uuid: "0f3c7a54-7d3e-4d9a-9d8e-0a6b6b0c1d2e".to_owned(),
             options: vec!["noatime".to_owned(), "compress=zstd".to_owned()],
+            thin: None,
         }
     }
 
@@ -218,12 +251,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(name in "[a-zA-Z0-9][a-zA-Z0-9_-]{0,31}", uuid in "[0-9a-f-]{1,36}", kind in 0..3_usize, options in prop::collection::vec("[a-z=]{1,12}", 0..4)) {
+        fn what_is_written_is_read(name in "[a-zA-Z0-9][a-zA-Z0-9_-]{0,31}", uuid in "[0-9a-f-]{1,36}", kind in 0..3_usize, options in prop::collection::vec("[a-z=]{1,12}", 0..4), physical in prop::option::of("[a-zA-Z0-9-]{38}")) {
             let unit = MountUnit {
                 name: name.parse().unwrap(),
                 filesystem: Filesystem::ALL[kind],
                 uuid,
                 options: options.into_iter().filter(|it| it != NOFAIL).collect(),
+                thin: physical.map(|physical| ThinUnit {
+                    physical,
+                    filesystem: Filesystem::ALL[kind],
+                }),
             };
             prop_assert_eq!(MountUnit::parse(&unit.render()), Some(Ok(unit)));
         }

@@ -14,7 +14,7 @@ use moxnas_core::{
     disk::{BlockDevice, DeviceId},
     names::BadName,
 };
-use moxnas_pool::{model as inside, plan::MountOption};
+use moxnas_pool::{lvm::Kind, model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
@@ -45,11 +45,13 @@ pub struct PoolPage {
 pub struct Pool {
     /// Its name
     pub name: String,
-    /// What it is
+    /// What it is; of thin volumes, what its datasets are made with
     pub filesystem: Filesystem,
-    /// The UUID of the filesystem, by which it is mounted
+    /// What it is made of
+    pub kind: PoolKind,
+    /// The UUID of the filesystem, by which it is mounted; of thin volumes, that of its folder
     pub uuid: String,
-    /// The device that the filesystem is on; left out if no device has it
+    /// The device that the filesystem or the volume group is on; left out if no device has it
     pub device: Option<String>,
     /// The kernel name of that device
     pub kernel_name: Option<String>,
@@ -81,13 +83,25 @@ pub enum Filesystem {
     Btrfs,
 }
 
+/// What a pool is made of
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "lowercase")]
+pub enum PoolKind {
+    /// One filesystem, in which all datasets are
+    #[default]
+    Filesystem,
+    /// Thin volumes of LVM: each dataset has a filesystem of its own, of the size of its quota, with
+    /// snapshots also on ext4 and xfs
+    Thin,
+}
+
 /// How a pool is
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum PoolStanding {
     /// It is mounted where it should be
     Mounted,
-    /// It is mounted, and its filesystem has counted errors
+    /// It is mounted, and its filesystem has counted errors, or not all of its datasets are mounted
     Damaged,
     /// It is mounted, and the kernel lets nothing be written to it any more
     #[oai(rename = "read_only")]
@@ -119,6 +133,10 @@ pub struct CreatePool {
     /// What to make on it
     #[arg(long = "fs", value_enum)]
     pub filesystem: Filesystem,
+    /// One filesystem for all datasets, or a thin volume with one for each
+    #[arg(long, value_enum, default_value = "filesystem")]
+    #[oai(default)]
+    pub kind: PoolKind,
     /// Options of mount(8); `noatime` if none is given
     #[arg(long = "option", value_name = "OPTION")]
     #[oai(default, validator(max_items = 32))]
@@ -247,6 +265,7 @@ impl CreatePool {
             name,
             base,
             filesystem: self.filesystem.into(),
+            thin: self.kind == PoolKind::Thin,
             options: options(&self.options)?,
         })
     }
@@ -355,7 +374,8 @@ impl Pool {
     }
 
     fn on(node: Option<&BlockDevice>, pool: &inside::Pool, seen: &Seen) -> Pool {
-        let verdict = pool.judge();
+        let asked = seen.answers.contents.get(&pool.name);
+        let verdict = pool.judge_with(asked.and_then(|it| it.said.as_deref().ok()));
         let mut reasons = verdict.reasons;
         let space = match Space::of(pool, seen) {
             Some(Err(why)) => {
@@ -367,6 +387,10 @@ impl Pool {
         Pool {
             name: pool.name.to_string(),
             filesystem: pool.filesystem.into(),
+            kind: match pool.kind {
+                Kind::Filesystem => PoolKind::Filesystem,
+                Kind::Thin(_) => PoolKind::Thin,
+            },
             uuid: pool.uuid.clone(),
             device: pool.device.as_ref().map(ToString::to_string),
             kernel_name: node.map(|it| it.name.clone()),

@@ -10,7 +10,7 @@ use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
         Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
-        SnapshotName, countable, plan,
+        SnapshotName, is_limited_to, plan,
     },
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
@@ -397,7 +397,7 @@ fn limited(
     let view = dataset_view(after, pool, dataset)?;
     let (found, _) = known(after, pool)?;
     match view.dataset.quota {
-        is if is == countable(found.filesystem, quota) => Ok(view),
+        _ if is_limited_to(found, &view.dataset, quota) => Ok(view),
         Some(is) => not(format!("{pool}/{dataset} may take {is}")),
         None => not(format!("{pool}/{dataset} has no quota")),
     }

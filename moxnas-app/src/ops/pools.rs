@@ -60,6 +60,8 @@ pub struct PoolCreate {
     pub base: Base,
     /// What to make.
     pub filesystem: Filesystem,
+    /// Whether its datasets are to be thin volumes with such a filesystem each.
+    pub thin: bool,
     /// How to mount it.
     pub options: Vec<MountOption>,
 }

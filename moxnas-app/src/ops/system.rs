@@ -286,7 +286,9 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
         }
     }
     for pool in &seen.pools.all {
-        let verdict = pool.judge();
+        let asked = seen.answers.contents.get(&pool.name);
+        let contents = asked.and_then(|it| it.said.as_deref().ok());
+        let verdict = pool.judge_with(contents);
         let status = match verdict.standing {
             Standing::Mounted => continue,
             // Somebody has unmounted it, and meant it.

@@ -98,6 +98,7 @@ pub(super) fn make(scenario: &Scenario, raid: &SimRaid, pools: &SimPools) -> Res
             name: it.name.clone(),
             device: it.device.clone(),
             filesystem: it.of.filesystem.parse().map_err(|err| format!("{err}"))?,
+            thin: false,
             options: Vec::new(),
         });
         let plan = plan(facts, &wish).map_err(|err| err.to_string())?;

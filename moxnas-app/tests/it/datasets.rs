@@ -26,6 +26,7 @@ async fn with_photos() -> Box_ {
         name: "data".parse().unwrap(),
         base: Base::Device("tank".to_owned()),
         filesystem: Filesystem::Btrfs,
+        thin: false,
         options: Vec::new(),
     };
     make(&box_.app, pool).await.unwrap();

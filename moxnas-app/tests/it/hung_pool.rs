@@ -151,6 +151,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
             name: name.parse().unwrap(),
             base: Base::Device(name.to_owned()),
             filesystem: Filesystem::Btrfs,
+            thin: false,
             options: Vec::new(),
         };
         make(&app, pool).await.unwrap();

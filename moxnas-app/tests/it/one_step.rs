@@ -49,6 +49,7 @@ fn on(base: Base) -> PoolCreate {
         name: "tank".parse().unwrap(),
         base,
         filesystem: Filesystem::Btrfs,
+        thin: false,
         options: vec!["noatime".parse().unwrap()],
     }
 }

@@ -23,6 +23,7 @@ fn on_tank() -> PoolCreate {
         name: "data".parse().unwrap(),
         base: Base::Device("tank".to_owned()),
         filesystem: Filesystem::Btrfs,
+        thin: false,
         options: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use moxnas_api::wire::{
     datasets::Space,
-    pools::{Filesystem, Pool, PoolPage, PoolStanding},
+    pools::{Filesystem, Pool, PoolKind, PoolPage, PoolStanding},
 };
 
 use super::{bytes, lines};
@@ -24,7 +24,7 @@ pub(super) fn table(page: &PoolPage) -> String {
     for it in &page.items {
         table.add_row([
             it.name.clone(),
-            filesystem(it.filesystem).to_owned(),
+            of(it),
             it.kernel_name.clone().unwrap_or_else(|| "-".to_owned()),
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
             space(it, |it| it.used_bytes),
@@ -42,7 +42,7 @@ pub(super) fn sheet(it: &Pool) -> String {
     let facts = [
         ("name", it.name.clone()),
         ("standing", standing(it.standing).to_owned()),
-        ("filesystem", filesystem(it.filesystem).to_owned()),
+        ("filesystem", of(it)),
         (
             "device",
             kernel_name.map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
@@ -71,6 +71,14 @@ pub(super) fn sheet(it: &Pool) -> String {
 fn space(it: &Pool, of: fn(&Space) -> u64) -> String {
     let space = it.space.as_ref();
     space.map_or_else(|| "-".to_owned(), |it| bytes(of(it)))
+}
+
+fn of(it: &Pool) -> String {
+    let filesystem = filesystem(it.filesystem);
+    match it.kind {
+        PoolKind::Filesystem => filesystem.to_owned(),
+        PoolKind::Thin => format!("thin, {filesystem}"),
+    }
 }
 
 fn filesystem(it: Filesystem) -> &'static str {

@@ -6,7 +6,7 @@ use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{HoldName, Note};
-use crate::{model::PoolName, unit::mount_point};
+use crate::{lvm::Fill, model::PoolName, unit::mount_point};
 
 moxnas_core::name_type! {
     /// Name of a dataset: its folder in the pool.
@@ -45,6 +45,9 @@ pub struct Contents {
     /// everything else belongs.
     #[serde(default)]
     pub projects: BTreeSet<u32>,
+    /// How full its thin pool is, of a pool that has one.
+    #[serde(default)]
+    pub thin: Option<Fill>,
 }
 
 /// Whether a filesystem counts what each dataset takes: by the quota groups of btrfs(5), or the project

@@ -1,6 +1,8 @@
 //! Facts and a wish about what is in a pool give steps, or the reason why not.
 
 mod folders;
+mod limits;
+mod volumes;
 
 use std::collections::BTreeSet;
 
@@ -10,11 +12,14 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use limits::{countable, is_limited_to};
+
 use super::{
     Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot, SnapshotName, Step,
     Usage,
 };
 use crate::{
+    lvm::{Kind, VolumeStep},
     model::{Filesystem, Pool},
     prune::{self, Keep, TimeZone, Timestamp},
 };
@@ -107,6 +112,10 @@ pub struct CreateDataset {
 pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
     let mut plan = begin(pool)?;
     let planner = Planner { pool, contents };
+    if let Kind::Thin(thin) = &pool.kind {
+        planner.in_volumes(thin, change, &mut plan)?;
+        return Ok(plan);
+    }
     if pool.filesystem != Filesystem::Btrfs {
         planner.in_folders(change, &mut plan)?;
         return Ok(plan);
@@ -205,19 +214,6 @@ pub(crate) fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     })
 }
 
-/// What a filesystem makes of a quota: project quotas count whole blocks, of 4 KiB at most on the
-/// processors that Debian is for.
-#[must_use]
-pub fn countable(filesystem: Filesystem, quota: Option<Bytes>) -> Option<Bytes> {
-    match filesystem {
-        Filesystem::Btrfs => quota,
-        Filesystem::Ext4 | Filesystem::Xfs => quota.map(|it| Bytes(it.0 - it.0 % BLOCK)),
-    }
-}
-
-/// The largest block of ext4 and xfs.
-const BLOCK: u64 = 4096;
-
 #[derive(Clone, Copy)]
 struct Planner<'a> {
     pool: &'a Pool,
@@ -228,11 +224,16 @@ impl<'a> Planner<'a> {
     fn has_snapshots(self) -> Result<(), Refusal> {
         match self.pool.filesystem {
             Filesystem::Btrfs => Ok(()),
+            _ if self.is_thin() => Ok(()),
             filesystem => Err(Refusal::NoSnapshots {
                 pool: self.pool.name.clone(),
                 filesystem,
             }),
         }
+    }
+
+    fn is_thin(self) -> bool {
+        matches!(self.pool.kind, Kind::Thin(_))
     }
 
     fn dataset(self, name: &str) -> Result<&'a Dataset, Refusal> {
@@ -474,9 +475,18 @@ impl<'a> Planner<'a> {
             });
         }
         plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        plan.steps.push(Step::DeleteSnapshot {
-            dataset: snapshot.dataset.clone(),
-            snapshot: snapshot.name.clone(),
+        let (of, name) = (snapshot.dataset.clone(), snapshot.name.clone());
+        plan.steps.push(match self.is_thin() {
+            true => Step::Volume {
+                step: VolumeStep::RemoveSnapshot {
+                    dataset: of,
+                    snapshot: name,
+                },
+            },
+            false => Step::DeleteSnapshot {
+                dataset: of,
+                snapshot: name,
+            },
         });
         let what = format!("{dataset}@{}", snapshot.name);
         self.destroys(&what, snapshot.usage, plan);
@@ -642,6 +652,9 @@ impl<'a> Planner<'a> {
 
     fn destroys(self, what: &str, usage: Option<Usage>, plan: &mut Plan<Step>) {
         let content = match usage {
+            Some(usage) if self.is_thin() => {
+                format!("{}, of which others may have a part too", usage.referenced)
+            }
             Some(usage) => format!(
                 "{}, of which {} are nowhere else",
                 usage.referenced, usage.exclusive

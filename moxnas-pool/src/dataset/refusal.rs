@@ -3,7 +3,10 @@
 use moxnas_core::units::Bytes;
 
 use super::{DatasetName, SnapshotName};
-use crate::model::{Filesystem, PoolName};
+use crate::{
+    lvm,
+    model::{Filesystem, PoolName},
+};
 
 /// Why a wish about what is in a pool is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +158,9 @@ pub enum Refusal {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// It is about thin volumes.
+    #[error(transparent)]
+    Thin(#[from] lvm::Refusal),
 }
 
 impl Refusal {
@@ -179,6 +185,7 @@ impl Refusal {
             Refusal::SnapshotsOfAnother { .. } => "snapshots_of_another",
             Refusal::HasSubvolumes { .. } => "dataset_has_subvolumes",
             Refusal::RollbackUnfinished { .. } => "rollback_unfinished",
+            Refusal::Thin(refusal) => refusal.code(),
         }
     }
 
@@ -249,6 +256,7 @@ impl Refusal {
             Refusal::HasSubvolumes { .. } => {
                 "MoxNAS did not make them: `btrfs subvolume delete` does away with them".to_owned()
             }
+            Refusal::Thin(refusal) => refusal.hint(),
             Refusal::RollbackUnfinished { pool, dataset } => format!(
                 "roll it back again, which ends it: `moxnas snapshot rollback {pool} {dataset} …`"
             ),

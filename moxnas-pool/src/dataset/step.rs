@@ -6,6 +6,7 @@ use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{DatasetName, HoldName, SnapshotName};
+use crate::lvm::VolumeStep;
 
 /// One thing that a backend can do in a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +150,12 @@ pub enum Step {
         /// The snapshot that it becomes.
         snapshot: SnapshotName,
     },
+    /// Do something to a thin volume.
+    Volume {
+        /// What.
+        #[serde(rename = "volume")]
+        step: VolumeStep,
+    },
 }
 
 impl Step {
@@ -162,6 +169,7 @@ impl Step {
             Step::DeleteSnapshot { dataset, snapshot } => {
                 Some(format!("snapshot {snapshot} of {dataset}"))
             }
+            Step::Volume { step } => step.destroys(),
             _ => None,
         }
     }
@@ -245,6 +253,7 @@ impl fmt::Display for Step {
             Step::FreezeReplaced { dataset } => {
                 write!(f, "let nothing be written to what was {dataset} until now")
             }
+            Step::Volume { step } => write!(f, "{step}"),
             Step::KeepReplaced { dataset, snapshot } => {
                 write!(
                     f,

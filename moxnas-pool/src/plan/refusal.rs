@@ -201,8 +201,8 @@ impl Refusal {
             // A try before this one may have come as far as that.
             Refusal::NameTaken {
                 pool,
-                standing: Standing::Unmounted,
-            } => format!("`moxnas pool mount {pool}` mounts it; else choose another name"),
+                standing: Standing::Unmounted | Standing::Damaged,
+            } => format!("`moxnas pool mount {pool}` mounts it whole; else choose another name"),
             Refusal::NameTaken { pool, .. } => {
                 format!("choose another name; `moxnas pool export {pool}` frees this one")
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset,
+    lvm::GroupStep,
     model::{Filesystem, PoolName},
     replica::{self, Route},
     unit::mount_point,
@@ -93,6 +94,14 @@ pub enum Step {
         /// The pool.
         pool: PoolName,
     },
+    /// Do something to the volumes of a pool as a whole.
+    Thin {
+        /// The pool.
+        pool: PoolName,
+        /// What.
+        #[serde(rename = "thin")]
+        step: GroupStep,
+    },
     /// Do something in a pool.
     Inside {
         /// The pool.
@@ -120,6 +129,7 @@ impl Step {
             Step::Check { repair, .. } => !repair,
             // Files that were there are deleted or overwritten.
             Step::Replicate { step, .. } => !matches!(step, replica::Step::Copy { .. }),
+            Step::Thin { step, .. } => step.is_reversible(),
             other => other.destroys().is_none(),
         }
     }
@@ -129,6 +139,7 @@ impl Step {
     pub fn destroys(&self) -> Option<&DeviceId> {
         match self {
             Step::WipeSignatures { device } | Step::MakeFilesystem { device, .. } => Some(device),
+            Step::Thin { step, .. } => step.destroys(),
             Step::WriteUnit { .. }
             | Step::Mount { .. }
             | Step::Unmount { .. }
@@ -152,6 +163,7 @@ impl Step {
             | Step::WriteUnit { device, .. }
             | Step::Grow { device, .. }
             | Step::Check { device, .. } => *device = other,
+            Step::Thin { step, .. } => step.on(other),
             Step::Mount { .. }
             | Step::Unmount { .. }
             | Step::Disable { .. }
@@ -171,6 +183,7 @@ impl Step {
             Step::WriteUnit { device, .. }
             | Step::Grow { device, .. }
             | Step::Check { device, .. } => Some(device),
+            Step::Thin { step, .. } => step.touches(),
             other => other.destroys(),
         }
     }
@@ -187,6 +200,7 @@ impl Step {
             | Step::Grow { pool, .. }
             | Step::Check { pool, .. }
             | Step::Scrub { pool, .. }
+            | Step::Thin { pool, .. }
             | Step::ForgetErrors { pool } => Some(pool),
             Step::WipeSignatures { .. }
             | Step::MakeFilesystem { .. }
@@ -245,6 +259,7 @@ impl fmt::Display for Step {
                 )
             }
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
+            Step::Thin { pool, step } => write!(f, "for pool {pool}: {step}"),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
             Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }

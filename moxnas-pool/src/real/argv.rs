@@ -3,6 +3,8 @@
 //! Devices are named by their links under `/dev/disk/by-id`, so that a command means the same device
 //! when it is shown and when it is run.
 
+mod thin;
+
 use std::time::Duration;
 
 use moxnas_core::{
@@ -19,6 +21,8 @@ use crate::{
     replica::{self, Route},
     unit::{mount_point, unit_of},
 };
+
+pub use thin::{LVCREATE, THIN_CHECK, free_extents, volumes};
 
 const SYSTEMCTL: Tool = Tool::new("systemctl").of("systemd");
 const BTRFS: Tool = Tool::new("btrfs").of("btrfs-progs");
@@ -80,6 +84,7 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
             cmd.arg(mount_point(pool))
         }
         Step::ForgetErrors { pool } => btrfs(["device", "stats", "-z"]).arg(mount_point(pool)),
+        Step::Thin { pool, step } => thin::group(pool, step)?,
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
         Step::Replicate { route, step } => transfer(route, step).0,
     }))
@@ -188,6 +193,7 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
             .limit(DELETING_LIMIT)
             .args(["--recursive", "--one-file-system", "--"])
             .arg(dataset_path(pool, dataset)),
+        Step::Volume { step } => thin::volume(pool, step),
         Step::RenameSnapshots { .. }
         | Step::Rename { .. }
         | Step::Exchange { .. }
@@ -277,10 +283,10 @@ pub fn probe(device: &DeviceId) -> Result<Cmd, BackendError> {
     Ok(cmd.arg(path(device)?))
 }
 
-/// What systemd and mount(8) said of a pool last: systemctl(1) tells no reason why a unit failed.
+/// What systemd and mount(8) said of a mount point last: systemctl(1) tells no reason why a unit failed.
 #[must_use]
-pub fn journal(pool: &PoolName) -> Cmd {
-    let cmd = Cmd::new(JOURNALCTL).arg("--unit").arg(unit(pool));
+pub fn journal(at: &str) -> Cmd {
+    let cmd = Cmd::new(JOURNALCTL).arg("--unit").arg(unit_of(at));
     cmd.args([
         "--boot",
         "--output=cat",

@@ -18,6 +18,7 @@ use crate::{
         DatasetName, Inodes, Note, Snapshot, SnapshotName, Space, Step, dataset_path, new_path,
         note_path, replaced_path, snapshot_folder,
     },
+    lvm::VolumeStep,
     model::PoolName,
 };
 
@@ -111,6 +112,7 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::DeleteBeside { .. }
         | Step::DeleteSnapshot { .. }
         | Step::CloneBeside { .. }
+        | Step::Volume { .. }
         | Step::FreezeReplaced { .. } => (),
     }
     Ok(())
@@ -120,9 +122,10 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
 pub(super) fn tidy_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(), FileError> {
     match step {
         // The next one of that name begins without a note.
-        Step::DeleteSnapshot { dataset, snapshot } => {
-            root.remove(note_path(pool, dataset, snapshot))
-        }
+        Step::DeleteSnapshot { dataset, snapshot }
+        | Step::Volume {
+            step: VolumeStep::RemoveSnapshot { dataset, snapshot },
+        } => root.remove(note_path(pool, dataset, snapshot)),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,8 @@ use moxnas_core::{
 };
 
 use crate::{
+    dataset::dataset_path,
+    lvm::{Kind, Volume, mapped},
     model::{ErrorCount, Filesystem, Pool, Pools},
     unit::{WANTED_FOLDER, unit_of},
 };
@@ -34,6 +36,14 @@ pub(super) fn find(
             continue;
         }
         let is_ro = |options: &[String]| options.iter().any(|it| it == "ro");
+        let forced = !is_ro(&pool.options);
+        if let Kind::Thin(thin) = &mut pool.kind {
+            for it in &mut thin.datasets {
+                let at = dataset_path(&pool.name, &it.dataset);
+                let mount = mounted.get(at.as_str());
+                it.is_forced_read_only = forced && mount.is_some_and(|it| is_ro(&it.options));
+            }
+        }
         let mount = mounted.get(pool.at.as_str());
         pool.is_forced_read_only =
             mount.is_some_and(|it| is_ro(&it.options)) && !is_ro(&pool.options);
@@ -51,6 +61,18 @@ pub(super) fn find(
 /// -btrfs; xfs counts nothing.
 fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorCount>, FileError> {
     let mut found = BTreeMap::new();
+    if let Kind::Thin(thin) = &pool.kind {
+        let volumes = thin.datasets.iter().filter(|it| it.is_mounted);
+        let volumes = volumes.map(|it| Volume::Dataset(it.dataset.clone()));
+        for volume in volumes.chain([Volume::Root]) {
+            if let Some(device) = devices.by_id(&mapped(&pool.name, &volume)) {
+                let file = format!("/sys/fs/ext4/{}/errors_count", device.name);
+                let text = root.read(file)?.unwrap_or_default();
+                count(&mut found, &format!("errors_count {text}"));
+            }
+        }
+        return Ok(listed(found));
+    }
     match pool.filesystem {
         Filesystem::Ext4 => {
             let device = pool.device.as_ref().and_then(|it| devices.by_id(it));
@@ -71,10 +93,14 @@ fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorC
         }
         Filesystem::Xfs => (),
     }
+    Ok(listed(found))
+}
+
+fn listed(found: BTreeMap<String, u64>) -> Vec<ErrorCount> {
     let errors = found.into_iter();
-    Ok(errors
+    errors
         .map(|(what, count)| ErrorCount { what, count })
-        .collect())
+        .collect()
 }
 
 /// A line such as `corruption_errs 3`, added to those of other devices.

@@ -5,17 +5,74 @@ use std::{
     sync::Arc,
 };
 
-use moxnas_core::units::Bytes;
+use moxnas_core::{clock::Clock as _, units::Bytes};
 
-use super::volume::{Extent, Mounted, New, Volume, dataset_at, snapshot_at};
-use crate::replica::{Counterpart, Route, Step};
+use super::{
+    SimPools, failed, new_uuid,
+    volume::{Extent, Mounted, New, Volume, dataset_at, snapshot_at},
+};
+use crate::{
+    backend::BackendError,
+    replica::{Counterpart, Route, Step},
+};
 
 /// Why something did not arrive.
-pub(super) enum NotTaken {
+enum NotTaken {
     /// How many files differ, and some of them.
     Differs(usize, Vec<String>),
     /// In the words of a program.
     Failed(String),
+}
+
+impl SimPools {
+    /// Let only a part of what a step brings arrive, as when it is ended before its time.
+    pub fn begin_transfer(&self, route: &Route, step: &Step) -> Result<(), BackendError> {
+        self.carry_over(route, step, false, &|_| ())
+    }
+
+    /// From one volume to another; only the beginning of it where it does not come to its end.
+    pub(super) fn carry_over(
+        &self,
+        route: &Route,
+        step: &Step,
+        to_its_end: bool,
+        passed: &dyn Fn(Bytes),
+    ) -> Result<(), BackendError> {
+        let at = self.machine.now();
+        let mut state = self.state();
+        let (from, _) = self.mounted(&state, &route.from)?;
+        let (to, on) = self.mounted(&state, &route.to)?;
+        let uuid = new_uuid(&mut state);
+        drop(state);
+        let (mut volumes, mut groups) = (self.volumes(), self.groups());
+        let source = match &from.thin {
+            Some(thin) => groups.get(&thin.physical).map(|it| it.files.clone()),
+            None => volumes.get(&from.uuid).cloned(),
+        };
+        let source = source.unwrap_or_default();
+        let (target, on) = match to.thin {
+            Some(thin) => {
+                let group = groups.get_mut(&thin.physical);
+                let group = group.ok_or_else(|| BackendError::NotThere(route.to.clone()))?;
+                let on = group.space();
+                (&mut group.files, on)
+            }
+            None => (volumes.entry(to.uuid).or_default(), on),
+        };
+        let bytes = target
+            .take_over(&source, (route, step), to_its_end, New { uuid, at }, on)
+            .map_err(|why| match why {
+                NotTaken::Differs(count, first) => BackendError::Differs {
+                    source_path: step.source(route),
+                    target: step.target(route),
+                    count,
+                    first,
+                },
+                NotTaken::Failed(why) => failed(&why),
+            })?;
+        passed(bytes);
+        Ok(())
+    }
 }
 
 type Files = Arc<BTreeMap<String, Extent>>;
@@ -23,7 +80,7 @@ type Files = Arc<BTreeMap<String, Extent>>;
 impl Volume {
     /// Take over what a step brings from another volume; only the beginning of it if it does not come
     /// to its end. Returns how much went over.
-    pub(super) fn take_over(
+    fn take_over(
         &mut self,
         from: &Volume,
         (route, step): (&Route, &Step),

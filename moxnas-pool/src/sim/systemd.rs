@@ -60,7 +60,10 @@ impl Systemd {
     fn start(&mut self, state: &mut SimState, until: SystemTime) {
         let pools = pools(state);
         let places: BTreeSet<String> = pools.iter().map(mount_point).collect();
-        state.mounts.retain(|(_, at)| !places.contains(at));
+        let is_below = |at: &str| places.iter().any(|it| at.starts_with(&format!("{it}/")));
+        state
+            .mounts
+            .retain(|(_, at)| !places.contains(at) && !is_below(at));
         let pools = pools.into_iter();
         let is_wanted = |it: &PoolName| state.files.contains_key(&wanted(it));
         self.waiting = pools.filter(is_wanted).map(|it| (it, until)).collect();

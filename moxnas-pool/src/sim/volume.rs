@@ -110,6 +110,26 @@ fn replaced_at(dataset: &DatasetName) -> String {
 }
 
 impl Volume {
+    /// One that counts from the start.
+    pub(super) fn counting() -> Volume {
+        Volume {
+            counts: true,
+            ..Volume::default()
+        }
+    }
+
+    /// What the files of a subvolume take.
+    pub(super) fn referenced(&self, path: &str) -> Bytes {
+        let it = self.subvolumes.get(path);
+        let files = it.into_iter().flat_map(|it| it.files.values());
+        files.map(|it| it.size).sum()
+    }
+
+    /// How much a subvolume may take.
+    pub(super) fn quota(&self, path: &str) -> Option<Bytes> {
+        self.subvolumes.get(path)?.quota
+    }
+
     pub(super) fn come_upon_error(&mut self) {
         self.count_error();
         self.is_damaged = true;
@@ -251,6 +271,7 @@ impl Volume {
                 self.subvolumes.insert(one, b);
                 self.subvolumes.insert(other, a);
             }
+            Step::Volume { .. } => return Err("there are no volumes in a filesystem".to_owned()),
             Step::FreezeReplaced { dataset } => {
                 let path = replaced_at(dataset);
                 let it = self.subvolumes.get_mut(&path);
@@ -294,7 +315,7 @@ impl Volume {
         Ok(())
     }
 
-    fn limit(&mut self, path: &str, quota: Option<Bytes>) -> Result<(), String> {
+    pub(super) fn limit(&mut self, path: &str, quota: Option<Bytes>) -> Result<(), String> {
         if !self.counts {
             return Err("unable to limit requested quota group: quotas not enabled".to_owned());
         }
@@ -303,12 +324,12 @@ impl Volume {
         Ok(())
     }
 
-    fn delete(&mut self, path: &str) -> Result<(), String> {
+    pub(super) fn delete(&mut self, path: &str) -> Result<(), String> {
         let gone = self.subvolumes.remove(path);
         gone.map(drop).ok_or_else(|| not_found(path))
     }
 
-    fn rename(&mut self, from: &str, to: String) -> Result<(), String> {
+    pub(super) fn rename(&mut self, from: &str, to: String) -> Result<(), String> {
         if self.subvolumes.contains_key(&to) {
             return Err(format!("{to}: File exists"));
         }

@@ -10,5 +10,6 @@ mod properties;
 mod replicas;
 mod spelled_out;
 mod starts;
+mod thin;
 mod wishes;
 mod world;

@@ -142,6 +142,7 @@ fn what_cannot_be_is_refused_with_a_reason_and_a_remedy() {
             name: "new".parse().unwrap(),
             device: world.id("B"),
             filesystem: Filesystem::Ext4,
+            thin: false,
             options: vec![option.parse().unwrap()],
         })
     };

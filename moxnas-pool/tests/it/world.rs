@@ -66,6 +66,7 @@ impl World {
             name: name.parse().unwrap(),
             device: self.id(serial),
             filesystem,
+            thin: false,
             options: Vec::new(),
         })
     }

@@ -16,7 +16,7 @@ pub(super) fn standing(nas: &mut Nas, pool: &str) -> Result<String> {
 }
 
 /// The lab starts no more than it needs; a machine of somebody starts all that is wanted by this target.
-fn reboot(nas: &mut Nas) -> Result<()> {
+pub(super) fn reboot(nas: &mut Nas) -> Result<()> {
     nas.kill_service()?;
     nas.machine.reboot()?;
     nas.machine.sh("systemctl start multi-user.target")?;

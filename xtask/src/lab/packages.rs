@@ -19,6 +19,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "initramfs-tools",
     "zstd",
     "lvm2",
+    "thin-provisioning-tools",
     "smartmontools",
     "nvme-cli",
     "hdparm",

@@ -6,6 +6,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     self as pool,
+    lvm::Kind,
     model::{Pool, Standing},
     plan::{CreatePool, Facts, MountOption, Refusal, Step},
 };
@@ -60,6 +61,10 @@ impl Change for PoolCreate {
             Base::Array(array) => Some(array.verify(after)?.array),
         };
         let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let is_thin = matches!(view.pool.kind, Kind::Thin(_));
+        if is_thin != self.thin {
+            return not("it is of another kind".to_owned());
+        }
         let (is, wished) = (view.pool.filesystem, self.filesystem);
         if is != wished {
             return not(format!("it is {is}, not {wished}"));
@@ -96,6 +101,7 @@ impl PoolCreate {
             name: self.name.clone(),
             device,
             filesystem: self.filesystem,
+            thin: self.thin,
             options: self.options.clone(),
         }
     }
@@ -170,6 +176,7 @@ impl PoolCreate {
         let options = self.wish(device.clone()).mount_options();
         let options: Vec<&str> = options.iter().map(MountOption::as_str).collect();
         pool.device.as_ref() == Some(device)
+            && matches!(pool.kind, Kind::Thin(_)) == self.thin
             && pool.filesystem == self.filesystem
             && pool.options == options
     }

@@ -1,0 +1,116 @@
+//! The volumes of a pool among the block devices of a look.
+
+use std::collections::BTreeMap;
+
+use moxnas_core::disk::{BlockDevice, BlockDevices, DeviceId};
+
+use super::{Kind, Mounting, Thin, ThinUnit, Volume, mapped};
+use crate::{
+    dataset::{DatasetName, dataset_path},
+    model::{Pool, PoolName},
+    unit::MountUnit,
+};
+
+/// What libblkid calls a physical volume of LVM.
+pub(crate) const PHYSICAL: &str = "LVM2_member";
+
+/// The datasets of a pool among these devices: by name, as LVM names the devices of volumes.
+pub(crate) fn datasets_of<'a>(
+    among: &[&'a BlockDevice],
+    pool: &PoolName,
+) -> Vec<(DatasetName, &'a BlockDevice)> {
+    let prefix = mapped(pool, &Volume::Root).to_string();
+    let prefix = prefix.strip_suffix(super::ROOT).unwrap_or(&prefix);
+    let dataset = |it: &&'a BlockDevice| -> Option<(DatasetName, &'a BlockDevice)> {
+        let id = it.id.to_string();
+        let name = id.strip_prefix(prefix)?.replace("--", "-");
+        match Volume::parse(&name)? {
+            // Whatever the name was taken for, it has to lead back to this device.
+            Volume::Dataset(dataset)
+                if mapped(pool, &Volume::Dataset(dataset.clone())) == it.id =>
+            {
+                Some((dataset, *it))
+            }
+            _ => None,
+        }
+    };
+    among.iter().filter_map(dataset).collect()
+}
+
+/// A pool of thin volumes, as the kernel and these units show it.
+pub(crate) fn pool(
+    devices: &BlockDevices,
+    unit: MountUnit,
+    thin: ThinUnit,
+    with_unit: &[DatasetName],
+) -> Pool {
+    let at = unit.at();
+    let ThinUnit {
+        physical,
+        filesystem,
+    } = thin;
+    let all = devices.by_name.values();
+    let mut on: Vec<&BlockDevice> = all.filter(|it| is_physical(it, &physical)).collect();
+    on.sort_by_key(|it| it.id.to_string());
+    let root = mapped(&unit.name, &Volume::Root);
+    let stands_on = |it: &BlockDevice, id: &DeviceId| {
+        let tower = devices.tower(&it.name);
+        tower.iter().any(|it| it.id == *id)
+    };
+    // The one that is in use first, if any: it is the pool, whatever the others are.
+    on.sort_by_key(|it| !stands_on(it, &root));
+    let tower = on.first().map(|it| devices.tower(&it.name));
+    let tower = tower.unwrap_or_default();
+    let folder = tower.iter().find(|it| it.id == root);
+    let mounted_there = |it: &&BlockDevice| it.mounts.contains(&at);
+    let covering = devices.by_name.values().filter(mounted_there);
+    let covering = covering.filter(|it| folder.is_none_or(|folder| folder.name != it.name));
+    let datasets = mountings(&tower, &unit.name, with_unit);
+    Pool {
+        covered_by: covering
+            .map(|it| it.id.clone())
+            .min_by_key(ToString::to_string),
+        device: on.first().map(|it| it.id.clone()),
+        clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
+        size: on.first().map(|it| it.size),
+        is_mounted: folder.is_some_and(|it| it.mounts.contains(&at)),
+        kind: Kind::Thin(Thin {
+            physical,
+            is_active: folder.is_some(),
+            datasets,
+        }),
+        name: unit.name,
+        filesystem,
+        uuid: unit.uuid,
+        options: unit.options,
+        at,
+        is_wanted: false,
+        is_forced_read_only: false,
+        errors: Vec::new(),
+    }
+}
+
+fn mountings(tower: &[&BlockDevice], pool: &PoolName, with_unit: &[DatasetName]) -> Vec<Mounting> {
+    let active: BTreeMap<DatasetName, &BlockDevice> =
+        datasets_of(tower, pool).into_iter().collect();
+    let mut names: Vec<DatasetName> = active.keys().chain(with_unit).cloned().collect();
+    names.sort();
+    names.dedup();
+    let one = |dataset: DatasetName| {
+        let at = dataset_path(pool, &dataset);
+        let device = active.get(&dataset);
+        Mounting {
+            has_unit: with_unit.contains(&dataset),
+            is_active: device.is_some(),
+            is_mounted: device.is_some_and(|it| it.mounts.contains(&at)),
+            is_forced_read_only: false,
+            dataset,
+        }
+    };
+    names.into_iter().map(one).collect()
+}
+
+fn is_physical(device: &BlockDevice, uuid: &str) -> bool {
+    let mut signatures = device.signatures.iter();
+    signatures.any(|it| it.kind == PHYSICAL && it.uuid.as_deref() == Some(uuid))
+}

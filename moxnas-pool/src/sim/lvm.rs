@@ -1,0 +1,521 @@
+//! Volume groups of a machine that is not there.
+//!
+//! The files of all volumes of a group are kept together, as what volumes share is stored once. A volume
+//! is a block device while the device of its group is there: LVM activates whatever it finds.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::MutexGuard,
+};
+
+use moxnas_core::{
+    clock::Clock as _,
+    disk::{BlockKind, DeviceId, Signature},
+    sim::{Node, SimState},
+    units::Bytes,
+};
+
+use super::{
+    SimPools, WriteError, failed, free, new_uuid,
+    volume::{Mounted, New, Volume as Files},
+};
+use crate::{
+    backend::BackendError,
+    dataset::{Contents, DatasetName, NEW, REPLACED, SNAPSHOTS, dataset_path},
+    lvm::{
+        self, EXTENT, Fill, GroupStep, PHYSICAL, ROOT_SIZE, Volume, VolumeStep, VolumeUnit, mapped,
+    },
+    model::{Filesystem, PoolName},
+    real::{group_unit, path_of, unit_file, wanted},
+};
+
+/// What the names of the device mapper begin with that belong to pools.
+const OURS: &str = "moxnas_";
+
+/// A volume group with its volumes.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pool: PoolName,
+    device: DeviceId,
+    /// How much the thin pool has; `None`: there is none yet.
+    size: Option<Bytes>,
+    has_root: bool,
+    /// The volumes by the paths that datasets, snapshots and what is beside them have on btrfs.
+    pub(super) files: Files,
+    /// How large the filesystem is on each of them.
+    formatted: BTreeMap<String, Bytes>,
+}
+
+/// Where the files of a volume are kept.
+fn place(volume: &Volume) -> String {
+    match volume {
+        Volume::Thin | Volume::Root => String::new(),
+        Volume::Dataset(dataset) => dataset.to_string(),
+        Volume::Snapshot(dataset, name) => format!("{SNAPSHOTS}/{dataset}/{name}"),
+        Volume::Aside(dataset) => format!("{REPLACED}{dataset}"),
+        Volume::New(dataset) => format!("{NEW}{dataset}"),
+    }
+}
+
+impl Group {
+    pub(super) fn space(&self) -> Mounted {
+        Mounted {
+            // Its volumes share what they have, as subvolumes do.
+            filesystem: Filesystem::Btrfs,
+            counts_projects: false,
+            size: self.size.unwrap_or_default(),
+        }
+    }
+
+    /// As the real machine shows it.
+    pub(super) fn contents(&self) -> Contents {
+        let mut contents = self.files.contents(self.space());
+        for other in &mut contents.others {
+            if let Some(name) = other.strip_prefix(NEW) {
+                *other = format!("n.{name}");
+            }
+        }
+        for snapshot in &mut contents.snapshots {
+            snapshot.usage = None;
+        }
+        let Bytes(size) = contents.space.size;
+        let data = contents.space.used.0 * 10_000 / size.max(1);
+        contents.thin = self.size.map(|_| Fill {
+            data: u32::try_from(data).unwrap_or(u32::MAX),
+            metadata: 1_200,
+            ..Fill::default()
+        });
+        contents
+    }
+
+    pub(super) fn files(&self, place: &str) -> Option<BTreeMap<String, u64>> {
+        self.files.files(place)
+    }
+
+    /// The volumes that are block devices: all but snapshots.
+    fn active(&self) -> Vec<(Volume, Bytes)> {
+        let contents = self.files.contents(self.space());
+        let size = |it: &Volume| self.files.quota(&place(it)).unwrap_or_default();
+        let datasets = contents.datasets.iter();
+        let datasets = datasets.map(|it| Volume::Dataset(it.name.clone()));
+        let aside = contents.replaced.iter();
+        let aside = aside.map(|it| Volume::Aside(it.name.clone()));
+        let new = contents.others.iter();
+        let new = new.filter_map(|it| Some(Volume::New(it.strip_prefix(NEW)?.parse().ok()?)));
+        let all = datasets.chain(aside).chain(new);
+        let mut all: Vec<(Volume, Bytes)> = all.map(|it| (it.clone(), size(&it))).collect();
+        if self.has_root {
+            all.push((Volume::Root, ROOT_SIZE));
+        }
+        all
+    }
+}
+
+impl SimPools {
+    pub(super) fn groups(&self) -> MutexGuard<'_, BTreeMap<String, Group>> {
+        self.groups.lock().expect("no holder of this lock panics")
+    }
+
+    /// Show the volumes as block devices, where their devices are.
+    pub(super) fn activate(&self, state: &mut SimState) {
+        let is_ours =
+            |it: &Node| matches!(&it.kind, BlockKind::Dm { name, .. } if name.starts_with(OURS));
+        let mut groups = self.groups();
+        if groups.is_empty() && !state.nodes.values().any(is_ours) {
+            return;
+        }
+        state.nodes.retain(|_, it| !is_ours(it));
+        let has = |state: &SimState, device: &DeviceId, uuid: &String| {
+            let on = state.contents_of(device).signatures;
+            on.iter()
+                .any(|it| it.kind == PHYSICAL && it.uuid.as_ref() == Some(uuid))
+        };
+        groups.retain(|uuid, it| has(state, &it.device, uuid));
+        let devices = state.block_devices();
+        let names = (0..).map(|it| format!("dm-{it}"));
+        let taken: BTreeSet<String> = state.nodes.keys().cloned().collect();
+        let mut names = names.filter(|it| !taken.contains(it));
+        for group in groups.values() {
+            let Some(below) = devices.by_id(&group.device) else {
+                continue;
+            };
+            for (volume, size) in group.active() {
+                let id = mapped(&group.pool, &volume);
+                let name = id.to_string();
+                let node = Node {
+                    kind: BlockKind::Dm {
+                        name: name.trim_start_matches("dm-name-").to_owned(),
+                        uuid: None,
+                    },
+                    id,
+                    size,
+                    slaves: vec![below.name.clone()],
+                };
+                let name = names.next().expect("numbers do not end");
+                state.nodes.insert(name, node);
+            }
+        }
+    }
+
+    pub(super) fn write_to_volume(
+        &self,
+        pool: &PoolName,
+        physical: &str,
+        place: &str,
+        file: &str,
+        size: Bytes,
+    ) -> Result<(), WriteError> {
+        let dataset: DatasetName = place.parse().map_err(|_| WriteError::NotFound)?;
+        let at = dataset_path(pool, &dataset);
+        if !self.state().mounts.iter().any(|it| it.1 == at) {
+            return Err(WriteError::NotFound);
+        }
+        let mut groups = self.groups();
+        let group = groups.get_mut(physical).ok_or(WriteError::NotFound)?;
+        let on = group.space();
+        let before = group.files.clone();
+        let written = group.files.write(place, file, size, self.extent(), on);
+        let formatted = group.formatted.get(place).copied().unwrap_or_default();
+        let written = match written {
+            Ok(()) if group.files.referenced(place) > formatted => Err(WriteError::Full),
+            Err(WriteError::Quota) => Err(WriteError::Full),
+            other => other,
+        };
+        if written.is_err() {
+            group.files = before;
+        }
+        written
+    }
+
+    pub(super) fn perform_group(
+        &self,
+        pool: &PoolName,
+        step: &GroupStep,
+    ) -> Result<(), BackendError> {
+        let mut state = self.state();
+        match step {
+            GroupStep::MakeGroup { device } => self.make_group(pool, device, &mut state)?,
+            GroupStep::WriteUnit {
+                device,
+                filesystem,
+                options,
+            } => {
+                let seen = state.block_devices();
+                let unit = group_unit(&seen, pool, device, *filesystem, options)?;
+                state.files.insert(path_of(pool), unit.render());
+            }
+            GroupStep::RemoveGroup => {
+                let of = self.uuid_of(pool)?;
+                let mut groups = self.groups();
+                let group = groups.get(&of).ok_or_else(|| no_group(pool))?;
+                let ids = group.active().into_iter().map(|it| mapped(pool, &it.0));
+                let ids: Vec<String> = ids.map(|it| it.to_string()).collect();
+                if let Some((id, _)) = state.mounts.iter().find(|it| ids.contains(&it.0)) {
+                    return Err(failed(&format!("{id} contains a filesystem in use")));
+                }
+                let prefix = mapped(pool, &Volume::Root).to_string();
+                let prefix = prefix.trim_end_matches("root").to_owned();
+                state.contents.retain(|id, _| !id.starts_with(&prefix));
+                groups.remove(&of);
+            }
+            GroupStep::MakeThinPool | GroupStep::GrowThinPool => {
+                let of = self.uuid_of(pool)?;
+                let mut groups = self.groups();
+                let group = groups.get_mut(&of).ok_or_else(|| no_group(pool))?;
+                let size = state.size_of(&group.device).unwrap_or_default();
+                // What LVM needs for itself, and for the metadata of the thin pool.
+                let size = lvm::whole_extents(size).0.saturating_sub(3 * EXTENT);
+                group.size = Some(Bytes(size));
+            }
+            GroupStep::MakeRoot => {
+                let of = self.uuid_of(pool)?;
+                if let Some(group) = self.groups().get_mut(&of) {
+                    group.has_root = true;
+                }
+            }
+            GroupStep::RefuseWhenFull | GroupStep::Activate | GroupStep::GrowDevice { .. } => (),
+        }
+        self.activate(&mut state);
+        Ok(())
+    }
+
+    fn make_group(
+        &self,
+        pool: &PoolName,
+        device: &DeviceId,
+        state: &mut SimState,
+    ) -> Result<(), BackendError> {
+        free(state, device)?;
+        if let Some(found) = state.contents_of(device).signatures.first() {
+            return Err(BackendError::NotBlank {
+                device: device.clone(),
+                found: found.kind.clone(),
+            });
+        }
+        let uuid = new_uuid(state).replace('-', "");
+        let parts = [0..6, 6..10, 10..14, 14..18, 18..22, 22..26, 26..32];
+        let uuid = parts.map(|it| uuid[it].to_owned()).join("-");
+        let signature = Signature::new(PHYSICAL, &uuid);
+        state.contents_mut(device).signatures.push(signature);
+        let group = Group {
+            pool: pool.clone(),
+            device: device.clone(),
+            size: None,
+            has_root: false,
+            files: Files::counting(),
+            formatted: BTreeMap::new(),
+        };
+        self.groups().insert(uuid, group);
+        Ok(())
+    }
+
+    /// The physical volume of the group of this pool.
+    fn uuid_of(&self, pool: &PoolName) -> Result<String, BackendError> {
+        let groups = self.groups();
+        let mut all = groups.iter();
+        let found = all.find(|(_, it)| it.pool == *pool);
+        found.map(|it| it.0.clone()).ok_or_else(|| no_group(pool))
+    }
+
+    pub(super) fn perform_volume(
+        &self,
+        pool: &PoolName,
+        step: &VolumeStep,
+    ) -> Result<(), BackendError> {
+        let at = self.machine.now();
+        // Files, for which no group needs to be there.
+        match step {
+            VolumeStep::WriteUnit {
+                dataset,
+                filesystem,
+                options,
+            } => {
+                let unit = VolumeUnit {
+                    pool: pool.clone(),
+                    dataset: dataset.clone(),
+                    filesystem: *filesystem,
+                    options: options.clone(),
+                };
+                let file = unit_file(pool, dataset);
+                self.state().files.insert(file, unit.render());
+                return Ok(());
+            }
+            VolumeStep::RemoveUnit { dataset } => {
+                let mut state = self.state();
+                state.files.remove(&wanted(pool, dataset));
+                state.files.remove(&unit_file(pool, dataset));
+                return Ok(());
+            }
+            _ => (),
+        }
+        let of = self.uuid_of(pool)?;
+        let mut state = self.state();
+        let uuid = new_uuid(&mut state);
+        let mut groups = self.groups();
+        let group = groups.get_mut(&of).ok_or_else(|| no_group(pool))?;
+        let mut work = Work {
+            pool,
+            group,
+            state: &mut state,
+            new: New { uuid, at },
+        };
+        work.perform(step)?;
+        drop(groups);
+        self.activate(&mut state);
+        Ok(())
+    }
+}
+
+/// The unit of a pool wants those of its datasets: they are mounted with it, where their volumes are.
+pub(super) fn mount_wanted(state: &mut SimState, pool: &PoolName) {
+    let texts = state.files.values();
+    let owners = texts.filter_map(|it| VolumeUnit::owner(it));
+    let datasets: Vec<DatasetName> = owners
+        .filter(|(of, dataset)| of == pool && state.files.contains_key(&wanted(pool, dataset)))
+        .map(|(_, dataset)| dataset)
+        .collect();
+    for dataset in datasets {
+        let id = mapped(pool, &Volume::Dataset(dataset.clone()));
+        let mount = (id.to_string(), dataset_path(pool, &dataset));
+        let has_filesystem = !state.contents_of(&id).signatures.is_empty();
+        if has_filesystem && state.size_of(&id).is_some() && !state.mounts.contains(&mount) {
+            state.mounts.push(mount);
+        }
+    }
+}
+
+fn no_group(pool: &PoolName) -> BackendError {
+    failed(&format!("Volume group {:?} not found", lvm::group(pool)))
+}
+
+/// What a step is done to.
+struct Work<'a> {
+    pool: &'a PoolName,
+    group: &'a mut Group,
+    state: &'a mut SimState,
+    new: New,
+}
+
+impl Work<'_> {
+    fn perform(&mut self, step: &VolumeStep) -> Result<(), BackendError> {
+        let d = |it: &DatasetName| Volume::Dataset(it.clone());
+        let r = |it: &DatasetName| Volume::Aside(it.clone());
+        let n = |it: &DatasetName| Volume::New(it.clone());
+        match step {
+            VolumeStep::Make { dataset, size } => {
+                let path = place(&n(dataset));
+                let added = self
+                    .group
+                    .files
+                    .add(path.clone(), None, false, self.fresh());
+                added.map_err(|why| failed(&why))?;
+                self.resize(&path, *size)
+            }
+            VolumeStep::MakeOf {
+                dataset,
+                of,
+                snapshot,
+            } => self.copy(
+                &Volume::Snapshot(of.clone(), snapshot.clone()),
+                &n(dataset),
+                false,
+            ),
+            VolumeStep::Format {
+                dataset,
+                filesystem,
+            } => {
+                let volume = n(dataset);
+                let uuid = new_uuid(self.state);
+                let signature = Signature::new(filesystem.word(), &uuid);
+                let id = mapped(self.pool, &volume);
+                self.state.contents_mut(&id).signatures = vec![signature];
+                self.fill(&place(&volume))
+            }
+            VolumeStep::Name { dataset } => self.rename(&n(dataset), &d(dataset)),
+            VolumeStep::RemoveNew { dataset } => self.remove(&n(dataset)),
+            VolumeStep::WriteUnit { .. } | VolumeStep::RemoveUnit { .. } => Ok(()),
+            VolumeStep::Mount { dataset } => self.mount(dataset),
+            VolumeStep::Unmount { dataset } => {
+                let at = dataset_path(self.pool, dataset);
+                self.state.mounts.retain(|(_, it)| *it != at);
+                Ok(())
+            }
+            VolumeStep::Grow { dataset, size } => {
+                let path = place(&d(dataset));
+                match self.group.files.quota(&path).is_some_and(|it| it >= *size) {
+                    true => Ok(()),
+                    false => self.resize(&path, *size),
+                }
+            }
+            VolumeStep::GrowFilesystem { dataset, .. } => self.fill(&place(&d(dataset))),
+            VolumeStep::Remove { dataset } => self.remove(&d(dataset)),
+            VolumeStep::TakeSnapshot { dataset, snapshot } => {
+                let to = Volume::Snapshot(dataset.clone(), snapshot.clone());
+                self.copy(&d(dataset), &to, true)
+            }
+            VolumeStep::RemoveSnapshot { dataset, snapshot } => {
+                let volume = Volume::Snapshot(dataset.clone(), snapshot.clone());
+                self.remove(&volume)?;
+                self.group.files.notes.remove(&place(&volume));
+                Ok(())
+            }
+            VolumeStep::SetAside { dataset } => self.rename(&d(dataset), &r(dataset)),
+            VolumeStep::Restore { dataset, snapshot } => {
+                let of = Volume::Snapshot(dataset.clone(), snapshot.clone());
+                self.copy(&of, &d(dataset), false)
+            }
+            VolumeStep::KeepAside { dataset, snapshot } => {
+                let to = Volume::Snapshot(dataset.clone(), snapshot.clone());
+                self.copy(&r(dataset), &to, true)
+            }
+            VolumeStep::RemoveAside { dataset } => self.remove(&r(dataset)),
+        }
+    }
+
+    fn fresh(&self) -> New {
+        New {
+            uuid: self.new.uuid.clone(),
+            at: self.new.at,
+        }
+    }
+
+    fn resize(&mut self, path: &str, size: Bytes) -> Result<(), BackendError> {
+        let size = Some(lvm::whole_extents(size));
+        let done = self.group.files.limit(path, size);
+        done.map_err(|why| failed(&why))
+    }
+
+    /// Its filesystem has all of a volume.
+    fn fill(&mut self, path: &str) -> Result<(), BackendError> {
+        let size = self.group.files.quota(path);
+        let size = size.ok_or_else(|| failed(&format!("{path}: no such volume")))?;
+        self.group.formatted.insert(path.to_owned(), size);
+        Ok(())
+    }
+
+    fn copy(&mut self, from: &Volume, to: &Volume, read_only: bool) -> Result<(), BackendError> {
+        let (of, path) = (place(from), place(to));
+        let added = self
+            .group
+            .files
+            .add(path.clone(), Some(&of), read_only, self.fresh());
+        added.map_err(|why| failed(&why))?;
+        let formatted = self.group.formatted.get(&of).copied().unwrap_or_default();
+        self.group.formatted.insert(path, formatted);
+        let on = self.state.contents_of(&mapped(self.pool, from));
+        *self.state.contents_mut(&mapped(self.pool, to)) = on;
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &Volume, to: &Volume) -> Result<(), BackendError> {
+        let (of, path) = (place(from), place(to));
+        let done = self.group.files.rename(&of, path.clone());
+        done.map_err(|why| failed(&why))?;
+        let formatted = self.group.formatted.remove(&of).unwrap_or_default();
+        self.group.formatted.insert(path, formatted);
+        let [from, to] = [from, to].map(|it| mapped(self.pool, it).to_string());
+        let on = self.state.contents.remove(&from).unwrap_or_default();
+        self.state.contents.insert(to.clone(), on);
+        for (id, _) in &mut self.state.mounts {
+            if *id == from {
+                id.clone_from(&to);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, volume: &Volume) -> Result<(), BackendError> {
+        let id = mapped(self.pool, volume).to_string();
+        if self.state.mounts.iter().any(|it| it.0 == id) {
+            return Err(failed(&format!("{id} contains a filesystem in use")));
+        }
+        let path = place(volume);
+        let done = self.group.files.delete(&path);
+        done.map_err(|why| failed(&why))?;
+        self.group.formatted.remove(&path);
+        self.state.contents.remove(&id);
+        Ok(())
+    }
+
+    fn mount(&mut self, dataset: &DatasetName) -> Result<(), BackendError> {
+        let file = unit_file(self.pool, dataset);
+        let id = mapped(self.pool, &Volume::Dataset(dataset.clone()));
+        let is_there = self.state.files.contains_key(&file)
+            && !self.state.contents_of(&id).signatures.is_empty()
+            && self
+                .group
+                .files
+                .quota(&place(&Volume::Dataset(dataset.clone())))
+                .is_some();
+        if !is_there {
+            return Err(failed(&format!("{file}: a job for its device timed out")));
+        }
+        let mount = (id.to_string(), dataset_path(self.pool, dataset));
+        if !self.state.mounts.contains(&mount) {
+            self.state.mounts.push(mount);
+        }
+        let link = wanted(self.pool, dataset);
+        self.state.files.insert(link, file);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Pools of thin volumes on a real LVM.
+
+use anyhow::Result;
+use moxnas_tests::lab::{Lab, MIB};
+use serde_json::Value;
+
+use super::{
+    nas::Nas,
+    pools::{checksum, fill, reboot, standing},
+};
+
+const DATASET: &str = "/srv/data/photos";
+
+/// More does not go into a dataset than its volume has room for.
+fn is_full_at(nas: &mut Nas, quota: u64) -> Result<()> {
+    let write = format!("head -c {quota}M /dev/urandom >{DATASET}/b");
+    let refused = nas.machine.exec(["sh", "-c", &write])?;
+    assert_ne!(refused.status, 0);
+    assert!(
+        refused.stderr.contains("No space left"),
+        "{}",
+        refused.stderr
+    );
+    nas.machine.sh(&format!("rm {DATASET}/b; sync"))?;
+    Ok(())
+}
+
+/// What is in a snapshot, which the kernel has only while somebody looks into it.
+fn checksum_of_snapshot(nas: &mut Nas, snapshot: &str, how: &str) -> Result<String> {
+    let volume = format!("moxnas_data/s.photos.{snapshot}");
+    nas.machine.sh(&format!(
+        "lvchange --activate y --ignoreactivationskip {volume}; mkdir -p /mnt/look; \
+         mount -o {how} /dev/{volume} /mnt/look"
+    ))?;
+    let sum = checksum(nas, "/mnt/look")?;
+    nas.machine
+        .sh(&format!("umount /mnt/look; lvchange --activate n {volume}"))?;
+    Ok(sum)
+}
+
+/// From blank disks and back, over a restart of the machine.
+fn live_and_die(nas: &mut Nas, filesystem: &str, quota: u64) -> Result<()> {
+    let mut words = vec!["array", "create", "tank", "--level", "raid5"];
+    let disks = ["LABSCSI00", "LABSCSI01", "LABSCSI02"];
+    words.extend(disks.iter().flat_map(|it| ["--member", it]));
+    nas.json(&words)?;
+    nas.at_rest()?;
+    let create = [
+        "pool", "create", "data", "--device", "tank", "--kind", "thin", "--fs", filesystem,
+    ];
+    let made = nas.json(&create)?;
+    assert_eq!(made["standing"], "mounted", "{made}");
+    assert_eq!(made["kind"], "thin", "{made}");
+    let size = format!("{quota}MiB");
+    let made = nas.json(&["dataset", "create", "data", "photos", "--quota", &size])?;
+    assert_eq!(made["quota_bytes"], quota << 20, "{made}");
+
+    fill(nas, &format!("{DATASET}/a"), 20, "one")?;
+    let before = checksum(nas, DATASET)?;
+    is_full_at(nas, quota)?;
+    assert_eq!(checksum(nas, DATASET)?, before);
+
+    nas.json(&["snapshot", "create", "data", "photos", "monday"])?;
+    fill(nas, &format!("{DATASET}/a"), 5, "two")?;
+    let changed = checksum(nas, DATASET)?;
+    assert_ne!(changed, before);
+
+    // Somebody works in it: who it is is said, and nothing was done.
+    let busy = nas
+        .machine
+        .spawn(["sh", "-c", "cd /srv/data/photos; exec sleep 1000"])?;
+    let rollback = ["snapshot", "rollback", "data", "photos", "monday"];
+    let refused = nas.exec(&[&["--yes"], rollback.as_slice()].concat())?;
+    assert!(
+        refused.stderr.contains("sleep (process"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(checksum(nas, DATASET)?, changed);
+    nas.machine.kill(&busy, 9)?;
+
+    nas.json(&rollback)?;
+    assert_eq!(checksum(nas, DATASET)?, before);
+    let how = match filesystem {
+        "xfs" => "ro,norecovery,nouuid",
+        _ => "ro,noload",
+    };
+    assert_eq!(checksum_of_snapshot(nas, "before-monday", how)?, changed);
+    assert_eq!(checksum_of_snapshot(nas, "monday", how)?, before);
+
+    // The array by a disk, and the pool with it, and the dataset.
+    let small = nas.json(&["pool", "show", "data"])?["space"]["size_bytes"].clone();
+    nas.json(&["array", "add", "tank", "LABSCSI03", "--spare"])?;
+    nas.json(&["array", "grow", "tank", "--members", "4"])?;
+    nas.at_rest()?;
+    for _ in 0..2 {
+        let grown = nas.json(&["pool", "grow", "data"])?;
+        let large = grown["space"]["size_bytes"].as_u64();
+        assert!(large > small.as_u64(), "{small} {grown}");
+    }
+    let more = quota + 20;
+    let size = format!("{more}MiB");
+    let photos = nas.json(&["dataset", "quota", "data", "photos", &size])?;
+    assert_eq!(photos["quota_bytes"], more << 20, "{photos}");
+    let less = ["--yes", "dataset", "quota", "data", "photos", "16MiB"];
+    let refused = nas.exec(&less)?;
+    assert!(refused.stderr.contains("smaller"), "{}", refused.stderr);
+    let fits = format!(
+        "head -c {}M /dev/urandom >{DATASET}/c; sync; rm {DATASET}/c",
+        quota - 30
+    );
+    nas.machine.sh(&fits)?;
+
+    reboot(nas)?;
+    assert_eq!(standing(nas, "data")?, "mounted");
+    assert_eq!(checksum(nas, DATASET)?, before);
+    is_full_at(nas, more)?;
+    let photos = nas.json(&["dataset", "show", "data", "photos"])?;
+    assert_eq!(photos["snapshots"], 2, "{photos}");
+    assert_eq!(checksum_of_snapshot(nas, "before-monday", how)?, changed);
+
+    let clone = [
+        "snapshot",
+        "clone",
+        "data",
+        "photos",
+        "before-monday",
+        "copy",
+    ];
+    nas.json(&clone)?;
+    assert_eq!(checksum(nas, "/srv/data/copy")?, changed);
+
+    nas.moxnas(&["--yes", "pool", "export", "data"])?;
+    assert_eq!(nas.machine.sh("ls /srv/data")?.trim(), "");
+    let taken = nas.json(&["pool", "import", "data", "--device", "tank"])?;
+    assert_eq!(taken["standing"], "mounted", "{taken}");
+    assert_eq!(checksum(nas, DATASET)?, before);
+    nas.json(&["pool", "unmount", "data"])?;
+    assert_eq!(standing(nas, "data")?, "unmounted");
+    nas.json(&["pool", "mount", "data"])?;
+    assert_eq!(checksum(nas, "/srv/data/copy")?, changed);
+
+    nas.moxnas(&["--yes", "dataset", "delete", "data", "copy"])?;
+    for snapshot in ["monday", "before-monday"] {
+        let delete = ["--yes", "snapshot", "delete", "data", "photos", snapshot];
+        nas.moxnas(&delete)?;
+    }
+    nas.moxnas(&["--yes", "pool", "delete", "data"])?;
+    let left = nas.json(&["pool", "list"])?;
+    assert_eq!(left["items"], Value::Array(Vec::new()), "{left}");
+    let left = nas
+        .machine
+        .sh("ls -R /etc/systemd/system; vgs; pvs; ls /srv")?;
+    assert!(
+        !left.contains("srv-") && !left.contains("moxnas_"),
+        "{left}"
+    );
+    nas.moxnas(&["--yes", "array", "delete", "tank"])?;
+    Ok(())
+}
+
+#[test]
+fn a_raid5_with_thin_ext4_is_filled_rolled_back_and_grown() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let lab = (0..4).fold(lab, |lab, _| lab.scsi(256 * MIB));
+    live_and_die(&mut Nas::service(lab.start()?)?, "ext4", 40)
+}
+
+#[test]
+fn a_raid5_with_thin_xfs_is_filled_rolled_back_and_grown() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let lab = (0..4).fold(lab, |lab, _| lab.scsi(512 * MIB));
+    live_and_die(&mut Nas::service(lab.start()?)?, "xfs", 320)
+}
