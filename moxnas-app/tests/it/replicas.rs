@@ -129,6 +129,7 @@ async fn two_pools() -> (Box_, LetGo) {
             name: pool.parse().unwrap(),
             base: Base::Device(on.to_owned()),
             filesystem: Filesystem::Btrfs,
+            thin: false,
             options: Vec::new(),
         };
         make(&box_.app, pool).await.unwrap();

@@ -11,7 +11,7 @@ use moxnas_pool::{
     backend::{PoolBackend, execute},
     dataset::{self, Change, Contents, CreateDataset, HoldName, plan_prune},
     model::{Filesystem, PoolName, Pools},
-    plan::{Refusal, Step},
+    plan::{Change as PoolChange, CreatePool, Refusal, Step},
     prune::{Keep, TimeZone},
     real::argv,
     replica::{self, Replicate, Side, hold_of},
@@ -362,6 +362,41 @@ fn folders_are_copied_and_compared() {
         execute(&two.0.pools, &plan.steps).unwrap();
         assert_eq!(two.files("backup", "data"), two.files("tank", source));
     }
+}
+
+/// To thin volumes and from them, as to folders.
+#[test]
+fn thin_volumes_are_copied_and_held() {
+    let two = Two::of(Filesystem::Xfs, Filesystem::Ext4);
+    let thin = PoolChange::Create(CreatePool {
+        name: "thin".parse().unwrap(),
+        device: two.0.id("C"),
+        filesystem: Filesystem::Ext4,
+        thin: true,
+        options: Vec::new(),
+    });
+    two.0.run(&thin);
+    for way in [("tank", "thin"), ("thin", "backup")] {
+        let plan = two.plan_from(way, &data()).unwrap();
+        execute(&two.0.pools, &plan.steps).unwrap();
+        assert_eq!(two.files(way.1, "data"), two.files("tank", "data"));
+    }
+    two.run("thin", &snapshot("data", "monday"));
+    let hold = Change::Hold {
+        dataset: "data".to_owned(),
+        snapshot: "monday".to_owned(),
+        hold: "keep".parse().unwrap(),
+    };
+    two.run("thin", &hold);
+    assert_eq!(two.snapshots("thin"), ["data@monday keep"]);
+    let delete = Change::DeleteSnapshot {
+        dataset: "data".to_owned(),
+        snapshot: "monday".to_owned(),
+    };
+    let pools = two.look();
+    let pool = pools.find("thin").unwrap();
+    let refused = dataset::plan(pool, &two.contents("thin"), &delete).unwrap_err();
+    assert_eq!(refused.code(), "snapshot_held");
 }
 
 /// What arrived in part is told from what arrived as a whole, and sent anew.

@@ -81,6 +81,7 @@ impl<'w> PoolJournal<'w> {
             device: self.id(serial)?,
             filesystem,
             options: parsed(options)?,
+            thin: false,
         }))
     }
 
@@ -407,6 +408,8 @@ impl<'w> PoolJournal<'w> {
             replaced,
             others,
             projects,
+            // No scenario makes a pool of thin volumes.
+            thin: _,
         } = &seen;
         let before = self.sizes.insert(pool.name.to_string(), space.size);
         let mut text = match before {
