@@ -2,9 +2,8 @@
 
 mod folders;
 mod limits;
+mod snapshots;
 mod volumes;
-
-use std::collections::BTreeSet;
 
 use moxnas_core::{
     plan::{Danger, Plan},
@@ -13,15 +12,15 @@ use moxnas_core::{
 use serde::{Deserialize, Serialize};
 
 pub use limits::{countable, is_limited_to};
+pub use snapshots::plan_prune;
 
 use super::{
     Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot, SnapshotName, Step,
     Usage,
 };
 use crate::{
-    lvm::{Kind, VolumeStep},
+    lvm::Kind,
     model::{Filesystem, Pool},
-    prune::{self, Keep, TimeZone, Timestamp},
 };
 
 /// What somebody wishes of what is in a pool.
@@ -147,52 +146,6 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
             to,
         } => planner.clone(dataset, snapshot, to, &mut plan)?,
         Change::Rollback { dataset, snapshot } => planner.rollback(dataset, snapshot, &mut plan)?,
-    }
-    Ok(plan)
-}
-
-/// The snapshots of a dataset that the rules do not keep are deleted, each with the reason. Days are
-/// those of the zone. One of which nobody knows when it was taken stays.
-pub fn plan_prune(
-    pool: &Pool,
-    contents: &Contents,
-    dataset: &str,
-    keep: &Keep,
-    zone: &TimeZone,
-) -> Result<Plan<Step>, Refusal> {
-    let mut plan = begin(pool)?;
-    let planner = Planner { pool, contents };
-    planner.has_snapshots()?;
-    let all: Vec<&Snapshot> = contents.snapshots_of(dataset).collect();
-    if all.is_empty() {
-        planner.dataset(dataset)?;
-    }
-    let mut known = Vec::new();
-    for it in all {
-        match it.created.map(Timestamp::try_from) {
-            Some(Ok(taken)) => known.push((it, prune::Snapshot::at(taken))),
-            _ => plan
-                .warnings
-                .push(format!("{} stays: nobody knows when it was taken", it.name)),
-        }
-    }
-    for (snapshot, moment) in &mut known {
-        moment.is_protected = !snapshot.held.is_empty();
-    }
-    let moments: Vec<prune::Snapshot> = known.iter().map(|(_, it)| *it).collect();
-    let decisions = prune::decide(&moments, keep, zone);
-    for ((snapshot, _), decision) in known.iter().zip(&decisions) {
-        let (name, why) = (&snapshot.name, decision.verdict.explain(zone));
-        if !snapshot.held.is_empty() {
-            let holds = names_of(&snapshot.held).join(", ");
-            plan.warnings
-                .push(format!("{name} stays: it is held for {holds}"));
-        } else if decision.verdict.is_kept() {
-            plan.warnings.push(format!("{name} stays: {why}"));
-        } else {
-            plan.warnings.push(format!("{name} goes: {why}"));
-            planner.delete_snapshot(dataset, name.as_str(), &mut plan)?;
-        }
     }
     Ok(plan)
 }
@@ -428,133 +381,6 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn take_snapshot(
-        self,
-        dataset: &str,
-        snapshot: &SnapshotName,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let dataset = self.dataset(dataset)?;
-        self.at_rest(&dataset.name)?;
-        if self
-            .contents
-            .snapshot(dataset.name.as_str(), snapshot.as_str())
-            .is_some()
-        {
-            return Err(Refusal::SnapshotExists {
-                pool: self.pool.name.clone(),
-                dataset: dataset.name.clone(),
-                snapshot: snapshot.clone(),
-            });
-        }
-        self.evidence(dataset, plan);
-        if let Err(nested) = self.is_whole(&dataset.name) {
-            plan.warnings
-                .push(format!("{nested}, which are not in the snapshot"));
-        }
-        plan.steps.push(Step::TakeSnapshot {
-            dataset: dataset.name.clone(),
-            snapshot: snapshot.clone(),
-        });
-        Ok(())
-    }
-
-    fn delete_snapshot(
-        self,
-        dataset: &str,
-        snapshot: &str,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        if !snapshot.held.is_empty() {
-            return Err(Refusal::SnapshotHeld {
-                pool: self.pool.name.clone(),
-                dataset: snapshot.dataset.clone(),
-                snapshot: snapshot.name.clone(),
-                holds: names_of(&snapshot.held),
-            });
-        }
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        let (of, name) = (snapshot.dataset.clone(), snapshot.name.clone());
-        plan.steps.push(match self.is_thin() {
-            true => Step::Volume {
-                step: VolumeStep::RemoveSnapshot {
-                    dataset: of,
-                    snapshot: name,
-                },
-            },
-            false => Step::DeleteSnapshot {
-                dataset: of,
-                snapshot: name,
-            },
-        });
-        let what = format!("{dataset}@{}", snapshot.name);
-        self.destroys(&what, snapshot.usage, plan);
-        Ok(())
-    }
-
-    fn hold(
-        self,
-        dataset: &str,
-        snapshot: &str,
-        hold: &HoldName,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        if !snapshot.held.contains(hold) {
-            plan.steps.push(Step::Hold {
-                dataset: snapshot.dataset.clone(),
-                snapshot: snapshot.name.clone(),
-                hold: hold.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    fn release(
-        self,
-        dataset: &str,
-        snapshot: &str,
-        hold: &HoldName,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        if snapshot.held.contains(hold) {
-            plan.steps.push(Step::Release {
-                dataset: snapshot.dataset.clone(),
-                snapshot: snapshot.name.clone(),
-                hold: hold.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    fn clone(
-        self,
-        dataset: &str,
-        snapshot: &str,
-        to: &CreateDataset,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        self.free(&to.name)?;
-        // What a dataset was, without the dataset: it is one again, with its snapshots.
-        if to.name != snapshot.dataset {
-            self.without_orphans(&to.name)?;
-        }
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        self.count(plan);
-        plan.steps.push(Step::Clone {
-            dataset: snapshot.dataset.clone(),
-            snapshot: snapshot.name.clone(),
-            to: to.name.clone(),
-        });
-        self.limit_new(to, true, plan);
-        Ok(())
-    }
-
     /// Nothing is lost at any step: what the dataset is now keeps all its files, under one name or
     /// the other, and is a snapshot in the end.
     fn rollback(self, dataset: &str, snapshot: &str, plan: &mut Plan<Step>) -> Result<(), Refusal> {
@@ -677,10 +503,6 @@ fn warn_of_usage(dataset: &Dataset, quota: Option<Bytes>, plan: &mut Plan<Step>)
             "it takes {used} already: nothing more can be written until something is deleted"
         ));
     }
-}
-
-fn names_of(holds: &BTreeSet<HoldName>) -> Vec<String> {
-    holds.iter().map(ToString::to_string).collect()
 }
 
 fn is_kept(step: &Step) -> bool {
