@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     nas::Nas,
-    pools::{checksum, fill, reboot, standing},
+    pools::{checksum, fill, reboot, replicate, standing},
 };
 
 const DATASET: &str = "/srv/data/photos";
@@ -23,6 +23,12 @@ fn is_full_at(nas: &mut Nas, quota: u64) -> Result<()> {
     );
     nas.machine.sh(&format!("rm {DATASET}/b; sync"))?;
     Ok(())
+}
+
+/// How much can still be written into the dataset, in MiB.
+fn room_in(nas: &mut Nas) -> Result<u64> {
+    let room = format!("df --output=avail -B1M {DATASET} | tail -1");
+    Ok(nas.machine.sh(&room)?.trim().parse()?)
 }
 
 /// What is in a snapshot, which the kernel has only while somebody looks into it.
@@ -98,16 +104,18 @@ fn live_and_die(nas: &mut Nas, filesystem: &str, quota: u64) -> Result<()> {
         let large = grown["space"]["size_bytes"].as_u64();
         assert!(large > small.as_u64(), "{small} {grown}");
     }
-    let more = quota + 20;
+    let (more, room) = (quota + 20, room_in(nas)?);
     let size = format!("{more}MiB");
     let photos = nas.json(&["dataset", "quota", "data", "photos", &size])?;
     assert_eq!(photos["quota_bytes"], more << 20, "{photos}");
     let less = ["--yes", "dataset", "quota", "data", "photos", "16MiB"];
     let refused = nas.exec(&less)?;
     assert!(refused.stderr.contains("smaller"), "{}", refused.stderr);
+    let now = room_in(nas)?;
+    assert!(now >= room + 15, "{room} MiB, then {now} MiB");
     let fits = format!(
         "head -c {}M /dev/urandom >{DATASET}/c; sync; rm {DATASET}/c",
-        quota - 30
+        room + 5
     );
     nas.machine.sh(&fits)?;
 
@@ -129,6 +137,10 @@ fn live_and_die(nas: &mut Nas, filesystem: &str, quota: u64) -> Result<()> {
     ];
     nas.json(&clone)?;
     assert_eq!(checksum(nas, "/srv/data/copy")?, changed);
+
+    replicate(nas, "data", "photos", ("LABSCSI04", filesystem))?;
+    assert_eq!(checksum(nas, "/srv/backup/photos")?, before);
+    nas.moxnas(&["--yes", "pool", "delete", "backup"])?;
 
     nas.moxnas(&["--yes", "pool", "export", "data"])?;
     assert_eq!(nas.machine.sh("ls /srv/data")?.trim(), "");
@@ -164,7 +176,7 @@ fn a_raid5_with_thin_ext4_is_filled_rolled_back_and_grown() -> Result<()> {
     let Some(lab) = Lab::from_env()? else {
         return Ok(());
     };
-    let lab = (0..4).fold(lab, |lab, _| lab.scsi(256 * MIB));
+    let lab = (0..5).fold(lab, |lab, _| lab.scsi(256 * MIB));
     live_and_die(&mut Nas::service(lab.start()?)?, "ext4", 40)
 }
 
@@ -173,6 +185,6 @@ fn a_raid5_with_thin_xfs_is_filled_rolled_back_and_grown() -> Result<()> {
     let Some(lab) = Lab::from_env()? else {
         return Ok(());
     };
-    let lab = (0..4).fold(lab, |lab, _| lab.scsi(512 * MIB));
+    let lab = (0..5).fold(lab, |lab, _| lab.scsi(512 * MIB));
     live_and_die(&mut Nas::service(lab.start()?)?, "xfs", 320)
 }
