@@ -16,7 +16,7 @@ use moxnas_pool::{
     self as pool,
     backend::PoolBackend,
     dataset,
-    lvm::{GroupStep, ThinUnit, VolumeStep, VolumeUnit},
+    lvm::{GroupStep, ThinUnit},
     model::Filesystem,
     real::SystemPools,
     sim::SimPools,
@@ -328,24 +328,10 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
         }
         Step::Inside {
             pool,
-            step:
-                dataset::Step::Volume {
-                    step:
-                        VolumeStep::WriteUnit {
-                            dataset,
-                            filesystem,
-                            options,
-                        },
-                },
-        } => {
-            let unit = VolumeUnit {
-                pool: pool.clone(),
-                dataset: dataset.clone(),
-                filesystem: *filesystem,
-                options: options.clone(),
-            };
-            Some(written(real::unit_file(pool, dataset), &unit.render()))
-        }
+            step: dataset::Step::Volume { step },
+        } => step
+            .unit(pool)
+            .map(|it| written(real::unit_file(pool, &it.dataset), &it.render())),
         Step::RemoveUnit { pool } => Some(FileReport {
             path: real::path_of(pool),
             diff: "(removed)".to_owned(),

@@ -90,8 +90,8 @@ fn parts(no_lab: bool) -> Vec<Part> {
     parts
 }
 
-/// Into so many parts the scenarios of conformance are divided: all of them take most of an hour.
-const SCENARIO_PARTS: u64 = 4;
+/// Into so many parts the scenarios of conformance are divided: all of them take too long for each landing.
+const SCENARIO_PARTS: u64 = 6;
 
 /// A part of the scenarios on real md and real filesystems. Which one goes by the number of commits:
 /// the same commit always has the same, and so many commits one after the other have all.

@@ -245,16 +245,21 @@ async fn what_is_cancelled_leaves_nothing_behind() {
     assert_eq!(left, None);
 }
 
-#[tokio::test]
-async fn it_goes_on_after_a_restart_with_what_did_not_arrive() {
-    let (mut box_, slow) = two_pools().await;
+/// A service that was killed while it sent the first snapshot, and its job.
+async fn killed() -> (Box_, String) {
+    let (box_, slow) = two_pools().await;
     slow.stops.store(true, Ordering::Relaxed);
     let id = begin(&box_).await.unwrap().new.id;
     let sends = |it: &Job| it.message.as_ref().is_some_and(|it| it.contains("so far"));
     box_.until(&id, sends).await;
     box_.app.jobs.kill();
-    slow.die();
     slow.stops.store(false, Ordering::Relaxed);
+    (box_, id)
+}
+
+#[tokio::test]
+async fn it_goes_on_after_a_restart_with_what_did_not_arrive() {
+    let (mut box_, id) = killed().await;
     let backup: PoolName = "backup".parse().unwrap();
     let part = box_.pools.files(&backup, ".snapshots/photos/monday");
     assert!(part.is_some(), "a part of it is there");
@@ -268,14 +273,7 @@ async fn it_goes_on_after_a_restart_with_what_did_not_arrive() {
 /// What somebody else put there meanwhile is not deleted by a job that was confirmed before.
 #[tokio::test]
 async fn after_a_restart_nothing_is_deleted_that_nobody_has_seen() {
-    let (mut box_, slow) = two_pools().await;
-    slow.stops.store(true, Ordering::Relaxed);
-    let id = begin(&box_).await.unwrap().new.id;
-    let sends = |it: &Job| it.message.as_ref().is_some_and(|it| it.contains("so far"));
-    box_.until(&id, sends).await;
-    box_.app.jobs.kill();
-    slow.die();
-    slow.stops.store(false, Ordering::Relaxed);
+    let (mut box_, id) = killed().await;
     let route = Route {
         from: data(),
         dataset: "photos".parse().unwrap(),

@@ -134,12 +134,12 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
             dataset,
             snapshot,
             hold,
-        } => planner.hold(dataset, snapshot, hold, &mut plan)?,
+        } => planner.hold((dataset, snapshot), hold, true, &mut plan)?,
         Change::Release {
             dataset,
             snapshot,
             hold,
-        } => planner.release(dataset, snapshot, hold, &mut plan)?,
+        } => planner.hold((dataset, snapshot), hold, false, &mut plan)?,
         Change::Clone {
             dataset,
             snapshot,

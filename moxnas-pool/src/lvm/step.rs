@@ -5,9 +5,10 @@ use std::fmt;
 use moxnas_core::{disk::DeviceId, units::Bytes};
 use serde::{Deserialize, Serialize};
 
+use super::VolumeUnit;
 use crate::{
     dataset::{DatasetName, SnapshotName},
-    model::Filesystem,
+    model::{Filesystem, PoolName},
 };
 
 /// One thing that is done to the volumes of a pool as a whole.
@@ -226,6 +227,25 @@ pub enum VolumeStep {
 }
 
 impl VolumeStep {
+    /// The unit that it writes, if it writes one.
+    #[must_use]
+    pub fn unit(&self, pool: &PoolName) -> Option<VolumeUnit> {
+        let VolumeStep::WriteUnit {
+            dataset,
+            filesystem,
+            options,
+        } = self
+        else {
+            return None;
+        };
+        Some(VolumeUnit {
+            pool: pool.clone(),
+            dataset: dataset.clone(),
+            filesystem: *filesystem,
+            options: options.clone(),
+        })
+    }
+
     /// What of the pool is lost by it, in words.
     #[must_use]
     pub fn destroys(&self) -> Option<String> {

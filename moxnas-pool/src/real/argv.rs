@@ -34,7 +34,8 @@ const LSATTR: Tool = Tool::new("lsattr").of("e2fsprogs");
 const XFS_QUOTA: Tool = Tool::new("xfs_quota").of("xfsprogs");
 const E2FSCK: Tool = Tool::new("e2fsck").of("e2fsprogs");
 const XFS_REPAIR: Tool = Tool::new("xfs_repair").of("xfsprogs");
-const RSYNC: Tool = Tool::new("rsync");
+/// Copies and compares what btrfs cannot send.
+pub const RSYNC: Tool = Tool::new("rsync");
 const RM: Tool = Tool::new("rm").of("coreutils");
 const MKFS_EXT4: Tool = Tool::new("mkfs.ext4").of("e2fsprogs");
 const MKFS_XFS: Tool = Tool::new("mkfs.xfs").of("xfsprogs");

@@ -221,19 +221,11 @@ impl SystemPools {
         step: &VolumeStep,
     ) -> Result<bool, BackendError> {
         match step {
-            VolumeStep::WriteUnit {
-                dataset,
-                filesystem,
-                options,
-            } => {
-                let unit = VolumeUnit {
-                    pool: pool.clone(),
-                    dataset: dataset.clone(),
-                    filesystem: *filesystem,
-                    options: options.clone(),
-                };
+            VolumeStep::WriteUnit { dataset, .. } => {
+                let text = step.unit(pool).map(|it| it.render());
                 let file = unit_file(pool, dataset);
-                self.root.replace(file, unit.render().as_bytes(), 0o644)?;
+                self.root
+                    .replace(file, text.unwrap_or_default().as_bytes(), 0o644)?;
             }
             VolumeStep::RemoveUnit { dataset } => {
                 self.root.remove(wanted(pool, dataset))?;

@@ -9,6 +9,7 @@ use crate::{
     dataset::{
         self, Contents, CreateDataset, Dataset, DatasetName, HoldName, Refusal as InPool, Snapshot,
     },
+    lvm::{self, Kind},
     model::{Filesystem, Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step as PoolStep},
 };
@@ -247,7 +248,25 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// In the folder of a thin volume that is not mounted are not its files.
+    fn check_mounted(side: Side<'_>, dataset: &DatasetName) -> Result<(), InPool> {
+        let Kind::Thin(thin) = &side.pool.kind else {
+            return Ok(());
+        };
+        let is_there = side.contents.dataset(dataset.as_str()).is_some();
+        match is_there && !thin.is_mounted(dataset.as_str()) {
+            true => Err(lvm::Refusal::DatasetNotMounted {
+                pool: side.pool.name.clone(),
+                dataset: dataset.clone(),
+            }
+            .into()),
+            false => Ok(()),
+        }
+    }
+
     fn copy(&self, plan: &mut Plan<PoolStep>) -> Result<(), PoolRefusal> {
+        Self::check_mounted(self.from, &self.route.dataset)?;
+        Self::check_mounted(self.to, &self.route.as_dataset)?;
         // Where there are snapshots, one of them: all of its files are of one moment.
         let snapshot = match self.from.pool.filesystem {
             Filesystem::Btrfs => self.snapshots()?.last().map(|it| it.name.clone()),

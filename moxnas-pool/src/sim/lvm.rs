@@ -285,19 +285,10 @@ impl SimPools {
         let at = self.machine.now();
         // Files, for which no group needs to be there.
         match step {
-            VolumeStep::WriteUnit {
-                dataset,
-                filesystem,
-                options,
-            } => {
-                let unit = VolumeUnit {
-                    pool: pool.clone(),
-                    dataset: dataset.clone(),
-                    filesystem: *filesystem,
-                    options: options.clone(),
-                };
+            VolumeStep::WriteUnit { dataset, .. } => {
+                let text = step.unit(pool).map(|it| it.render());
                 let file = unit_file(pool, dataset);
-                self.state().files.insert(file, unit.render());
+                self.state().files.insert(file, text.unwrap_or_default());
                 return Ok(());
             }
             VolumeStep::RemoveUnit { dataset } => {

@@ -10,6 +10,7 @@ use moxnas_core::{
 use moxnas_pool::{
     backend::{PoolBackend, execute},
     dataset::{self, Change, Contents, CreateDataset, HoldName, plan_prune},
+    lvm::VolumeStep,
     model::{Filesystem, PoolName, Pools},
     plan::{Change as PoolChange, CreatePool, Refusal, Step},
     prune::{Keep, TimeZone},
@@ -381,6 +382,20 @@ fn thin_volumes_are_copied_and_held() {
         execute(&two.0.pools, &plan.steps).unwrap();
         assert_eq!(two.files(way.1, "data"), two.files("tank", "data"));
     }
+    // What is in the folder of one that is not mounted is not what it has.
+    let inside = |step| Step::Inside {
+        pool: name("thin"),
+        step: dataset::Step::Volume { step },
+    };
+    let dataset = || "data".parse().unwrap();
+    let unmount = inside(VolumeStep::Unmount { dataset: dataset() });
+    two.0.pools.apply(&unmount).unwrap();
+    for way in [("tank", "thin"), ("thin", "backup")] {
+        let refused = two.plan_from(way, &data()).unwrap_err();
+        assert_eq!(refused.code(), "dataset_not_mounted");
+    }
+    let mount = inside(VolumeStep::Mount { dataset: dataset() });
+    two.0.pools.apply(&mount).unwrap();
     two.run("thin", &snapshot("data", "monday"));
     let hold = Change::Hold {
         dataset: "data".to_owned(),

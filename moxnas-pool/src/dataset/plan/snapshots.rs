@@ -124,41 +124,33 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Held for this from now on, or no more.
     pub(super) fn hold(
         self,
-        dataset: &str,
-        snapshot: &str,
+        (dataset, snapshot): (&str, &str),
         hold: &HoldName,
+        is_held: bool,
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        if !snapshot.held.contains(hold) {
-            plan.steps.push(Step::Hold {
-                dataset: snapshot.dataset.clone(),
-                snapshot: snapshot.name.clone(),
-                hold: hold.clone(),
-            });
+        let found = self.snapshot(dataset, snapshot)?;
+        plan.evidence.push(format!("snapshot {}", found.uuid));
+        if found.held.contains(hold) == is_held {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    pub(super) fn release(
-        self,
-        dataset: &str,
-        snapshot: &str,
-        hold: &HoldName,
-        plan: &mut Plan<Step>,
-    ) -> Result<(), Refusal> {
-        let snapshot = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", snapshot.uuid));
-        if snapshot.held.contains(hold) {
-            plan.steps.push(Step::Release {
-                dataset: snapshot.dataset.clone(),
-                snapshot: snapshot.name.clone(),
-                hold: hold.clone(),
-            });
-        }
+        let (dataset, snapshot) = (found.dataset.clone(), found.name.clone());
+        let hold = hold.clone();
+        plan.steps.push(match is_held {
+            true => Step::Hold {
+                dataset,
+                snapshot,
+                hold,
+            },
+            false => Step::Release {
+                dataset,
+                snapshot,
+                hold,
+            },
+        });
         Ok(())
     }
 

@@ -37,12 +37,12 @@ impl Planner<'_> {
                 dataset,
                 snapshot,
                 hold,
-            } => self.hold(dataset, snapshot, hold, plan),
+            } => self.hold((dataset, snapshot), hold, true, plan),
             Change::Release {
                 dataset,
                 snapshot,
                 hold,
-            } => self.release(dataset, snapshot, hold, plan),
+            } => self.hold((dataset, snapshot), hold, false, plan),
             Change::DeleteSnapshot { dataset, snapshot } => {
                 self.delete_snapshot(dataset, snapshot, plan)
             }
