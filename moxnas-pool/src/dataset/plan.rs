@@ -246,6 +246,32 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Deleting it leaves no snapshots without it.
+    fn without_snapshots(self, name: &DatasetName) -> Result<(), Refusal> {
+        let mut snapshots = self.contents.snapshots_of(name.as_str());
+        match snapshots.next() {
+            None => Ok(()),
+            Some(first) => Err(Refusal::HasSnapshots {
+                pool: self.pool.name.clone(),
+                dataset: name.clone(),
+                count: 1 + snapshots.count(),
+                first: first.name.clone(),
+            }),
+        }
+    }
+
+    /// The name of a snapshot is free.
+    fn free_snapshot(self, dataset: &DatasetName, name: &SnapshotName) -> Result<(), Refusal> {
+        match self.contents.snapshot(dataset.as_str(), name.as_str()) {
+            None => Ok(()),
+            Some(_) => Err(Refusal::SnapshotExists {
+                pool: self.pool.name.clone(),
+                dataset: dataset.clone(),
+                snapshot: name.clone(),
+            }),
+        }
+    }
+
     /// Nobody made subvolumes in it.
     fn is_whole(self, dataset: &DatasetName) -> Result<(), Refusal> {
         let below = format!("{dataset}/");
@@ -364,15 +390,7 @@ impl<'a> Planner<'a> {
         let name = &dataset.name;
         self.at_rest(name)?;
         self.is_whole(name)?;
-        let mut snapshots = self.contents.snapshots_of(name.as_str());
-        if let Some(first) = snapshots.next() {
-            return Err(Refusal::HasSnapshots {
-                pool: self.pool.name.clone(),
-                dataset: name.clone(),
-                count: 1 + snapshots.count(),
-                first: first.name.clone(),
-            });
-        }
+        self.without_snapshots(name)?;
         self.evidence(dataset, plan);
         plan.steps.push(Step::Delete {
             dataset: name.clone(),

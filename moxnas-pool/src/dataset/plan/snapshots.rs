@@ -67,17 +67,7 @@ impl Planner<'_> {
     ) -> Result<(), Refusal> {
         let dataset = self.dataset(dataset)?;
         self.at_rest(&dataset.name)?;
-        if self
-            .contents
-            .snapshot(dataset.name.as_str(), snapshot.as_str())
-            .is_some()
-        {
-            return Err(Refusal::SnapshotExists {
-                pool: self.pool.name.clone(),
-                dataset: dataset.name.clone(),
-                snapshot: snapshot.clone(),
-            });
-        }
+        self.free_snapshot(&dataset.name, snapshot)?;
         self.evidence(dataset, plan);
         if let Err(nested) = self.is_whole(&dataset.name) {
             plan.warnings

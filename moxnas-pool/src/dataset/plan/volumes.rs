@@ -228,13 +228,7 @@ impl Planner<'_> {
                 },
             );
         }
-        push(
-            plan,
-            VolumeStep::GrowFilesystem {
-                dataset: dataset.name.clone(),
-                filesystem: self.pool.filesystem,
-            },
-        );
+        self.grow_filesystem(&dataset.name, plan);
         Ok(())
     }
 
@@ -247,15 +241,7 @@ impl Planner<'_> {
         self.whole(dataset)?;
         let dataset = self.dataset(dataset)?;
         let name = &dataset.name;
-        let mut snapshots = self.contents.snapshots_of(name.as_str());
-        if let Some(first) = snapshots.next() {
-            return Err(Refusal::HasSnapshots {
-                pool: self.pool.name.clone(),
-                dataset: name.clone(),
-                count: 1 + snapshots.count(),
-                first: first.name.clone(),
-            });
-        }
+        self.without_snapshots(name)?;
         self.evidence(dataset, plan);
         let one = || name.clone();
         if thin.is_mounted(name.as_str()) {
@@ -279,17 +265,7 @@ impl Planner<'_> {
         self.whole(dataset)?;
         let dataset = self.dataset(dataset)?;
         let name = &dataset.name;
-        if self
-            .contents
-            .snapshot(name.as_str(), snapshot.as_str())
-            .is_some()
-        {
-            return Err(Refusal::SnapshotExists {
-                pool: self.pool.name.clone(),
-                dataset: name.clone(),
-                snapshot: snapshot.clone(),
-            });
-        }
+        self.free_snapshot(name, snapshot)?;
         self.fits(&Volume::Snapshot(name.clone(), snapshot.clone()))?;
         self.has_room()?;
         self.evidence(dataset, plan);
@@ -333,6 +309,16 @@ impl Planner<'_> {
         Ok(())
     }
 
+    fn grow_filesystem(self, name: &DatasetName, plan: &mut Plan<Step>) {
+        push(
+            plan,
+            VolumeStep::GrowFilesystem {
+                dataset: name.clone(),
+                filesystem: self.pool.filesystem,
+            },
+        );
+    }
+
     fn enlarge(self, name: &DatasetName, size: Bytes, plan: &mut Plan<Step>) {
         push(
             plan,
@@ -341,13 +327,7 @@ impl Planner<'_> {
                 size,
             },
         );
-        push(
-            plan,
-            VolumeStep::GrowFilesystem {
-                dataset: name.clone(),
-                filesystem: self.pool.filesystem,
-            },
-        );
+        self.grow_filesystem(name, plan);
     }
 
     /// What the dataset is now is set aside under another name, and nothing of it is deleted before it
@@ -405,13 +385,7 @@ impl Planner<'_> {
                 push(plan, VolumeStep::Grow { dataset, size });
             }
             push(plan, VolumeStep::Mount { dataset: one() });
-            push(
-                plan,
-                VolumeStep::GrowFilesystem {
-                    dataset: one(),
-                    filesystem: self.pool.filesystem,
-                },
-            );
+            self.grow_filesystem(name, plan);
         };
         if let Some(left) = left {
             plan.evidence.push(format!("set aside {}", left.id));
@@ -430,13 +404,7 @@ impl Planner<'_> {
                 if !is_mounted {
                     push(plan, VolumeStep::Mount { dataset: one() });
                 }
-                push(
-                    plan,
-                    VolumeStep::GrowFilesystem {
-                        dataset: one(),
-                        filesystem: self.pool.filesystem,
-                    },
-                );
+                self.grow_filesystem(name, plan);
                 return keep(plan);
             }
             keep(plan)?;
