@@ -19,13 +19,21 @@ const KEPT: usize = 32;
 pub(crate) enum Of {
     /// A look at the machine: when it was, and its serial, as two looks may fall on one moment.
     Look(SystemTime, u64),
+    /// The same with what was answered beside it.
+    Answers(SystemTime, u64, u64),
     /// A list of the database, while it has this mark.
     Mark(Arc<str>),
 }
 
-impl From<&Seen> for Of {
-    fn from(seen: &Seen) -> Of {
+impl Of {
+    /// Only what looks find out is on it.
+    pub(crate) fn look(seen: &Seen) -> Of {
         Of::Look(seen.as_of, seen.serial)
+    }
+
+    /// What no look finds out is on it too.
+    pub(crate) fn answers(seen: &Seen) -> Of {
+        Of::Answers(seen.as_of, seen.serial, seen.answered)
     }
 }
 

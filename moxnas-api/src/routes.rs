@@ -18,7 +18,7 @@ pub mod system;
 pub mod users;
 
 use bytes::Bytes;
-use moxnas_app::{Seen, app::Look, operation::Terms};
+use moxnas_app::{app::Look, operation::Terms};
 use poem_openapi::{Tags, types::ToJSON};
 
 use crate::{
@@ -107,16 +107,16 @@ fn look(fresh: Option<bool>) -> Look {
     }
 }
 
-/// The page of a list, made once a look.
+/// The page of a list, made once for each state of what is on it.
 fn page<T: ToJSON>(
     app: &Shared,
     list: impl Into<String>,
     page: &Page,
-    seen: &Seen,
+    of: Of,
     make: impl FnOnce() -> T,
 ) -> Cached<T> {
     let make = || Bytes::from(make().to_json_string());
-    let (text, tag) = app.pages.get(list, page, Of::from(seen), make);
+    let (text, tag) = app.pages.get(list, page, of, make);
     Cached::new(JsonBytes::new(text), tag)
 }
 

@@ -13,6 +13,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     dataset::Contents,
+    growth::Growth,
     model::{Pool, PoolName, Pools},
 };
 use moxnas_raid::initramfs::Image;
@@ -43,6 +44,8 @@ pub struct Answers {
     pub initramfs: Option<Result<Vec<Image>, String>>,
     /// What is in the pools that are mounted.
     pub contents: BTreeMap<PoolName, Asked<Contents>>,
+    /// How fast pools grow, of those of which it is known how full they were over a day or more.
+    pub growth: BTreeMap<PoolName, Growth>,
 }
 
 /// An answer, with its time.
@@ -87,6 +90,7 @@ impl Answers {
         left.sanitize.retain(|it, _| !is_gone(it));
         left.lights.retain(|it, _| !is_gone(it));
         left.contents.retain(|it, _| is_mounted(it));
+        left.growth.retain(|it, _| is_mounted(it));
         Arc::new(left)
     }
 }

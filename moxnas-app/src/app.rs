@@ -3,10 +3,12 @@
 mod change;
 mod expect;
 mod record;
+mod space;
 mod spares;
 mod start;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, RwLock,
@@ -30,7 +32,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 pub use self::start::StartError;
 use crate::{
     actor::{Actor, Credential, Role, Via},
-    answers::{self, Asked, PoolTurns, Question},
+    answers::{self, Answers, Asked, PoolTurns, Question},
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
@@ -76,6 +78,8 @@ pub struct App {
     looked: Arc<EventCount>,
     looking: Arc<Semaphore>,
     pool_turns: PoolTurns,
+    /// The hour in which it was last written down how full a pool is, by its UUID.
+    noted_at: std::sync::Mutex<BTreeMap<String, u64>>,
     /// What should be there; `None` where nobody has agreed to anything and this process may not.
     expected: RwLock<Option<Arc<Expected>>>,
     expecting: Mutex<()>,
@@ -142,6 +146,8 @@ impl App {
             return Ok(Arc::clone(&seen));
         }
         new.answers = seen.answers.still_there(&new.raid.devices, &new.pools);
+        let is_said_of_what_left = !Arc::ptr_eq(&new.answers, &seen.answers);
+        new.answered = seen.answered + u64::from(is_said_of_what_left);
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events
@@ -172,8 +178,7 @@ impl App {
             Err(_) => {
                 let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
                 let as_of = self.machine.clock.now();
-                Ok(self.see_anew(|new| {
-                    let answers = Arc::make_mut(&mut new.answers);
+                Ok(self.see_answer(|answers| {
                     let said = Err(why);
                     answers.contents.insert(name, Asked { said, as_of });
                 }))
@@ -191,16 +196,29 @@ impl App {
         let (write_down, _turn) = self
             .with_machine(move |it| (answers::ask(it, &known, question), turn))
             .await?;
-        Ok(self.see_anew(|new| write_down(Arc::make_mut(&mut new.answers))))
+        Ok(self.see_answer(write_down))
+    }
+
+    /// Put an answer beside what was last seen. That stays what it was, and so does whatever was made of
+    /// it: pools are many, and each is asked each minute.
+    fn see_answer(&self, write_down: impl FnOnce(&mut Answers)) -> Arc<Seen> {
+        let mut seen = self.seen.write().expect("no holder of this lock panics");
+        let mut new = Seen {
+            answered: seen.answered + 1,
+            ..Seen::clone(&seen)
+        };
+        write_down(Arc::make_mut(&mut new.answers));
+        *seen = Arc::new(new);
+        self.looked.add();
+        Arc::clone(&seen)
     }
 
     /// Put something beside what was last seen, without looking again.
     fn see_anew(&self, change: impl FnOnce(&mut Seen)) -> Arc<Seen> {
-        let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let serial = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         let mut new = Seen {
-            look: number,
-            serial: number,
+            serial,
             ..Seen::clone(&seen)
         };
         change(&mut new);
@@ -351,15 +369,16 @@ async fn look(
         let abilities = machine.disks.abilities();
         let abilities = abilities.map_err(|err| Error::Observe(err.into()))?;
         let mut seen = Seen {
-            raid,
-            pools,
-            abilities,
+            raid: Arc::new(raid),
+            pools: Arc::new(pools),
+            abilities: Arc::new(abilities),
             answers: Arc::default(),
             has_initramfs: machine.has_initramfs,
             as_of,
             boot: machine.host.boot_id(),
             look,
             serial: look,
+            answered: 0,
             expected,
             differences: Vec::new(),
         };

@@ -17,7 +17,7 @@ use crate::{
     machine::{AppStep, ApplyError},
     report::PlanReport,
     scenario::ScenarioError,
-    schedules::RuleError,
+    schedules::{RuleError, ScheduleRefusal},
     store::{JobState, StoreError},
 };
 
@@ -138,6 +138,9 @@ pub enum Error {
     /// A schedule cannot be as it was wished.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// A schedule was not made, or cannot run.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleRefusal),
     /// There is nothing to end.
     #[error("job {job} is over: {state}")]
     JobIsOver {
@@ -235,6 +238,8 @@ impl Error {
             Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) | Error::Rule(_) => {
                 Kind::Invalid
             }
+            Error::Schedule(ScheduleRefusal::DoesNothing) => Kind::Invalid,
+            Error::Schedule(_) => Kind::Conflict,
             Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
             Error::Resolve(ResolveError::Ambiguous { .. }) => Kind::Conflict,
             Error::Refused(refusal) => refusal_kind(refusal),
@@ -275,6 +280,7 @@ impl Error {
             Error::Auth(err) => err.code(),
             Error::Invalid(_) | Error::Name(_) => "invalid_request",
             Error::Rule(_) => "schedule_invalid",
+            Error::Schedule(refusal) => refusal.code(),
             Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
             Error::Resolve(ResolveError::Ambiguous { .. }) => "device_ambiguous",
             Error::Refused(refusal) => refusal.code(),
@@ -318,6 +324,7 @@ impl Error {
             Error::Refused(refusal) => return refusal.hint(),
             Error::Disk(refusal) => return refusal.hint(),
             Error::Pool(refusal) => return refusal.hint(),
+            Error::Schedule(refusal) => return Some(refusal.hint()),
             Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
             Error::Rule(RuleError::Zone(_)) => "names are those of IANA, such as Europe/Berlin",
             Error::ConfirmationRequired(_) | Error::PlanChanged(_) => {

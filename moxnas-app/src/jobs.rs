@@ -12,6 +12,7 @@
 pub mod array_scrub;
 pub mod config_backup;
 pub mod dataset_replicate;
+pub mod dataset_snapshots;
 pub mod db_maintenance;
 pub mod disk_burn_in;
 mod disk_pass;
@@ -187,6 +188,7 @@ pub const KINDS: &[Kind] = &[
     kind::<initramfs_update::UpdateInitramfs>(),
     kind::<pool_check::CheckPool>(),
     kind::<dataset_replicate::Replication>(),
+    kind::<dataset_snapshots::KeepSnapshots>(),
 ];
 
 /// Why nobody can end a job any more; `None`: it can be ended.

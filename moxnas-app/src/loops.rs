@@ -124,7 +124,12 @@ pub fn keep_pools_known(app: &Arc<App>) {
 }
 
 async fn ask(app: Arc<App>, pool: Pool) {
-    if let Err(err) = app.ask(Question::Contents(Box::new(pool))).await {
+    let asked = app.ask(Question::Contents(Box::new(pool.clone()))).await;
+    let noted = match asked {
+        Ok(_) => app.note_space(&pool).await,
+        Err(err) => Err(err),
+    };
+    if let Err(err) = noted {
         tracing::warn!("{}", chain(&err));
     }
 }

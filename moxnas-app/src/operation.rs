@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moxnas_core::plan::{Fingerprint, Plan};
+use moxnas_pool::dataset::DatasetName;
 
 use crate::{
     actor::{Actor, Role},
@@ -79,8 +80,34 @@ pub trait Change: Operation {
     /// The tag of the configuration that it changes, for callers that insist on what they saw.
     fn etag(&self, seen: &Seen) -> Option<String>;
 
+    /// What the database has to follow once it is done.
+    fn moved(&self) -> Option<Moved> {
+        None
+    }
+
     /// Whether the machine is now as was promised, and what to answer.
     fn verify(&self, after: &Seen) -> Result<Self::Output, Error>;
+}
+
+/// What a change has moved that the database knows by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// A dataset has another name.
+    Renamed {
+        /// Its pool.
+        pool: String,
+        /// What it was called.
+        from: String,
+        /// What it is called.
+        to: DatasetName,
+    },
+    /// A dataset is gone, or a pool with all of its datasets.
+    Gone {
+        /// The pool.
+        pool: String,
+        /// The dataset; `None`: all.
+        dataset: Option<String>,
+    },
 }
 
 /// A change that goes on after its request was answered: with a job.

@@ -90,7 +90,9 @@ impl PlanReport {
         let told = outlook(&before.raid, &raid_steps);
         let raid = raid_steps
             .iter()
-            .fold(before.raid.clone(), |seen, step| predict(&seen, step));
+            .fold(Inventory::clone(&before.raid), |seen, step| {
+                predict(&seen, step)
+            });
         let lowest = lowest(&told);
         let mut told = told.into_iter();
         let steps = plan.steps.iter().map(|it| {

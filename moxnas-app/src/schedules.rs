@@ -1,92 +1,106 @@
 //! What runs by itself, and when.
 //!
-//! A schedule is a line in [`SCHEDULES`]; the database knows when it runs next and what an
-//! administrator has set instead. When its time has come, a job is made and the next time written
-//! down *in one transaction*: a run is neither lost nor made twice, whenever the service stops.
-//! A time that passed while the service did not run is caught up with once. What came of a run is
-//! what its job says, never what the schedule believes.
+//! A schedule is a line in [`SCHEDULES`], or somebody has made it: then the database has what it does
+//! ([`Work`]). Of each the database knows when it runs next and what an administrator has set instead.
+//! When its time has come, a job is made and the next time written down *in one transaction*: a run is
+//! neither lost nor made twice, whenever the service stops. A time that passed while the service did
+//! not run is caught up with once. What came of a run is what its job says, never what the schedule
+//! believes.
 //!
 //! Times are those of the machine's clock, so that a simulated machine moved forward by a week has
 //! its weekly runs.
 
+mod made;
 mod rule;
 mod tick;
+mod work;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde_json::{Value, json};
 
-pub use self::rule::{Rule, RuleError};
+pub(crate) use self::made::NewSchedule;
+pub use self::{
+    made::ScheduleRefusal,
+    rule::{Rule, RuleError},
+    work::Work,
+};
 use crate::{
     jobs::{self, Job},
     store::{Job as Run, ScheduleSettings, StoredSchedule},
 };
 
-/// A schedule of the program.
-#[derive(Clone, Copy, Debug)]
+/// A schedule, of the program or made by somebody.
+#[derive(Clone, Debug)]
 pub struct Scheduled {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The name for people.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// What it does, in a sentence.
-    pub about: &'static str,
+    pub about: Cow<'static, str>,
     /// When it runs, unless an administrator says otherwise: a calendar expression.
-    pub expression: &'static str,
+    pub expression: Cow<'static, str>,
     /// The time of day at which a run is paused.
     pub pause_at: Option<&'static str>,
     /// Longest delay. Each machine has its own, always the same.
     pub jitter: Duration,
     /// Schedules of one group do not run at the same time.
-    pub group: Option<&'static str>,
+    pub group: Option<Cow<'static, str>>,
     /// The kind of its jobs.
     pub kind: &'static str,
+    /// What it does, if somebody has made it.
+    pub work: Option<Work>,
 }
 
-/// All schedules. A feature that has one adds a line.
-pub const SCHEDULES: &[Scheduled] = &[
+/// All schedules of the program. A feature that has one adds a line.
+pub static SCHEDULES: &[Scheduled] = &[
     Scheduled {
-        name: "raid_scrub",
-        title: "Check of all arrays",
-        about: "Reads all of every array and compares the copies, one array after the other",
-        expression: "Sun 01:00",
+        name: Cow::Borrowed("raid_scrub"),
+        title: Cow::Borrowed("Check of all arrays"),
+        about: Cow::Borrowed(
+            "Reads all of every array and compares the copies, one array after the other",
+        ),
+        expression: Cow::Borrowed("Sun 01:00"),
         pause_at: None,
         jitter: Duration::ZERO,
-        group: Some("disks"),
+        group: Some(Cow::Borrowed("disks")),
         kind: jobs::raid_scrub::ScrubAll::KIND,
+        work: None,
     },
     Scheduled {
-        name: "db_maintenance",
-        title: "Care of the database",
-        about: "Looks whether the database is sound, and forgets what is too old",
-        expression: "03:30",
+        name: Cow::Borrowed("db_maintenance"),
+        title: Cow::Borrowed("Care of the database"),
+        about: Cow::Borrowed("Looks whether the database is sound, and forgets what is too old"),
+        expression: Cow::Borrowed("03:30"),
         pause_at: None,
         jitter: Duration::from_secs(15 * 60),
-        group: Some("database"),
+        group: Some(Cow::Borrowed("database")),
         kind: jobs::db_maintenance::MaintainDatabase::KIND,
+        work: None,
     },
     Scheduled {
-        name: "config_backup",
-        title: "Backup of settings and database",
-        about: "Writes the database and the settings to the data folder, and reads them back",
-        expression: "02:30",
+        name: Cow::Borrowed("config_backup"),
+        title: Cow::Borrowed("Backup of settings and database"),
+        about: Cow::Borrowed(
+            "Writes the database and the settings to the data folder, and reads them back",
+        ),
+        expression: Cow::Borrowed("02:30"),
         pause_at: None,
         jitter: Duration::from_secs(15 * 60),
-        group: Some("database"),
+        group: Some(Cow::Borrowed("database")),
         kind: jobs::config_backup::BackUp::KIND,
+        work: None,
     },
 ];
 
-/// The schedule of this name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Scheduled> {
-    SCHEDULES.iter().find(|it| it.name == name)
-}
-
 impl Scheduled {
-    /// What its jobs take: nothing yet.
-    fn args(&self) -> Value {
-        json!({})
+    /// What its jobs take.
+    fn args(&self, rule: &Rule) -> Value {
+        match &self.work {
+            Some(work) => work.args(rule),
+            None => json!({}),
+        }
     }
 
     /// What counts: what was set, or else what the program says.
@@ -98,7 +112,7 @@ impl Scheduled {
         };
         let jitter = set.jitter_s.and_then(|it| u64::try_from(it).ok());
         Rule::new(
-            set.expression.as_deref().unwrap_or(self.expression),
+            set.expression.as_deref().unwrap_or(&self.expression),
             set.timezone.as_deref(),
             pause_at,
             jitter.map_or(self.jitter, Duration::from_secs),
@@ -109,7 +123,7 @@ impl Scheduled {
 /// A schedule as it stands.
 #[derive(Clone, Debug)]
 pub struct ScheduleView {
-    /// What the program says of it.
+    /// What it is.
     pub scheduled: Scheduled,
     /// What the database says of it.
     pub stored: StoredSchedule,

@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 
 use crate::{answers::Answers, expected::Expected};
 
-/// A look at the machine.
+/// A look at the machine. What is large in it is shared by all that was seen until it is another one.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// Arrays and block devices.
-    pub raid: Inventory,
+    pub raid: Arc<Inventory>,
     /// The pools.
-    pub pools: Pools,
+    pub pools: Arc<Pools>,
     /// What the disks can do, by kernel name.
-    pub abilities: BTreeMap<String, Abilities>,
+    pub abilities: Arc<BTreeMap<String, Abilities>>,
     /// What no look asks, as it was answered last.
     pub answers: Arc<Answers>,
     /// Whether the machine's kernels start with an initramfs, which has an mdadm.conf of its own.
@@ -35,6 +35,8 @@ pub struct Seen {
     pub look: u64,
     /// Grows with every look that found something new. The same serial means the same facts.
     pub serial: u64,
+    /// Grows with every answer: the same number means the same [`answers`](Seen::answers).
+    pub answered: u64,
     /// What should be there. `None`: nobody has ever agreed to anything.
     pub expected: Option<Arc<Expected>>,
     /// What is not as it should be.

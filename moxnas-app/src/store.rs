@@ -16,8 +16,10 @@ mod engine;
 mod expected;
 mod jobs;
 mod logins;
+mod made_schedules;
 mod marks;
 mod node;
+mod pool_samples;
 mod restore;
 mod schedules;
 mod schema;
@@ -53,6 +55,7 @@ pub use self::{
     dump::{Dump, DumpError, DumpHeader, verify_dump},
     jobs::{Ending, Job, JobFilter, JobState, Level, LogLine, NewJob},
     logins::{Credentials, Login, NewLogin},
+    made_schedules::MadeSchedule,
     node::{Node, NodeError},
     restore::{RestoreError, Restored, Step, restore},
     schedules::{ScheduleSettings, StoredSchedule},

@@ -8,6 +8,7 @@ mod model;
 mod note;
 mod plan;
 mod refusal;
+mod retention;
 mod step;
 
 pub use model::{
@@ -19,4 +20,5 @@ pub use note::{HoldName, Note, note_path};
 pub(crate) use plan::begin;
 pub use plan::{Change, CreateDataset, countable, is_limited_to, plan, plan_prune};
 pub use refusal::Refusal;
+pub use retention::{Retention, SnapshotPrefix};
 pub use step::Step;

@@ -72,6 +72,13 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "api_key_create" => json!({ "name": "example", "scopes": ["none_of_these"] }),
         "schedule_change" => json!({ "jitter_s": 1 }),
         "schedule_toggle" => json!({ "enabled": true }),
+        "schedule_snapshots" => {
+            json!({ "pool": "none", "dataset": "none", "expression": "hourly" })
+        }
+        "schedule_replica" => {
+            let replica = json!({ "to_pool": "none" });
+            json!({ "pool": "none", "dataset": "none", "replica": replica, "expression": "hourly" })
+        }
         "sim_fault" => json!({ "kind": "step-fails", "step": "nothing has this text" }),
         "sim_advance" => json!({ "seconds": 0 }),
         "array_delete"
@@ -102,6 +109,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "job_list"
         | "job_log"
         | "job_retry"
+        | "schedule_delete"
         | "schedule_get"
         | "schedule_history"
         | "schedule_list"

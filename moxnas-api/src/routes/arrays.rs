@@ -18,6 +18,7 @@ use crate::{
     cached::{Cached, ETag, JsonBytes},
     caller::Caller,
     input::Input,
+    pages::Of,
     problem::Answer,
     wire::arrays as wire,
 };
@@ -85,7 +86,7 @@ impl Arrays {
             .call_after(look(fresh.0), &caller.actor, ArrayList)
             .await?
             .seen;
-        Ok(page(&app, "arrays", &wanted, &seen, || {
+        Ok(page(&app, "arrays", &wanted, Of::look(&seen), || {
             let all: Vec<_> = seen.raid.arrays.iter().collect();
             let (items, next) = wanted.cut(all, |it| it.name.clone());
             wire::ArrayPage {

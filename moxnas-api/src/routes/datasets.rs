@@ -17,6 +17,7 @@ use crate::{
     cached::Cached,
     caller::Caller,
     input::Input,
+    pages::Of,
     problem::Answer,
     wire::{
         datasets::{self as wire, After},
@@ -94,7 +95,7 @@ impl Datasets {
         let found = app.call(&caller.actor, DatasetList { pool: of, fresh });
         let (seen, pool) = (found.await?.seen, pool.0.as_deref());
         let list = format!("datasets {pool:?}");
-        Ok(page(&app, list, &wanted, &seen, || {
+        Ok(page(&app, list, &wanted, Of::answers(&seen), || {
             let after = After::parse(wanted.cursor.as_deref());
             let (rest, errors) = wire::datasets(&seen, pool, after);
             let (items, next) = wanted.take(rest, |(pool, it, _)| format!("{pool}/{}", it.name));
@@ -284,7 +285,7 @@ impl Snapshots {
         let seen = found.await?.seen;
         let (pool, dataset) = (pool.0.as_deref(), dataset.0.as_deref());
         let list = format!("snapshots {pool:?} {dataset:?}");
-        Ok(page(&app, list, &wanted, &seen, || {
+        Ok(page(&app, list, &wanted, Of::answers(&seen), || {
             let after = After::parse(wanted.cursor.as_deref());
             let (rest, errors) = wire::snapshots(&seen, pool, dataset, after);
             let (items, next) = wanted.take(rest, |(pool, it, _)| {
@@ -330,7 +331,7 @@ impl Snapshots {
         confirm: Header<Option<String>>,
     ) -> Answer<Json<wire::PrunedSnapshots>> {
         let terms = terms(confirm.0, None)?;
-        let left = app.change(&caller.actor, SnapshotPrune::from(body.0), terms);
+        let left = app.change(&caller.actor, SnapshotPrune::try_from(body.0)?, terms);
         Ok(Json(left.await?.into()))
     }
 

@@ -14,6 +14,7 @@ use crate::{
     cached::Cached,
     caller::Caller,
     input::Input,
+    pages::Of,
     problem::Answer,
     wire::{consequences, disks as wire},
 };
@@ -41,7 +42,7 @@ impl Disks {
             .call_after(look(fresh.0), &caller.actor, DiskList)
             .await?
             .seen;
-        Ok(page(&app, "disks", &wanted, &seen, || {
+        Ok(page(&app, "disks", &wanted, Of::answers(&seen), || {
             let all: Vec<_> = seen.raid.devices.disks().collect();
             // Two disks that claim one id are still two.
             let (items, next) = wanted.cut(all, |it| format!("{} {}", it.id, it.name));

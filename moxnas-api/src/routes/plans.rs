@@ -257,7 +257,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             done(app, actor, it, change?).await
         }
         SnapshotPrune::NAME => {
-            let change = SnapshotPrune::from(it.body::<PruneSnapshots>()?);
+            let change = SnapshotPrune::try_from(it.body::<PruneSnapshots>()?)?;
             done(app, actor, it, change).await
         }
         SnapshotClone::NAME => {

@@ -12,7 +12,8 @@ use poem_openapi::{
 
 use super::{Page, Tag, arrays::Done, jobs::Begun, look, page, terms};
 use crate::{
-    Shared, cached::Cached, caller::Caller, input::Input, problem::Answer, wire::pools as wire,
+    Shared, cached::Cached, caller::Caller, input::Input, pages::Of, problem::Answer,
+    wire::pools as wire,
 };
 
 /// Pools.
@@ -56,7 +57,7 @@ impl Pools {
         let wanted = Page::new(limit.0, cursor.0)?;
         let found = app.call_after(look(fresh.0), &caller.actor, PoolList);
         let seen = found.await?.seen;
-        Ok(page(&app, "pools", &wanted, &seen, || {
+        Ok(page(&app, "pools", &wanted, Of::answers(&seen), || {
             let after = wanted.cursor.as_deref().unwrap_or_default();
             let all = &seen.pools.all;
             let from = all.partition_point(|it| it.name.as_str() <= after);

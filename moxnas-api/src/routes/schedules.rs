@@ -1,8 +1,8 @@
 //! Schedules.
 
 use moxnas_app::ops::schedules::{
-    ScheduleGet, ScheduleHistory, ScheduleList, ScheduleRetry, ScheduleRun, ScheduleTimeline,
-    ScheduleToggle,
+    ScheduleDelete, ScheduleGet, ScheduleHistory, ScheduleList, ScheduleReplica, ScheduleRetry,
+    ScheduleRun, ScheduleSnapshots, ScheduleTimeline, ScheduleToggle,
 };
 use poem::web::Data;
 use poem_openapi::{
@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use super::{
     Page, Tag,
+    auth::Done,
     jobs::{Begun, page_of},
 };
 use crate::{
@@ -55,6 +56,63 @@ impl Schedules {
         let runs = app.call(&caller.actor, timeline).await?;
         let items = runs.into_iter().map(wire::TimelineRun::from).collect();
         Ok(Json(wire::Timeline { items }))
+    }
+
+    /// Have snapshots of a dataset taken, and deleted
+    ///
+    /// A snapshot is named after its prefix and its time. Those of the prefix that the rules do not keep
+    /// are deleted after each run; who makes the schedule agrees to that. A schedule of the same dataset
+    /// and the same prefix is set anew.
+    #[oai(
+        path = "/snapshots",
+        method = "post",
+        operation_id = "schedule_snapshots"
+    )]
+    async fn snapshots(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::MakeSnapshotSchedule>,
+    ) -> Answer<Json<wire::Schedule>> {
+        let make = ScheduleSnapshots::try_from(body.0)?;
+        Ok(Json(app.call(&caller.actor, make).await?.into()))
+    }
+
+    /// Have a replica of a dataset brought up to date
+    ///
+    /// A run that would lose anything that nobody has agreed to fails and says so. A schedule of the same
+    /// replica is set anew.
+    #[oai(path = "/replicas", method = "post", operation_id = "schedule_replica")]
+    async fn replica(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        body: Input<wire::MakeReplicaSchedule>,
+    ) -> Answer<Json<wire::Schedule>> {
+        let make = ScheduleReplica::try_from(body.0)?;
+        Ok(Json(app.call(&caller.actor, make).await?.into()))
+    }
+
+    /// Delete a schedule that somebody has made
+    ///
+    /// The snapshots and replicas stay. What runs of it goes on.
+    #[oai(
+        path = "/:schedule",
+        method = "delete",
+        operation_id = "schedule_delete"
+    )]
+    async fn delete(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the schedule
+        schedule: Path<String>,
+    ) -> Answer<Done> {
+        let delete = ScheduleDelete {
+            schedule: schedule.0,
+        };
+        app.call(&caller.actor, delete).await?;
+        Ok(Done::Done)
     }
 
     /// Show a schedule

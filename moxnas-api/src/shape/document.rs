@@ -12,7 +12,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 12] = [
+const PATTERNS: [(&str, &str, &str); 14] = [
     ("CreateArray", "name", ARRAY_NAME),
     ("SetArray", "spare_group", SPARE_GROUP),
     ("CreatePool", "name", POOL_NAME),
@@ -25,6 +25,8 @@ const PATTERNS: [(&str, &str, &str); 12] = [
     ("ReplicateDataset", "to_dataset", DATASET_NAME),
     ("CreateSnapshot", "name", SNAPSHOT_NAME),
     ("HoldSnapshot", "hold", HOLD_NAME),
+    ("PruneSnapshots", "prefix", SNAPSHOT_PREFIX),
+    ("MakeSnapshotSchedule", "prefix", SNAPSHOT_PREFIX),
 ];
 /// As [`moxnas_core::names::SpareGroup`] is parsed, which is as an array's name is; or nothing.
 const SPARE_GROUP: &str = "^([A-Za-z0-9_][A-Za-z0-9_-]{0,31})?$";
@@ -36,6 +38,8 @@ const POOL_NAME: &str = ARRAY_NAME;
 const DATASET_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$";
 /// As [`moxnas_pool::dataset::SnapshotName`] is parsed.
 const SNAPSHOT_NAME: &str = "^[A-Za-z0-9_:][A-Za-z0-9_:-]{0,63}$";
+/// As [`moxnas_pool::dataset::SnapshotPrefix`] is parsed.
+const SNAPSHOT_PREFIX: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,39}$";
 /// As [`moxnas_pool::dataset::HoldName`] is parsed.
 const HOLD_NAME: &str = "^[A-Za-z0-9_:/@][A-Za-z0-9_:/@-]{0,99}$";
 /// As [`moxnas_pool::plan::MountOption`] is parsed, and none begins with a dot.

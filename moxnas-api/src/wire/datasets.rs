@@ -13,7 +13,7 @@ use moxnas_app::{
 };
 use moxnas_core::{names::BadName, units};
 use moxnas_pool::{
-    dataset::{self as inside, Contents, dataset_path, snapshot_path},
+    dataset::{self as inside, Contents, Retention, dataset_path, snapshot_path},
     model::PoolName,
     prune::{Keep, TimeZone},
 };
@@ -193,6 +193,10 @@ pub struct PruneSnapshots {
     /// The dataset
     #[oai(validator(max_length = 64))]
     pub dataset: String,
+    /// Only those that a schedule of this prefix took; left out: all
+    #[arg(long, value_name = "WORD")]
+    #[oai(validator(max_length = 40))]
+    pub prefix: Option<String>,
     /// What to keep
     #[command(flatten)]
     pub keep: KeepRules,
@@ -252,15 +256,33 @@ impl From<KeepRules> for Keep {
     }
 }
 
+impl From<Keep> for KeepRules {
+    fn from(it: Keep) -> KeepRules {
+        KeepRules {
+            last: it.last,
+            hourly: it.hourly,
+            daily: it.daily,
+            weekly: it.weekly,
+            monthly: it.monthly,
+            yearly: it.yearly,
+        }
+    }
+}
+
 /// Days are those of the machine that serves.
-impl From<PruneSnapshots> for SnapshotPrune {
-    fn from(it: PruneSnapshots) -> SnapshotPrune {
-        SnapshotPrune {
+impl TryFrom<PruneSnapshots> for SnapshotPrune {
+    type Error = BadName;
+
+    fn try_from(it: PruneSnapshots) -> Result<SnapshotPrune, BadName> {
+        Ok(SnapshotPrune {
             pool: it.pool,
             dataset: it.dataset,
-            keep: it.keep.into(),
+            retention: Retention {
+                prefix: it.prefix.map(|it| it.parse()).transpose()?,
+                keep: it.keep.into(),
+            },
             zone: TimeZone::system(),
-        }
+        })
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Pool {
     pub device_size_bytes: Option<u64>,
     /// How full it is; left out if it is not mounted, or could not be asked
     pub space: Option<Space>,
+    /// How fast it grows; left out until it is known how full it was over a day, and if it is not mounted
+    pub growth: Option<PoolGrowth>,
     /// Where it is mounted when it is
     pub mount_point: String,
     /// With what options, beside `nofail`
@@ -69,6 +71,20 @@ pub struct Pool {
     pub reasons: Vec<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
+}
+
+/// How fast what is in a pool grows, told by how full it was each hour. What was copied or deleted once
+/// does not count
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PoolGrowth {
+    /// Bytes a day; less than 0: it shrinks
+    pub bytes_per_day: f64,
+    /// Of how many days that is, 30 at most
+    pub over_days: f64,
+    /// How many days until nothing can be written any more, if that goes on; left out if it does not
+    /// grow
+    pub days_until_full: Option<f64>,
 }
 
 /// What MoxNAS makes a pool of
@@ -384,6 +400,13 @@ impl Pool {
             }
             other => other.and_then(Result::ok),
         };
+        let contents = asked.and_then(|it| it.said.as_deref().ok());
+        let growth = seen.answers.growth.get(&pool.name);
+        let growth = growth.map(|it| PoolGrowth {
+            bytes_per_day: it.per_day,
+            over_days: it.over.as_secs_f64() / 86_400.0,
+            days_until_full: contents.and_then(|known| it.days_until_full(&known.space)),
+        });
         Pool {
             name: pool.name.to_string(),
             filesystem: pool.filesystem.into(),
@@ -400,6 +423,7 @@ impl Pool {
             standing: verdict.standing.into(),
             reasons,
             space,
+            growth,
             as_of: timestamp(seen.as_of),
         }
     }

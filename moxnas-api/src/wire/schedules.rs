@@ -1,5 +1,9 @@
 //! Schedules.
 
+mod make;
+
+use std::borrow::Cow;
+
 use clap::Args;
 use moxnas_app::{
     ops::schedules::{ScheduleChange, TimelineEntry},
@@ -9,6 +13,9 @@ use moxnas_app::{
 use poem_openapi::Object;
 use time::OffsetDateTime;
 
+pub use self::make::{
+    MakeReplicaSchedule, MakeSnapshotSchedule, ReplicaSchedule, SnapshotSchedule,
+};
 use super::{
     jobs::{Job, JobState},
     timestamp,
@@ -56,6 +63,10 @@ pub struct Schedule {
     pub last_job: Option<String>,
     /// Whether it can be run now by hand
     pub can_run_manually: bool,
+    /// What it does, if somebody made it to keep snapshots
+    pub snapshots: Option<SnapshotSchedule>,
+    /// What it does, if somebody made it to keep a replica
+    pub replica: Option<ReplicaSchedule>,
 }
 
 /// All schedules
@@ -151,20 +162,21 @@ impl From<ScheduleView> for Schedule {
             last,
         } = it;
         let last = last.map(Job::from);
+        let (snapshots, replica) = scheduled.work.map(make::work).unwrap_or_default();
         let words = match &rule.window {
             Some(window) => window.describe(),
             None => rule.calendar.describe(),
         };
         Schedule {
-            name: scheduled.name.to_owned(),
-            display_name: scheduled.title.to_owned(),
-            description: scheduled.about.to_owned(),
+            name: scheduled.name.into_owned(),
+            display_name: scheduled.title.into_owned(),
+            description: scheduled.about.into_owned(),
             expression: rule.calendar.to_string(),
             interval_display: words,
             timezone: rule.zone_name(),
             pause_at: rule.window.as_ref().map(|it| it.closes.to_string()),
             jitter_s: rule.jitter.as_secs(),
-            group: scheduled.group.map(str::to_owned),
+            group: scheduled.group.map(Cow::into_owned),
             kind: scheduled.kind.to_owned(),
             is_enabled: stored.enabled,
             is_running: last.as_ref().is_some_and(|it| !it.state.is_over()),
@@ -175,6 +187,8 @@ impl From<ScheduleView> for Schedule {
             last_duration_ms: last.as_ref().and_then(|it| it.duration_ms),
             last_job: last.map(|it| it.id),
             can_run_manually: true,
+            snapshots,
+            replica,
         }
     }
 }
@@ -183,7 +197,7 @@ impl From<TimelineEntry> for TimelineRun {
     fn from(it: TimelineEntry) -> TimelineRun {
         let TimelineEntry { schedule, at, job } = it;
         TimelineRun {
-            schedule: schedule.to_owned(),
+            schedule,
             at: timestamp(at),
             job: job.map(|it: store::Job| it.into()),
         }

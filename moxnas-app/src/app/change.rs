@@ -108,8 +108,20 @@ impl App {
         change: &C,
     ) -> Result<C::Output, Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
-        let seen = self.look().await?;
+        let seen = self.look_for(change).await?;
         let plan = self.agree(change, &seen, &Terms::default()).await?;
+        self.make(change, &plan, &seen, "job", |_| None).await
+    }
+
+    /// The same where whoever made the job has agreed to whatever has to be done.
+    pub(crate) async fn change_as_agreed<C: Change>(&self, change: &C) -> Result<C::Output, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look_for(change).await?;
+        let terms = Terms {
+            confirm: Some(change.plan(&seen)?.fingerprint()),
+            ..Terms::default()
+        };
+        let plan = self.agree(change, &seen, &terms).await?;
         self.make(change, &plan, &seen, "job", |_| None).await
     }
 
@@ -139,6 +151,9 @@ impl App {
         drop(changing);
         self.judge_again();
         written?;
+        if let (Ok(_), Some(moved)) = (&done, change.moved()) {
+            self.schedules_follow(&moved).await?;
+        }
         done.map(|(output, _)| output)
     }
 

@@ -173,14 +173,17 @@ impl App {
             new.expected = expected;
             new.differences = new.compare();
         }
-        let same = old.raid == new.raid
-            && old.pools == new.pools
-            && old.abilities == new.abilities
-            && old.answers == new.answers
+        let same = is_same(&old.raid, &new.raid)
+            && is_same(&old.pools, &new.pools)
+            && is_same(&old.abilities, &new.abilities)
             && old.expected == new.expected
             && old.differences == new.differences;
         if same {
             new.serial = old.serial;
         }
     }
+}
+
+fn is_same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }

@@ -134,6 +134,7 @@ impl App {
             looked: Arc::default(),
             looking: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
             pool_turns: PoolTurns::default(),
+            noted_at: std::sync::Mutex::default(),
             login_lists: LastRead::default(),
             figures: std::sync::Mutex::default(),
             right,

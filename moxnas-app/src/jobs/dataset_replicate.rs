@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use moxnas_core::{chain::chain, units::Bytes};
+use moxnas_core::{
+    chain::chain,
+    plan::{Danger, Plan},
+    units::Bytes,
+};
 use moxnas_pool::{
     backend::BackendError,
     dataset::{self, DatasetName, SnapshotName},
@@ -23,7 +27,7 @@ use crate::{
     actor::Role,
     machine::AppStep,
     operation::{Change, Lane, Operation},
-    ops::datasets::DatasetReplicate,
+    ops::datasets::{DatasetReplicate, sent},
     store::Level,
 };
 
@@ -44,8 +48,11 @@ pub struct Replication {
     pub to: DatasetName,
     /// Compare what arrived byte by byte with what was sent.
     pub compare: bool,
-    /// The plan that was confirmed.
-    pub fingerprint: String,
+    /// The plan that was confirmed; `None`: it is the run of a schedule.
+    pub fingerprint: Option<String>,
+    /// Runs of the schedule may delete and overwrite files of the other dataset.
+    #[serde(default)]
+    pub overwrite: bool,
 }
 
 /// What the job needs to know after a restart.
@@ -77,7 +84,10 @@ impl Job for Replication {
         };
         let known = run.noted::<Noted>()?;
         let plan = match &known {
-            None => run.app().plan_again(&wish, &self.fingerprint).await?,
+            None => match &self.fingerprint {
+                Some(confirmed) => run.app().plan_again(&wish, confirmed).await?,
+                None => self.unattended(wish.plan(&*run.app().look_for(&wish).await?)?)?,
+            },
             Some(_) => wish.plan(&*run.app().look_for(&wish).await?)?,
         };
         let goes_on = known.is_some();
@@ -88,7 +98,8 @@ impl Job for Replication {
         run.checkpoint(&noted).await?;
         let is_new = plan.dangers.is_empty();
         let steps: Vec<Step> = plan.steps.into_iter().filter_map(of_pool).collect();
-        let many = steps.iter().filter(|it| is_sent(it)).count();
+        let planned: Vec<SnapshotName> = steps.iter().filter_map(sent).cloned().collect();
+        let many = planned.len();
         let mut number = 0;
         for step in steps {
             run.obey()?;
@@ -104,7 +115,8 @@ impl Job for Replication {
                 step => apply(run, step).await?,
             }
         }
-        wish.verify(&*run.app().look_for(&wish).await?)?;
+        let after = run.app().look_for(&wish).await?;
+        wish.verify_sent(&after, |it| !planned.contains(it))?;
         let of = format!("{}/{}", self.pool, self.dataset);
         let to = self.target();
         let message = match (number, noted.begun.len()) {
@@ -124,8 +136,24 @@ impl Job for Replication {
 
 impl Replication {
     /// As `POOL/DATASET`.
-    fn target(&self) -> String {
+    pub(crate) fn target(&self) -> String {
         format!("{}/{}", self.to_pool, self.to)
+    }
+
+    /// The plan of a run that nobody is asked about, if it loses only what may be lost.
+    fn unattended(&self, plan: Plan<AppStep>) -> Result<Plan<AppStep>, JobError> {
+        match plan.dangers.first() {
+            Some(Danger::DestroysData { device, content }) if !self.overwrite => {
+                Err(JobError::Failed {
+                    code: "confirmation_required",
+                    why: format!(
+                        "{content} ({device}) would be lost: replicate by hand once, which shows \
+                         the plan"
+                    ),
+                })
+            }
+            _ => Ok(plan),
+        }
     }
 
     async fn transfer(
@@ -261,16 +289,6 @@ fn of_pool(step: AppStep) -> Option<Step> {
         AppStep::Pool(step) => Some(step),
         _ => None,
     }
-}
-
-fn is_sent(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Replicate {
-            step: replica::Step::Send { .. },
-            ..
-        }
-    )
 }
 
 /// By whole snapshots: how large one will be is not known before it is sent.

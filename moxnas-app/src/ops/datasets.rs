@@ -16,6 +16,7 @@ use moxnas_pool::{
     plan::{Refusal as PoolRefusal, Step},
 };
 
+pub(crate) use self::replicate::sent;
 pub use self::{
     holds::{SnapshotHold, SnapshotRelease},
     prune::{PrunedView, SnapshotPrune},
@@ -28,7 +29,7 @@ use crate::{
     app::App,
     error::Error,
     machine::AppStep,
-    operation::{Change, Effect, Lane, Operation, Query},
+    operation::{Change, Effect, Lane, Moved, Operation, Query},
     seen::Seen,
 };
 
@@ -265,6 +266,13 @@ fn contents<'a>(pool: &Pool, asked: &'a Asked<Contents>) -> Result<&'a Contents,
     })
 }
 
+/// The snapshots of a dataset, as far as is known.
+pub(crate) fn snapshots_of<'a>(seen: &'a Seen, pool: &str, dataset: &str) -> &'a [Snapshot] {
+    let found = known(seen, pool).ok();
+    let contents = found.and_then(|(_, asked)| asked.said.as_ref().ok());
+    contents.map_or(&[], |it| it.snapshots_of(dataset).as_slice())
+}
+
 fn snapshot_view(pool: &Pool, asked: &Asked<Contents>, snapshot: &Snapshot) -> SnapshotView {
     SnapshotView {
         pool: pool.name.clone(),
@@ -336,6 +344,11 @@ trait DatasetChange: Operation {
     /// The same in the words of the pool crate.
     fn wish(&self) -> Wish;
 
+    /// What the database has to follow.
+    fn moved_of(&self) -> Option<Moved> {
+        None
+    }
+
     /// What to answer, if the pool is as promised.
     fn check(&self, after: &Seen, contents: &Contents) -> Result<Self::Output, Error>;
 }
@@ -361,6 +374,10 @@ macro_rules! changes {
 
             fn etag(&self, _: &Seen) -> Option<String> {
                 None
+            }
+
+            fn moved(&self) -> Option<Moved> {
+                self.moved_of()
             }
 
             fn verify(&self, after: &Seen) -> Result<Self::Output, Error> {
@@ -449,6 +466,14 @@ impl DatasetChange for DatasetRename {
         }
     }
 
+    fn moved_of(&self) -> Option<Moved> {
+        Some(Moved::Renamed {
+            pool: self.pool.clone(),
+            from: self.dataset.clone(),
+            to: self.to.clone(),
+        })
+    }
+
     fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
         let is_left = self.dataset != self.to.as_str()
             && (contents.dataset(&self.dataset).is_some()
@@ -469,6 +494,13 @@ impl DatasetChange for DatasetDelete {
         Wish::Delete {
             dataset: self.dataset.clone(),
         }
+    }
+
+    fn moved_of(&self) -> Option<Moved> {
+        Some(Moved::Gone {
+            pool: self.pool.clone(),
+            dataset: Some(self.dataset.clone()),
+        })
     }
 
     fn check(&self, _: &Seen, contents: &Contents) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use crate::{
     app::App,
     error::Error,
     machine::AppStep,
-    operation::{Change, Effect, Lane, Operation, Query},
+    operation::{Change, Effect, Lane, Moved, Operation, Query},
     ops::arrays::ArrayCreate,
     seen::Seen,
 };
@@ -176,6 +176,11 @@ trait PoolChange: Operation {
         Vec::new()
     }
 
+    /// What the database has to follow.
+    fn moved_of(&self) -> Option<Moved> {
+        None
+    }
+
     /// What to answer, if the machine is as promised.
     fn check(&self, after: &Seen) -> Result<Self::Output, Error>;
 }
@@ -200,6 +205,10 @@ macro_rules! changes {
 
             fn etag(&self, _: &Seen) -> Option<String> {
                 None
+            }
+
+            fn moved(&self) -> Option<Moved> {
+                self.moved_of()
             }
 
             fn verify(&self, after: &Seen) -> Result<Self::Output, Error> {
@@ -361,6 +370,13 @@ impl PoolChange for PoolDelete {
     fn wish(&self, _: &Seen) -> Result<pool::plan::Change, Error> {
         let pool = self.pool.clone();
         Ok(pool::plan::Change::Delete { pool })
+    }
+
+    fn moved_of(&self) -> Option<Moved> {
+        Some(Moved::Gone {
+            pool: self.pool.clone(),
+            dataset: None,
+        })
     }
 
     fn check(&self, after: &Seen) -> Result<(), Error> {

@@ -1,17 +1,20 @@
 //! Schedules: what runs by itself.
 
+mod make;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+pub use self::make::{ScheduleDelete, ScheduleReplica, ScheduleSnapshots, When};
 use crate::{
     actor::{Actor, Role},
     app::App,
     error::Error,
     jobs::Origin,
     operation::{Effect, Operation, Query},
-    schedules::{self, ScheduleView, Scheduled},
+    schedules::ScheduleView,
     store::{Job, JobFilter, JobState, ScheduleSettings},
 };
 
@@ -95,7 +98,7 @@ pub struct ScheduleTimeline {
 #[derive(Clone, Debug)]
 pub struct TimelineEntry {
     /// Which schedule.
-    pub schedule: &'static str,
+    pub schedule: String,
     /// When it ran, or will.
     pub at: SystemTime,
     /// The job, if it ran.
@@ -157,13 +160,6 @@ operation!(
     Vec<TimelineEntry>
 );
 
-fn find(name: &str) -> Result<&'static Scheduled, Error> {
-    schedules::find(name).ok_or_else(|| Error::NotFound {
-        what: "schedule",
-        name: name.to_owned(),
-    })
-}
-
 impl Query for ScheduleList {
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Vec<ScheduleView>, Error> {
@@ -174,15 +170,14 @@ impl Query for ScheduleList {
 impl Query for ScheduleGet {
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ScheduleView, Error> {
-        app.schedule(find(&self.schedule)?).await
+        app.schedule(&self.schedule).await
     }
 }
 
 impl Query for ScheduleChange {
     const EFFECT: Effect = Effect::Write;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ScheduleView, Error> {
-        let scheduled = find(&self.schedule)?;
-        app.set_schedule(scheduled, |stored| {
+        app.set_schedule(&self.schedule, |stored| {
             let ScheduleSettings {
                 expression,
                 timezone,
@@ -202,24 +197,23 @@ impl Query for ScheduleChange {
             stored.enabled = self.enabled.unwrap_or(stored.enabled);
         })
         .await?;
-        app.schedule(scheduled).await
+        app.schedule(&self.schedule).await
     }
 }
 
 impl Query for ScheduleToggle {
     const EFFECT: Effect = Effect::Write;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<ScheduleView, Error> {
-        let scheduled = find(&self.schedule)?;
-        app.set_schedule(scheduled, |stored| stored.enabled = self.enabled)
+        app.set_schedule(&self.schedule, |stored| stored.enabled = self.enabled)
             .await?;
-        app.schedule(scheduled).await
+        app.schedule(&self.schedule).await
     }
 }
 
 impl Query for ScheduleRun {
     const EFFECT: Effect = Effect::Write;
     async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Job, Error> {
-        app.run_schedule_now(find(&self.schedule)?, Origin::caller(actor))
+        app.run_schedule_now(&self.schedule, Origin::caller(actor))
             .await
     }
 }
@@ -227,7 +221,7 @@ impl Query for ScheduleRun {
 impl Query for ScheduleRetry {
     const EFFECT: Effect = Effect::Write;
     async fn run(self, app: &Arc<App>, actor: &Actor) -> Result<Job, Error> {
-        let view = app.schedule(find(&self.schedule)?).await?;
+        let view = app.schedule(&self.schedule).await?;
         let Some(last) = view.last else {
             return Err(Error::NotFound {
                 what: "run of",
@@ -255,7 +249,7 @@ impl Query for ScheduleRetry {
 impl Query for ScheduleHistory {
     const EFFECT: Effect = Effect::Read;
     async fn run(self, app: &Arc<App>, _: &Actor) -> Result<Vec<Job>, Error> {
-        find(&self.schedule)?;
+        app.find_schedule(&self.schedule).await?;
         let filter = JobFilter {
             schedule: Some(self.schedule),
             before: self.before,
@@ -284,9 +278,9 @@ impl Query for ScheduleTimeline {
         }
         let mut entries = Vec::new();
         for view in app.schedules().await? {
-            let name = view.scheduled.name;
+            let name = view.scheduled.name.to_string();
             let filter = JobFilter {
-                schedule: Some(name.to_owned()),
+                schedule: Some(name.clone()),
                 ..JobFilter::default()
             };
             let ran = app.store.jobs(&filter, 1000).await?;
@@ -294,16 +288,16 @@ impl Query for ScheduleTimeline {
                 let at = job.new.at;
                 let job = Some(job);
                 (from <= at && at <= to).then_some(TimelineEntry {
-                    schedule: name,
+                    schedule: name.clone(),
                     at,
                     job,
                 })
             }));
             if view.stored.enabled {
                 let node = &app.store.node().id;
-                let planned = view.rule.between((from.max(now), to), PLANNED, node, name);
+                let planned = view.rule.between((from.max(now), to), PLANNED, node, &name);
                 let entry = |at| TimelineEntry {
-                    schedule: name,
+                    schedule: name.clone(),
                     at,
                     job: None,
                 };

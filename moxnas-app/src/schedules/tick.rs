@@ -8,13 +8,16 @@ use std::{
 use moxnas_core::chain::chain;
 use serde_json::json;
 
-use super::{Rule, SCHEDULES, ScheduleView, Scheduled, find};
+use super::{Rule, SCHEDULES, ScheduleRefusal, ScheduleView, Scheduled};
 use crate::{
     app::App,
     error::Error,
     jobs::{self, Origin, Wanted},
     store::{Job, JobFilter, JobState, ScheduleSettings, StoredSchedule, Write},
 };
+
+/// A schedule, and what the database knows of it.
+pub(super) type Known = (Scheduled, Option<StoredSchedule>);
 
 /// A run that begins this much later than planned was caught up with.
 const LATE: Duration = Duration::from_secs(5 * 60);
@@ -23,21 +26,64 @@ impl App {
     /// Begin what is due, pause what may not go on. The names of what was begun.
     ///
     /// What one schedule ran into does not keep the others from running.
-    pub async fn run_due_schedules(self: &Arc<Self>) -> Vec<&'static str> {
+    pub async fn run_due_schedules(self: &Arc<Self>) -> Vec<String> {
         let mut begun = Vec::new();
-        let known = self.store.schedules().await.unwrap_or_default();
-        for scheduled in SCHEDULES {
-            let known = known.iter().find(|it| it.name == scheduled.name);
-            if known.is_some_and(|it| self.is_quiet(scheduled, it)) {
+        let all = match self.known_schedules().await {
+            Ok(all) => all,
+            Err(err) => {
+                tracing::error!("the schedules: {}", chain(&err));
+                return begun;
+            }
+        };
+        for (scheduled, known) in &all {
+            if known
+                .as_ref()
+                .is_some_and(|it| self.is_quiet(scheduled, it))
+            {
                 continue;
             }
-            match self.tick(scheduled).await {
-                Ok(true) => begun.push(scheduled.name),
+            match self.tick(scheduled, &all).await {
+                Ok(true) => begun.push(scheduled.name.to_string()),
                 Ok(false) => (),
                 Err(err) => tracing::error!("schedule {}: {}", scheduled.name, chain(&err)),
             }
         }
         begun
+    }
+
+    /// All schedules, those of the program first, and what the database knows of each.
+    pub(super) async fn known_schedules(&self) -> Result<Vec<Known>, Error> {
+        let (mut stored, made) = (
+            self.store.schedules().await?,
+            self.store.made_schedules().await?,
+        );
+        let made = made
+            .into_iter()
+            .filter_map(|it| match Scheduled::made(&it) {
+                Ok(made) => Some(made),
+                Err(err) => {
+                    tracing::error!("schedule {} was written by another release: {err}", it.name);
+                    None
+                }
+            });
+        let known = |it: Scheduled| {
+            let at = stored.iter().position(|stored| stored.name == it.name);
+            (it, at.map(|at| stored.swap_remove(at)))
+        };
+        Ok(SCHEDULES.iter().cloned().chain(made).map(known).collect())
+    }
+
+    /// The schedule of this name.
+    pub(crate) async fn find_schedule(&self, name: &str) -> Result<Scheduled, Error> {
+        if let Some(found) = SCHEDULES.iter().find(|it| it.name == name) {
+            return Ok(found.clone());
+        }
+        let made = self.store.made_schedule(name).await?;
+        let made = made.ok_or_else(|| Error::NotFound {
+            what: "schedule",
+            name: name.to_owned(),
+        })?;
+        Ok(Scheduled::made(&made).map_err(ScheduleRefusal::from)?)
     }
 
     /// Whether there is surely nothing to do: the usual case, told without a transaction.
@@ -46,30 +92,33 @@ impl App {
         let Ok(rule) = it.rule(&stored.set) else {
             return false;
         };
-        let next = rule.next_after(now, &self.store.node().id, it.name);
+        let next = rule.next_after(now, &self.store.node().id, &it.name);
         let waits = stored.next_at.is_some_and(|at| now < at) && stored.next_at <= next;
         (waits || !stored.enabled) && rule.window.is_none()
     }
 
-    async fn tick(self: &Arc<Self>, it: &'static Scheduled) -> Result<bool, Error> {
+    async fn tick(self: &Arc<Self>, it: &Scheduled, all: &[Known]) -> Result<bool, Error> {
         let now = self.machine.clock.now();
         let not_over = self.store.jobs_not_over().await?;
         let mut write = self.store.begin_write().await?;
-        let mut stored = self.stored(&mut write, it, now).await?;
+        let Some(mut stored) = self.stored(&mut write, it, now).await? else {
+            // Somebody has just deleted it.
+            return Ok(false);
+        };
         let rule = it.rule(&stored.set)?;
         let own = not_over
             .iter()
-            .find(|job| job.new.schedule.as_deref() == Some(it.name));
+            .find(|job| job.new.schedule.as_deref() == Some(&*it.name));
         if let Some(own) = own
             && own.state == JobState::Running
-            && own.new.actor == Origin::schedule(it.name, String::new()).actor
+            && own.new.actor == Origin::schedule(&it.name, String::new()).actor
             && !rule.is_open(now)
         {
             drop(write);
             self.want(&own.new.id, Wanted::Pause).await?;
             return Ok(false);
         }
-        let next = rule.next_after(now, &self.store.node().id, it.name);
+        let next = rule.next_after(now, &self.store.node().id, &it.name);
         let due = stored.next_at.filter(|at| *at <= now && stored.enabled);
         let Some(due) = due else {
             // Also where the clock was set back: the far future is no time to wait for.
@@ -84,15 +133,16 @@ impl App {
             }
             return Ok(false);
         };
-        if self.group_is_busy(it, &not_over) {
+        if group_is_busy(it, all, &not_over) {
             // It stays due.
             return Ok(false);
         }
         stored.next_at = next;
-        let origin = Origin::schedule(it.name, format!("{}-{}", it.name, millis(due)));
+        let origin = Origin::schedule(&it.name, format!("{}-{}", it.name, millis(due)));
         let kind = jobs::find(it.kind).expect("a schedule's kind has a line in the table");
-        let object = kind.object(&it.args())?;
-        let new = self.new_job(kind, it.args(), object, &origin)?;
+        let args = it.args(&rule);
+        let object = kind.object(&args)?;
+        let new = self.new_job(kind, args, object, &origin)?;
         let paused = own.filter(|own| own.state == JobState::Paused);
         let skipped = match own {
             Some(_) if paused.is_none() => Some("the run before it is not over".to_owned()),
@@ -130,64 +180,66 @@ impl App {
         Ok(true)
     }
 
-    /// What the database knows of a schedule; at first, when it will run.
+    /// What the database knows of a schedule; at first, when it will run. `None`: nobody has it any
+    /// more.
     async fn stored(
         &self,
         write: &mut Write,
         it: &Scheduled,
         now: SystemTime,
-    ) -> Result<StoredSchedule, Error> {
-        if let Some(stored) = write.schedule(it.name).await? {
+    ) -> Result<Option<StoredSchedule>, Error> {
+        let stored = write.schedule(&it.name).await?;
+        if stored.is_some() || it.work.is_some() {
             return Ok(stored);
         }
-        let set = ScheduleSettings::default();
-        let next_at = it
-            .rule(&set)?
-            .next_after(now, &self.store.node().id, it.name);
-        let stored = StoredSchedule {
-            name: it.name.to_owned(),
-            set,
-            enabled: true,
-            next_at,
-            last_at: None,
-        };
+        let stored = self.at_first(it, now)?;
         write.put_schedule(&stored, now).await?;
-        Ok(stored)
+        Ok(Some(stored))
     }
 
-    fn group_is_busy(&self, it: &Scheduled, not_over: &[Job]) -> bool {
-        let others = not_over.iter().filter(|job| job.state != JobState::Paused);
-        let mut groups = others
-            .filter_map(|job| job.new.schedule.as_deref())
-            .filter(|name| *name != it.name)
-            .filter_map(find)
-            .filter_map(|other| other.group);
-        it.group
-            .is_some_and(|group| groups.any(|other| other == group))
+    /// A schedule of which nothing was set.
+    fn at_first(&self, it: &Scheduled, now: SystemTime) -> Result<StoredSchedule, Error> {
+        let set = ScheduleSettings::default();
+        let rule = it.rule(&set)?;
+        Ok(StoredSchedule {
+            name: it.name.to_string(),
+            next_at: rule.next_after(now, &self.store.node().id, &it.name),
+            set,
+            enabled: true,
+            last_at: None,
+        })
     }
 
     /// All schedules as they stand.
     pub(crate) async fn schedules(&self) -> Result<Vec<ScheduleView>, Error> {
-        let mut views = Vec::new();
-        for scheduled in SCHEDULES {
-            views.push(self.schedule(scheduled).await?);
-        }
-        Ok(views)
+        let now = self.machine.clock.now();
+        let mut last = self.store.last_runs().await?;
+        let all = self.known_schedules().await?.into_iter();
+        all.map(|(scheduled, stored)| {
+            let stored = stored.map_or_else(|| self.at_first(&scheduled, now), Ok)?;
+            Ok(ScheduleView {
+                rule: scheduled.rule(&stored.set)?,
+                last: last.remove(&*scheduled.name),
+                scheduled,
+                stored,
+            })
+        })
+        .collect()
     }
 
     /// A schedule as it stands.
-    pub(crate) async fn schedule(&self, it: &Scheduled) -> Result<ScheduleView, Error> {
+    pub(crate) async fn schedule(&self, name: &str) -> Result<ScheduleView, Error> {
+        let scheduled = self.find_schedule(name).await?;
         let now = self.machine.clock.now();
-        let mut write = self.store.begin_write().await?;
-        let stored = self.stored(&mut write, it, now).await?;
-        write.commit().await?;
+        let stored = self.store.schedule(name).await?;
+        let stored = stored.map_or_else(|| self.at_first(&scheduled, now), Ok)?;
         let filter = JobFilter {
-            schedule: Some(it.name.to_owned()),
+            schedule: Some(name.to_owned()),
             ..JobFilter::default()
         };
         Ok(ScheduleView {
-            scheduled: *it,
-            rule: it.rule(&stored.set)?,
+            rule: scheduled.rule(&stored.set)?,
+            scheduled,
             stored,
             last: self.store.jobs(&filter, 1).await?.pop(),
         })
@@ -196,36 +248,58 @@ impl App {
     /// Set a schedule anew. When it runs next follows from that.
     pub(crate) async fn set_schedule(
         &self,
-        it: &Scheduled,
+        name: &str,
         change: impl FnOnce(&mut StoredSchedule),
     ) -> Result<(), Error> {
+        let it = self.find_schedule(name).await?;
         let now = self.machine.clock.now();
         let mut write = self.store.begin_write().await?;
-        let mut stored = self.stored(&mut write, it, now).await?;
+        let stored = self.stored(&mut write, &it, now).await?;
+        let mut stored = stored.ok_or_else(|| Error::NotFound {
+            what: "schedule",
+            name: name.to_owned(),
+        })?;
         change(&mut stored);
+        self.plan_next(&it, &mut stored, now)?;
+        write.put_schedule(&stored, now).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// When it runs next, as it is set now.
+    pub(super) fn plan_next(
+        &self,
+        it: &Scheduled,
+        stored: &mut StoredSchedule,
+        now: SystemTime,
+    ) -> Result<(), Error> {
         let rule: Rule = it.rule(&stored.set)?;
-        let next = rule.next_after(now, &self.store.node().id, it.name);
+        let next = rule.next_after(now, &self.store.node().id, &it.name);
         if next.is_none() && stored.enabled {
             return Err(super::RuleError::Never(rule.calendar.to_string()).into());
         }
         stored.next_at = next.filter(|_| stored.enabled);
-        write.put_schedule(&stored, now).await?;
-        Ok(write.commit().await?)
+        Ok(())
     }
 
     /// Run a schedule now, whatever its time.
     pub(crate) async fn run_schedule_now(
         self: &Arc<Self>,
-        it: &Scheduled,
+        name: &str,
         origin: Origin,
     ) -> Result<Job, Error> {
+        let ScheduleView {
+            scheduled: it,
+            rule,
+            ..
+        } = self.schedule(name).await?;
         let origin = Origin {
-            schedule: Some(it.name.to_owned()),
+            schedule: Some(name.to_owned()),
             ..origin
         };
         let kind = jobs::find(it.kind).expect("a schedule's kind has a line in the table");
-        let object = kind.object(&it.args())?;
-        let new = self.new_job(kind, it.args(), object, &origin)?;
+        let args = it.args(&rule);
+        let object = kind.object(&args)?;
+        let new = self.new_job(kind, args, object, &origin)?;
         let mut write = self.store.begin_write().await?;
         let detail = json!({ "schedule": it.name });
         self.add_job(&mut write, &new, &origin, None, detail)
@@ -233,6 +307,19 @@ impl App {
         write.commit().await?;
         self.run_new_job(&new.id).await
     }
+}
+
+/// Whether a job runs that is of another schedule of its group.
+fn group_is_busy(it: &Scheduled, all: &[Known], not_over: &[Job]) -> bool {
+    let Some(group) = &it.group else { return false };
+    let others = not_over.iter().filter(|job| job.state != JobState::Paused);
+    let mut others = others
+        .filter_map(|job| job.new.schedule.as_deref())
+        .filter(|name| *name != it.name);
+    others.any(|name| {
+        let found = all.iter().find(|(it, _)| it.name == name);
+        found.is_some_and(|(other, _)| other.group.as_ref() == Some(group))
+    })
 }
 
 fn millis(at: SystemTime) -> u128 {

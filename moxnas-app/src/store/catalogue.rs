@@ -230,6 +230,32 @@ pub const TABLES: &[Table] = &[
         refers_to_itself: None,
     },
     Table {
+        name: "made_schedule",
+        since: 5,
+        columns: columns! {
+            5 {
+                Text: node name expression kind args made_by;
+                Integer: made_at;
+            }
+        },
+        key: &["node", "name"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
+        name: "pool_sample",
+        since: 6,
+        columns: columns! {
+            6 {
+                Text: node pool;
+                Integer: at used;
+            }
+        },
+        key: &["node", "pool", "at"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
         name: "expected_since",
         since: 4,
         columns: columns! {

@@ -1,6 +1,6 @@
 //! Jobs: what runs, what ran, and what each has said.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde_json::Value;
 use sqlx::FromRow;
@@ -203,6 +203,26 @@ impl Store {
         .await)
         .map_err(failed("list the jobs"))?;
         rows.into_iter().map(read).collect()
+    }
+
+    /// The last job of each schedule of this machine.
+    pub async fn last_runs(&self) -> Result<BTreeMap<String, Job>, StoreError> {
+        let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
+            concat!(
+                "SELECT ", job_columns!(), " FROM job WHERE id IN (
+                    SELECT max(id) FROM job
+                    WHERE node = $1 AND schedule IS NOT NULL GROUP BY schedule)"
+            ),
+        )
+        .bind(&self.node.id)
+        .fetch_all(db)
+        .await)
+        .map_err(failed("list the last runs of the schedules"))?;
+        let named = |row| {
+            let job = read(row)?;
+            Ok((job.new.schedule.clone().unwrap_or_default(), job))
+        };
+        rows.into_iter().map(named).collect()
     }
 
     /// All jobs of this machine that are not over, oldest first.

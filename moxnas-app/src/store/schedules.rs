@@ -53,6 +53,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The schedule of this name.
+    pub async fn schedule(&self, name: &str) -> Result<Option<StoredSchedule>, StoreError> {
+        let row: Option<Row> = on_pool!(self, db => sqlx::query_as(
+            "SELECT name, expression, timezone, pause_at, jitter_s, enabled, next_at, last_at
+             FROM schedule WHERE node = $1 AND name = $2",
+        )
+        .bind(&self.node.id)
+        .bind(name)
+        .fetch_optional(db)
+        .await)
+        .map_err(failed("read a schedule"))?;
+        Ok(row.map(StoredSchedule::from))
+    }
+}
+
 impl Write {
     /// The schedule of this name.
     pub async fn schedule(&mut self, name: &str) -> Result<Option<StoredSchedule>, StoreError> {

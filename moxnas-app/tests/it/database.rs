@@ -11,11 +11,14 @@ use moxnas_app::{
     seal::Sealer,
     settings::Settings,
     store::{
-        Chains, DatabaseUrl, Dump, DumpError, Node, RestoreError, Step, Store,
+        Chains, DatabaseUrl, Dump, DumpError, MadeSchedule, Node, RestoreError, Step, Store,
         catalogue::{Kind, NOT_KEPT, TABLES},
         newest_schema, restore, verify_dump,
     },
 };
+use moxnas_core::units::Bytes;
+use moxnas_pool::growth::Sample;
+use serde_json::json;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
 use crate::engines::{Raw, places, postgres};
@@ -180,6 +183,20 @@ async fn full(url: &DatabaseUrl) -> Store {
     write.begin_to_expect(AT).await.unwrap();
     let expectation = crate::expected::expectation("tank");
     write.expect_array(&expectation).await.unwrap();
+    let made = MadeSchedule {
+        name: "snapshots:data:photos:auto".to_owned(),
+        expression: "hourly".to_owned(),
+        kind: "dataset_snapshots".to_owned(),
+        args: json!({ "pool": "data", "keep": { "last": 1 } }),
+        made_at: AT,
+        made_by: "anna".to_owned(),
+    };
+    write.put_made_schedule(&made).await.unwrap();
+    let sample = Sample {
+        at: AT,
+        used: Bytes(1),
+    };
+    write.add_pool_sample("uuid", sample, AT).await.unwrap();
     write.commit().await.unwrap();
     crate::audit::append(&store, 0..5).await;
     store

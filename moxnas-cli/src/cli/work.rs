@@ -1,7 +1,10 @@
 //! Jobs and schedules.
 
 use clap::{Args, Subcommand};
-use moxnas_api::wire::{jobs::JobState, schedules::ChangeSchedule};
+use moxnas_api::wire::{
+    jobs::JobState,
+    schedules::{ChangeSchedule, MakeReplicaSchedule, MakeSnapshotSchedule},
+};
 
 /// Whether to stay with a job.
 #[derive(Clone, Copy, Debug, Args)]
@@ -51,6 +54,17 @@ pub(crate) enum ScheduleVerb {
     List,
     /// Show a schedule
     Show(ScheduleName),
+    /// Have snapshots of a dataset taken, and those deleted that are not to be kept
+    ///
+    /// Such as `moxnas schedule snapshots tank photos --at hourly --keep-hourly 24 --keep-daily 30`.
+    /// `moxnas prune simulate --every hourly …` shows what would be left in a year.
+    Snapshots(MakeSnapshotSchedule),
+    /// Have a replica of a dataset brought up to date
+    ///
+    /// Such as `moxnas schedule replica tank photos --to backup --at 02:00`.
+    Replica(MakeReplicaSchedule),
+    /// Delete a schedule that somebody has made; its snapshots and replicas stay
+    Delete(ScheduleName),
     /// Set a schedule anew; what is left out stays
     Change {
         #[command(flatten)]

@@ -33,6 +33,19 @@ pub(super) async fn schedule(
             let text = transport.raw(&Ask::get(path(&schedule, ""))).await?;
             return shown(&text, printer);
         }
+        ScheduleVerb::Snapshots(body) => {
+            let ask = Ask::with_body(Method::POST, format!("{SCHEDULES}/snapshots"), &body);
+            return shown(&transport.raw(&ask).await?, printer);
+        }
+        ScheduleVerb::Replica(body) => {
+            let ask = Ask::with_body(Method::POST, format!("{SCHEDULES}/replicas"), &body);
+            return shown(&transport.raw(&ask).await?, printer);
+        }
+        ScheduleVerb::Delete(ScheduleName { schedule }) => {
+            let ask = Ask::bare(Method::DELETE, path(&schedule, ""));
+            transport.raw(&ask).await?;
+            return Ok(());
+        }
         ScheduleVerb::Timeline => {
             let text = transport
                 .raw(&Ask::get(format!("{SCHEDULES}/timeline")))

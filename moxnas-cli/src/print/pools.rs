@@ -53,6 +53,7 @@ pub(super) fn sheet(it: &Pool) -> String {
         ),
         ("used", space(it, |it| it.used_bytes)),
         ("free", space(it, |it| it.available_bytes)),
+        ("growth", growth(it)),
         ("mounted at", it.mount_point.clone()),
         ("options", it.mount_options.join(",")),
         ("uuid", it.uuid.clone()),
@@ -65,6 +66,36 @@ pub(super) fn sheet(it: &Pool) -> String {
         }
     }
     all.join("\n")
+}
+
+fn growth(it: &Pool) -> String {
+    let Some(known) = &it.growth else {
+        return "not known before there are figures of a day".to_owned();
+    };
+    let days = |it: f64| match it {
+        it if it < 1.0 => "less than a day".to_owned(),
+        it if it < 2.0 => "1 day".to_owned(),
+        it => format!("{} days", it.floor()),
+    };
+    let per_day = known.bytes_per_day;
+    let amount = bytes(whole(per_day.abs()));
+    let full = known.days_until_full.map(days);
+    let what = match (per_day, full) {
+        (it, Some(full)) if it > 0.0 => format!("{amount} a day, full in {full}"),
+        (it, _) if it >= 1.0 => format!("{amount} a day"),
+        (it, _) if it <= -1.0 => format!("shrinks by {amount} a day"),
+        _ => "none".to_owned(),
+    };
+    format!("{what} (over the last {})", days(known.over_days))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a size for people, which is not negative"
+)]
+fn whole(size: f64) -> u64 {
+    size.round() as u64
 }
 
 /// What is not known is not 0.

@@ -3,16 +3,20 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use moxnas_core::{
+    clock::Clock,
     plan::{Plan, execute, fail_at},
     sim::{DiskSpec, Fault},
     units::Bytes,
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
-    dataset::{Change, Contents, CreateDataset, Refusal, Step as Inside, plan, plan_prune},
+    dataset::{
+        Change, Contents, CreateDataset, Refusal, Retention, SnapshotPrefix, Step as Inside, plan,
+        plan_prune,
+    },
     model::Filesystem,
     plan::Step,
-    prune::{Keep, TimeZone},
+    prune::{Keep, TimeZone, Timestamp},
     real::argv::argv,
     sim::WriteError,
 };
@@ -347,7 +351,7 @@ fn what_the_rules_do_not_keep_goes() {
     let prune = |keep: Keep| {
         let (_, pools) = tank.0.look();
         let pool = pools.find("tank").unwrap();
-        let plan = plan_prune(pool, &tank.contents(), "data", &keep, &utc).unwrap();
+        let plan = plan_prune(pool, &tank.contents(), "data", &keep.into(), &utc).unwrap();
         plan.map(|step| inside(&step))
     };
     let nothing = prune(Keep::default());
@@ -375,8 +379,41 @@ fn what_the_rules_do_not_keep_goes() {
 
     let (_, pools) = tank.0.look();
     let pool = pools.find("tank").unwrap();
-    let refusal = plan_prune(pool, &tank.contents(), "none", &keep, &utc).unwrap_err();
+    let refusal = plan_prune(pool, &tank.contents(), "none", &keep.into(), &utc).unwrap_err();
     assert_eq!(refusal.code(), "dataset_not_found");
+}
+
+/// Only those of one schedule are counted and go.
+#[test]
+fn what_others_took_is_not_looked_at() {
+    let tank = Tank::with_data();
+    let prefix: SnapshotPrefix = "auto".parse().unwrap();
+    tank.run(&snapshot("data", "auto-by-hand"));
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        let now = Timestamp::try_from(tank.0.machine.now()).unwrap();
+        taken.push(prefix.at(now));
+        tank.run(&snapshot("data", taken.last().unwrap().as_str()));
+        tank.0.machine.advance(Duration::from_secs(3600));
+    }
+    tank.run(&snapshot("data", "monday"));
+    let keep = Keep {
+        last: Some(1),
+        ..Keep::default()
+    };
+    let retention = Retention {
+        prefix: Some(prefix),
+        keep,
+    };
+    let (_, pools) = tank.0.look();
+    let pool = pools.find("tank").unwrap();
+    let plan = plan_prune(pool, &tank.contents(), "data", &retention, &TimeZone::UTC).unwrap();
+    let plan = plan.map(|step| inside(&step));
+    assert_eq!(plan.warnings.len(), 4, "{plan:?}");
+    execute(&plan.steps, |step| tank.0.pools.apply(step)).unwrap();
+    let (_, left) = tank.names();
+    let newest = format!("data@{}", taken[3]);
+    assert_eq!(left, ["data@auto-by-hand", newest.as_str(), "data@monday"]);
 }
 
 /// Stopped at any step, by a failure or by the power, and tried again.

@@ -247,7 +247,7 @@ fn what_is_held_stays() {
         last: Some(1),
         ..Keep::default()
     };
-    let plan = plan_prune(tank, &contents, "data", &keep, &TimeZone::UTC).unwrap();
+    let plan = plan_prune(tank, &contents, "data", &keep.into(), &TimeZone::UTC).unwrap();
     let gone: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     assert_eq!(gone, ["delete the snapshot monday of data"]);
     let why = "tuesday stays: it is held for replica:backup/data";

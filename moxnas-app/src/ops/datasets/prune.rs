@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use moxnas_core::plan::Plan;
 use moxnas_pool::{
-    dataset::{Snapshot, plan_prune},
+    dataset::{Retention, Snapshot, plan_prune},
     model::PoolName,
     plan::Step,
-    prune::{Keep, TimeZone},
+    prune::TimeZone,
 };
 
 use super::{contents, contents_of, known, not, refused};
@@ -27,7 +27,7 @@ pub struct SnapshotPrune {
     /// The dataset.
     pub dataset: String,
     /// What to keep.
-    pub keep: Keep,
+    pub retention: Retention,
     /// Whose days count.
     pub zone: TimeZone,
 }
@@ -47,7 +47,7 @@ impl SnapshotPrune {
     fn plan_on(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
         let (pool, asked) = known(seen, &self.pool)?;
         let contents = contents(pool, asked)?;
-        let plan = plan_prune(pool, contents, &self.dataset, &self.keep, &self.zone);
+        let plan = plan_prune(pool, contents, &self.dataset, &self.retention, &self.zone);
         Ok(plan.map_err(refused)?.map(|step| {
             let pool = pool.name.clone();
             AppStep::Pool(Step::Inside { pool, step })

@@ -2,7 +2,7 @@
 
 use moxnas_core::plan::Plan;
 use moxnas_pool::{
-    dataset::DatasetName,
+    dataset::{DatasetName, SnapshotName},
     plan::Step,
     replica::{self, Replicate, Side},
 };
@@ -56,6 +56,36 @@ impl DatasetReplicate {
     }
 }
 
+impl DatasetReplicate {
+    /// Nothing more is to be sent but what was taken meanwhile: that is for the next time.
+    pub(crate) fn verify_sent(
+        &self,
+        after: &Seen,
+        is_new: impl Fn(&SnapshotName) -> bool,
+    ) -> Result<(), Error> {
+        let left = self.plan_of(after, false)?.steps;
+        let is_sent = |it: &&Step| sent(it).is_some_and(|it| !is_new(it));
+        let has_new = left.iter().any(|it| sent(it).is_some_and(&is_new));
+        // Copying is never over, and what is to be held or deleted then belongs to what is new.
+        let is_owed = |it: &&Step| !has_new && !matches!(it, Step::Replicate { .. });
+        match left.iter().find(is_sent).or(left.iter().find(is_owed)) {
+            Some(step) => not(format!("there is still something to do: {step}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The snapshot that a step sends.
+pub(crate) fn sent(step: &Step) -> Option<&SnapshotName> {
+    match step {
+        Step::Replicate {
+            step: replica::Step::Send { snapshot, .. },
+            ..
+        } => Some(snapshot),
+        _ => None,
+    }
+}
+
 impl Change for DatasetReplicate {
     const LANE: Lane = Lane::Storage;
 
@@ -74,17 +104,7 @@ impl Change for DatasetReplicate {
 
     /// Nothing more is to be sent; what was copied was compared.
     fn verify(&self, after: &Seen) -> Result<(), Error> {
-        let left = self.plan_of(after, false)?.steps;
-        let is_sent = |it: &&Step| {
-            let Step::Replicate { step, .. } = it else {
-                return true;
-            };
-            matches!(step, replica::Step::Send { .. })
-        };
-        match left.iter().find(is_sent) {
-            Some(step) => not(format!("there is still something to do: {step}")),
-            None => Ok(()),
-        }
+        self.verify_sent(after, |_| false)
     }
 }
 
@@ -99,7 +119,8 @@ impl LongChange for DatasetReplicate {
             to_pool: self.to_pool.clone(),
             to: replica::target(from, to, &self.wish(self.compare))?,
             compare: self.compare,
-            fingerprint: self.plan(seen)?.fingerprint().to_string(),
+            fingerprint: Some(self.plan(seen)?.fingerprint().to_string()),
+            overwrite: false,
         })
     }
 }

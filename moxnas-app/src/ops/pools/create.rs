@@ -11,7 +11,7 @@ use moxnas_pool::{
     plan::{CreatePool, Facts, MountOption, Refusal, Step},
 };
 use moxnas_raid::{
-    Array, CreateArray,
+    Array, CreateArray, Inventory,
     plan::{made, predict},
 };
 
@@ -115,7 +115,9 @@ impl PoolCreate {
     ) -> Result<Plan<AppStep>, Error> {
         let first = array.plan(seen)?;
         let steps = first.steps.iter().filter_map(AppStep::of_array);
-        let after = steps.fold(seen.raid.clone(), |seen, step| predict(&seen, step));
+        let after = steps.fold(Inventory::clone(&seen.raid), |seen, step| {
+            predict(&seen, step)
+        });
         let size = after.find(wish.name.as_str()).map(|it| it.size);
         let to_come = new_array::device(size.unwrap_or_default());
         let mut devices = seen.raid.devices.clone();

@@ -6,19 +6,20 @@ use moxnas_core::plan::Plan;
 
 use super::{CreateDataset, Planner, begin};
 use crate::{
-    dataset::{Contents, HoldName, Refusal, Snapshot, SnapshotName, Step},
+    dataset::{Contents, HoldName, Refusal, Retention, Snapshot, SnapshotName, Step},
     lvm::VolumeStep,
     model::Pool,
-    prune::{self, Keep, TimeZone, Timestamp},
+    prune::{self, TimeZone, Timestamp},
 };
 
 /// The snapshots of a dataset that the rules do not keep are deleted, each with the reason. Days are
-/// those of the zone. One of which nobody knows when it was taken stays.
+/// those of the zone. One of which nobody knows when it was taken stays, and one that the retention is
+/// not about is not looked at.
 pub fn plan_prune(
     pool: &Pool,
     contents: &Contents,
     dataset: &str,
-    keep: &Keep,
+    retention: &Retention,
     zone: &TimeZone,
 ) -> Result<Plan<Step>, Refusal> {
     let mut plan = begin(pool)?;
@@ -29,7 +30,7 @@ pub fn plan_prune(
         planner.dataset(dataset)?;
     }
     let mut known = Vec::new();
-    for it in all {
+    for it in all.into_iter().filter(|it| retention.is_about(it)) {
         match it.created.map(Timestamp::try_from) {
             Some(Ok(taken)) => known.push((it, prune::Snapshot::at(taken))),
             _ => plan
@@ -41,7 +42,7 @@ pub fn plan_prune(
         moment.is_protected = !snapshot.held.is_empty();
     }
     let moments: Vec<prune::Snapshot> = known.iter().map(|(_, it)| *it).collect();
-    let decisions = prune::decide(&moments, keep, zone);
+    let decisions = prune::decide(&moments, &retention.keep, zone);
     for ((snapshot, _), decision) in known.iter().zip(&decisions) {
         let (name, why) = (&snapshot.name, decision.verdict.explain(zone));
         if !snapshot.held.is_empty() {

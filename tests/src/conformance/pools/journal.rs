@@ -161,7 +161,7 @@ impl<'w> PoolJournal<'w> {
         let (devices, pools) = self.learn()?;
         let tank = pools.find("tank").context("no pool tank")?.clone();
         let contents = self.world.contents(&tank)?;
-        let plan = dataset::plan_prune(&tank, &contents, dataset, keep, &TimeZone::UTC);
+        let plan = dataset::plan_prune(&tank, &contents, dataset, &(*keep).into(), &TimeZone::UTC);
         for warning in plan.iter().flat_map(|it| &it.warnings) {
             // What comes after may be a time of day, which is chance.
             let why = warning.split(", ").next().unwrap_or(warning);
