@@ -24,7 +24,7 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_pool::model::Pool;
+use moxnas_pool::{model::Pool, sim::SimPools};
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -111,6 +111,8 @@ pub struct Simulation {
     pub scenario: String,
     /// The machine.
     pub machine: Arc<SimMachine>,
+    /// Its pools; `None`: they are something else's, and cannot be broken from outside.
+    pub pools: Option<Arc<SimPools>>,
 }
 
 impl App {

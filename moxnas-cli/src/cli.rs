@@ -415,6 +415,9 @@ pub(crate) enum SimVerb {
         /// What appears, such as ext4: signature
         #[arg(long)]
         signature: Option<String>,
+        /// The pool: filesystem-…
+        #[arg(long)]
+        pool: Option<String>,
         /// Part of the text of the step that is struck: step-…
         #[arg(long)]
         step: Option<String>,

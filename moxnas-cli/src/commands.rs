@@ -247,6 +247,7 @@ async fn sim(
             device,
             size,
             signature,
+            pool,
             step,
         } => {
             let fault = Fault {
@@ -255,6 +256,7 @@ async fn sim(
                 device,
                 size_bytes: size,
                 signature,
+                pool,
                 step,
             };
             Ask::with_body(Method::POST, "/api/sim/faults", &fault)

@@ -6,6 +6,7 @@
 mod carry;
 mod lvm;
 mod systemd;
+mod troubles;
 mod volume;
 
 use std::{
@@ -189,23 +190,6 @@ impl SimPools {
             };
             done.map_err(|why| failed(&why))?;
         }
-        Ok(())
-    }
-
-    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written
-    /// any more until it is mounted anew.
-    pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let (unit, _) = self.mounted(&self.state(), pool)?;
-        let mut volumes = self.volumes();
-        volumes.entry(unit.uuid).or_default().come_upon_error();
-        Ok(())
-    }
-
-    /// Let the filesystem of a pool count an error that it can get over: none is found when it is gone
-    /// over.
-    pub fn count_error(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let (unit, _) = self.mounted(&self.state(), pool)?;
-        self.volumes().entry(unit.uuid).or_default().count_error();
         Ok(())
     }
 
@@ -489,9 +473,13 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
             let at = mount_point(pool);
             // What is mounted in it goes first, as systemd sees to.
             let below = format!("{at}/");
-            state
-                .mounts
-                .retain(|(_, it)| *it != at && !it.starts_with(&below));
+            let is_below = |it: &str| it == at || it.starts_with(&below);
+            let gone = state.mounts.extract_if(.., |(_, it)| is_below(it));
+            for (device, _) in gone.collect::<Vec<_>>() {
+                if let Some(content) = state.contents.get_mut(&device) {
+                    content.let_go();
+                }
+            }
         }
         Step::Disable { pool } => _ = state.files.remove(&wanted(pool)),
         Step::RemoveUnit { pool } => _ = state.files.remove(&path_of(pool)),

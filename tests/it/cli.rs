@@ -1,6 +1,7 @@
 //! The command line, as people and scripts meet it.
 
 mod access;
+mod broken_pools;
 mod consequences;
 mod database;
 mod offline;

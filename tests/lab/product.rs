@@ -9,6 +9,7 @@ mod nas;
 mod pool_check;
 mod pools;
 mod replicas;
+mod schedules;
 mod thin;
 
 use std::time::{Duration, Instant};

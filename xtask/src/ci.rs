@@ -82,9 +82,12 @@ fn parts(no_lab: bool) -> Vec<Part> {
     ];
     if !no_lab {
         parts.push(("lab, bookworm", || {
-            Ok(chore("lab test --suite bookworm --without conformance"))
+            Ok(chore(
+                "lab test --suite bookworm --without conformance --without product",
+            ))
         }));
-        parts.push(("lab, scenarios", scenarios));
+        parts.push(("lab, product", || part_of("product", LIFE_PARTS)));
+        parts.push(("lab, scenarios", || part_of("conformance", SCENARIO_PARTS)));
         parts.push(("lab, trixie", || Ok(chore("lab test smoke --suite trixie"))));
     }
     parts
@@ -93,17 +96,21 @@ fn parts(no_lab: bool) -> Vec<Part> {
 /// Into so many parts the scenarios of conformance are divided: all of them take too long for each landing.
 const SCENARIO_PARTS: u64 = 6;
 
-/// A part of the scenarios on real md and real filesystems. Which one goes by the number of commits:
-/// the same commit always has the same, and so many commits one after the other have all.
-/// `cargo xtask lab test conformance` runs all at once.
-fn scenarios() -> Result<Command> {
+/// The same for the lives of the whole product, from blank disks to the end.
+const LIFE_PARTS: u64 = 3;
+
+/// A part of the tests on virtual machines of which all take too long. Which one goes by the number of
+/// commits: the same commit always has the same, and so many commits one after the other have all.
+/// `cargo xtask lab test conformance` and `cargo xtask lab test product` run all at once.
+fn part_of(filter: &'static str, parts: u64) -> Result<Command> {
     let mut git = Command::new("git");
     let said = git.args(["rev-list", "--count", "HEAD"]).output()?;
-    let mut command = chore("lab test conformance --suite bookworm");
+    let mut command = chore("lab test --suite bookworm");
+    command.arg(filter);
     // Without a history there is no part to choose: all of them.
     if let Ok(commits) = String::from_utf8_lossy(&said.stdout).trim().parse::<u64>() {
-        let part = format!("{}/{SCENARIO_PARTS}", commits % SCENARIO_PARTS + 1);
-        println!("part {part} of the scenarios");
+        let part = format!("{}/{parts}", commits % parts + 1);
+        println!("part {part} of {filter}");
         command.args(["--part", &part]);
     }
     Ok(command)

@@ -38,7 +38,13 @@ impl Simulation {
         caller: Caller,
         body: Input<wire::Fault>,
     ) -> Answer<Json<wire::Simulation>> {
-        let lacks = |err: wire::Lacks| Problem::invalid(err.to_string()).field(err.0, "required");
+        let lacks = |err: wire::BadFault| {
+            let problem = Problem::invalid(err.to_string());
+            match err {
+                wire::BadFault::Lacks(field) => problem.field(field, "required"),
+                wire::BadFault::Name(_) => problem.field("pool", "a name of a pool"),
+            }
+        };
         let fault = SimFault::try_from(body.0).map_err(lacks)?;
         Ok(Json(app.call(&caller.actor, fault).await?.into()))
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use moxnas_app::ops::simulation::{SimFault, SimView, Trouble};
-use moxnas_core::{sim, units::Bytes};
+use moxnas_app::ops::simulation::{PoolTrouble, SimFault, SimView, Trouble};
+use moxnas_core::{names::BadName, sim, units::Bytes};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
@@ -84,6 +84,9 @@ pub struct Fault {
     pub size_bytes: Option<u64>,
     /// What appears, such as `ext4`: `signature`
     pub signature: Option<String>,
+    /// The pool: `filesystem-…`
+    #[oai(validator(max_length = 32))]
+    pub pool: Option<String>,
     /// Part of the text of the step that is struck; every step if left out: `step-…`
     pub step: Option<String>,
 }
@@ -102,6 +105,14 @@ pub enum FaultKind {
     Failing,
     /// A foreign filesystem appears on a disk
     Signature,
+    /// The filesystem of a pool comes upon an error, and lets nothing be written any more
+    FilesystemError,
+    /// It counts an error that it can get over
+    FilesystemCounted,
+    /// Its superblock is overwritten, which is noticed when it is to be mounted next
+    FilesystemNoSuperblock,
+    /// Somebody writes until there is no room left
+    FilesystemFull,
     /// Power is cut and comes back
     PowerCut,
     /// The machine is restarted in good order
@@ -116,37 +127,52 @@ pub enum FaultKind {
     StepPowerCut,
 }
 
-/// A fault lacks something.
+/// A fault lacks something, or it cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this fault needs `{0}`")]
-pub struct Lacks(pub &'static str);
+pub enum BadFault {
+    /// A field has to be there.
+    #[error("this fault needs `{0}`")]
+    Lacks(&'static str),
+    /// The name of the pool is none.
+    #[error(transparent)]
+    Name(#[from] BadName),
+}
 
 impl TryFrom<Fault> for SimFault {
-    type Error = Lacks;
+    type Error = BadFault;
 
-    fn try_from(it: Fault) -> Result<SimFault, Lacks> {
+    fn try_from(it: Fault) -> Result<SimFault, BadFault> {
         let Fault {
             kind,
             serial,
             device,
             size_bytes,
             signature,
+            pool,
             step,
         } = it;
-        let serial = || serial.clone().ok_or(Lacks("serial"));
+        let serial = || serial.clone().ok_or(BadFault::Lacks("serial"));
+        let trouble = |trouble| {
+            let pool = pool.as_deref().ok_or(BadFault::Lacks("pool"))?.parse()?;
+            Ok::<_, BadFault>(Trouble::Pool { pool, trouble })
+        };
         let matching = step.unwrap_or_default();
         Ok(SimFault(match kind {
             FaultKind::Pull => Trouble::Pull { serial: serial()? },
             FaultKind::PlugBack => Trouble::PlugBack { serial: serial()? },
             FaultKind::PlugNew => Trouble::PlugNew {
                 serial: serial()?,
-                size: Bytes(size_bytes.ok_or(Lacks("size_bytes"))?),
+                size: Bytes(size_bytes.ok_or(BadFault::Lacks("size_bytes"))?),
             },
             FaultKind::Failing => Trouble::Failing { serial: serial()? },
             FaultKind::Signature => Trouble::Signature {
-                device: device.ok_or(Lacks("device"))?,
-                kind: signature.ok_or(Lacks("signature"))?,
+                device: device.ok_or(BadFault::Lacks("device"))?,
+                kind: signature.ok_or(BadFault::Lacks("signature"))?,
             },
+            FaultKind::FilesystemError => trouble(PoolTrouble::Error)?,
+            FaultKind::FilesystemCounted => trouble(PoolTrouble::Counted)?,
+            FaultKind::FilesystemNoSuperblock => trouble(PoolTrouble::NoSuperblock)?,
+            FaultKind::FilesystemFull => trouble(PoolTrouble::Full)?,
             FaultKind::PowerCut => Trouble::PowerCut,
             FaultKind::Reboot => Trouble::Reboot,
             FaultKind::StepFails => Trouble::Step(sim::Fault::StepFails { matching }),

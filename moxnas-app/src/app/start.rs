@@ -41,8 +41,9 @@ impl App {
             None => (Machine::system(), None),
             Some(scenario) => {
                 let (sim, raid, pools) = scenario.build().map_err(Error::from)?;
+                let pools = Arc::new(pools);
                 let machine = Machine {
-                    pools: Arc::new(pools),
+                    pools: Arc::clone(&pools) as _,
                     ..Machine::simulated(&sim, raid)
                 };
                 (
@@ -50,6 +51,7 @@ impl App {
                     Some(Simulation {
                         scenario: scenario.name.clone(),
                         machine: sim,
+                        pools: Some(pools),
                     }),
                 )
             }

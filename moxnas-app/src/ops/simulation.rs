@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use moxnas_core::{
+    chain::chain,
     clock::Clock,
     disk::Signature,
     sim::{DiskSpec, Fault},
     units::Bytes,
 };
+use moxnas_pool::model::PoolName;
 
 use crate::{
     actor::{Actor, Role},
@@ -71,8 +73,28 @@ pub enum Trouble {
     PowerCut,
     /// The machine is restarted in good order.
     Reboot,
+    /// Something is wrong with the filesystem of a pool.
+    Pool {
+        /// The pool.
+        pool: PoolName,
+        /// What.
+        trouble: PoolTrouble,
+    },
     /// A step will not do what it should.
     Step(Fault),
+}
+
+/// What goes wrong with a filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolTrouble {
+    /// It comes upon an error, and lets nothing be written any more until it is mounted anew.
+    Error,
+    /// It counts an error that it can get over.
+    Counted,
+    /// Its superblock is overwritten, which is noticed when it is to be mounted next.
+    NoSuperblock,
+    /// Somebody writes until there is no room left.
+    Full,
 }
 
 /// Make something go wrong.
@@ -160,7 +182,20 @@ impl Query for SimFault {
             }
             Trouble::PowerCut => machine.power_cut(),
             Trouble::Reboot => machine.reboot(),
+            Trouble::Pool { pool, trouble } => {
+                let pools = simulation.pools.as_ref().ok_or(Error::NotSimulated)?;
+                let done = match trouble {
+                    PoolTrouble::Error => pools.break_filesystem(&pool),
+                    PoolTrouble::Counted => pools.count_error(&pool),
+                    PoolTrouble::NoSuperblock => pools.lose_superblock(&pool),
+                    PoolTrouble::Full => pools.fill(&pool),
+                };
+                done.map_err(|err| Error::Invalid(chain(&err)))?;
+            }
             Trouble::Step(fault) => machine.inject(fault),
+        }
+        if let Some(pools) = &simulation.pools {
+            pools.settle();
         }
         app.look().await?;
         Ok(show(simulation))

@@ -117,6 +117,7 @@ async fn bench(right: Option<Right>) -> Bench {
     let simulation = Simulation {
         scenario: "bench".to_owned(),
         machine,
+        pools: None,
     };
     // A machine that says of itself that it is simulated may be changed by anybody.
     let simulation = right.is_none().then_some(simulation);

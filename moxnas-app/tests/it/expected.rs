@@ -105,6 +105,7 @@ impl Bench {
         let simulation = Simulation {
             scenario: "test".to_owned(),
             machine: Arc::clone(&self.sim),
+            pools: None,
         };
         App::start_on(self.machine.clone(), Some(simulation), &settings)
             .await

@@ -139,6 +139,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
     let simulation = Simulation {
         scenario: "test".to_owned(),
         machine: Arc::clone(&sim),
+        pools: None,
     };
     for serial in [SLOW, "quick"] {
         sim.plug(DiskSpec::hdd(serial, 100 << 30));

@@ -137,6 +137,7 @@ async fn start(sim: &Arc<SimMachine>, machine: &Machine, settings: &Settings) ->
     let simulation = Simulation {
         scenario: "test".to_owned(),
         machine: Arc::clone(sim),
+        pools: None,
     };
     App::start_on(machine.clone(), Some(simulation), settings)
         .await

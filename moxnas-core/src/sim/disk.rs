@@ -186,4 +186,16 @@ pub struct Contents {
     pub signatures: Vec<Signature>,
     /// The RAID superblock, in the words of the layer that wrote it.
     pub superblock: Option<serde_json::Value>,
+    /// The signatures were overwritten. Whoever has the device in use has them in memory, and does not
+    /// notice before it is used anew.
+    pub is_overwritten: bool,
+}
+
+impl Contents {
+    /// Whoever had the device in use has let it go.
+    pub fn let_go(&mut self) {
+        if std::mem::take(&mut self.is_overwritten) {
+            self.signatures.clear();
+        }
+    }
 }

@@ -170,6 +170,7 @@ impl SimState {
         for serial in present {
             self.give_name(&serial);
         }
+        self.contents.values_mut().for_each(Contents::let_go);
         self.events.push((now, Event::Up));
     }
 

@@ -11,5 +11,6 @@ mod replicas;
 mod spelled_out;
 mod starts;
 mod thin;
+mod troubles;
 mod wishes;
 mod world;

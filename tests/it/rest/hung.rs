@@ -75,6 +75,7 @@ async fn hung() -> (Nas, Arc<Disk>) {
     let simulation = Simulation {
         scenario: "hung".to_owned(),
         machine: sim,
+        pools: None,
     };
     let settings = Settings::simulated(scenario);
     let app = App::start_on(machine, Some(simulation), &settings)

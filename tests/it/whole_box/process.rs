@@ -113,6 +113,7 @@ impl Process {
         let simulation = Simulation {
             scenario: "whole-box".to_owned(),
             machine: Arc::clone(&world.sim),
+            pools: None,
         };
         let settings = Settings {
             pace: Pace::Stepped(turns),

@@ -12,9 +12,9 @@ use crate::binaries::{Agent, build_agent, build_product, cargo, exit_code, has_n
 pub(crate) struct Test {
     /// Part of the names of the tests to run.
     filter: Option<String>,
-    /// Leave out the tests whose names contain this.
+    /// Leave out the tests whose names contain this. May be given several times.
     #[arg(long, value_name = "FILTER")]
-    without: Option<String>,
+    without: Vec<String>,
     /// Of the tests only every Nth, from the Kth on. Without cargo-nextest all of them run.
     #[arg(long, value_name = "K/N")]
     part: Option<String>,
@@ -49,8 +49,10 @@ impl Test {
                 .args(["nextest", "run", "--no-fail-fast", "--test-threads", &jobs])
                 .args(target);
             command.args(&self.filter);
-            if let Some(without) = &self.without {
-                command.args(["-E", &format!("not test({without})")]);
+            let without = self.without.iter().map(|it| format!("not test({it})"));
+            let without: Vec<String> = without.collect();
+            if !without.is_empty() {
+                command.args(["-E", &without.join(" & ")]);
             }
             if let Some(part) = &self.part {
                 command.args(["--partition", &format!("count:{part}")]);
@@ -61,7 +63,7 @@ impl Test {
                 .args(target)
                 .args(&self.filter);
             command.args(["--", "--test-threads", &jobs]);
-            if let Some(without) = &self.without {
+            for without in &self.without {
                 command.args(["--skip", without]);
             }
         }

@@ -1,0 +1,65 @@
+//! What goes wrong with filesystems.
+
+use moxnas_core::disk::Signature;
+
+use super::{SimPools, failed, unit_file};
+use crate::{
+    backend::{BackendError, PoolBackend as _},
+    model::PoolName,
+};
+
+impl SimPools {
+    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written
+    /// any more until it is mounted anew.
+    pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let (unit, _) = self.mounted(&self.state(), pool)?;
+        let mut volumes = self.volumes();
+        volumes.entry(unit.uuid).or_default().come_upon_error();
+        Ok(())
+    }
+
+    /// Let the filesystem of a pool count an error that it can get over: none is found when it is gone
+    /// over.
+    pub fn count_error(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let (unit, _) = self.mounted(&self.state(), pool)?;
+        self.volumes().entry(unit.uuid).or_default().count_error();
+        Ok(())
+    }
+
+    /// Let the superblock of a pool's filesystem be overwritten. As long as it is mounted the kernel has
+    /// it in memory and nobody notices; then there is no filesystem of that UUID any more.
+    pub fn lose_superblock(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let mut state = self.state();
+        let unit = unit_file(&state, pool)?;
+        let is_of = |it: &Signature| it.uuid.as_ref() == Some(&unit.uuid);
+        let mut all = state.contents.iter_mut();
+        let found = all.find(|(_, it)| it.signatures.iter().any(is_of));
+        let (device, content) = found.ok_or_else(|| BackendError::NotThere(pool.clone()))?;
+        content.is_overwritten = true;
+        let device = device.clone();
+        if !state.mounts.iter().any(|(it, _)| *it == device)
+            && let Some(content) = state.contents.get_mut(&device)
+        {
+            content.let_go();
+        }
+        Ok(())
+    }
+
+    /// Let systemd take in what happened to the machine, which it does otherwise when somebody looks at
+    /// the pools.
+    pub fn settle(&self) {
+        drop(self.state());
+    }
+
+    /// Write a file into a pool that is mounted, so large that there is no room left. Not into one of thin
+    /// volumes, where there is no such place.
+    pub fn fill(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let devices = self.state().block_devices();
+        let pools = self.observe(&devices)?;
+        let found = pools.find(pool.as_str()).filter(|it| it.is_mounted);
+        let found = found.ok_or_else(|| BackendError::NotThere(pool.clone()))?;
+        let room = self.contents(found)?.space.available;
+        let written = self.write(pool, "", "filled", room);
+        written.map_err(|err| failed(&err.to_string()))
+    }
+}

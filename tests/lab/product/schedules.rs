@@ -1,0 +1,125 @@
+//! Snapshots and replicas that come by themselves, on real filesystems, by the clock of the machine.
+
+use anyhow::{Context as _, Result, ensure};
+use moxnas_tests::lab::{Lab, MIB};
+use serde_json::Value;
+
+use super::{
+    nas::Nas,
+    pools::{checksum, fill},
+};
+
+const SIZE: u64 = 400 * MIB;
+const AUTO: &str = "snapshots:data:photos:auto";
+
+/// The names of the snapshots of `photos` in a pool, the oldest first.
+fn names(nas: &mut Nas, pool: &str) -> Result<Vec<String>> {
+    let listed = nas.json(&["snapshot", "list", "--pool", pool])?;
+    let items = listed["items"].as_array().context("no list")?.iter();
+    Ok(items
+        .filter_map(|it| it["name"].as_str().map(str::to_owned))
+        .collect())
+}
+
+/// How often a schedule has run, each time well.
+fn runs(nas: &mut Nas, schedule: &str) -> Result<usize> {
+    let history = nas.json(&["schedule", "history", schedule])?;
+    let runs = history["items"].as_array().context("no history")?;
+    let is_well = |it: &&Value| it["state"] == "succeeded";
+    let over = runs.iter().filter(|it| it["state"] != "running");
+    let over: Vec<&Value> = over.filter(|it| it["state"] != "queued").collect();
+    ensure!(over.iter().all(is_well), "{history}");
+    Ok(over.len())
+}
+
+fn until_it_ran(nas: &mut Nas, schedule: &str, often: usize) -> Result<()> {
+    for _ in 0..120 {
+        if runs(nas, schedule)? >= often {
+            return Ok(());
+        }
+        nas.machine.sh("sleep 2")?;
+    }
+    anyhow::bail!("{schedule} did not run {often} times")
+}
+
+#[test]
+fn snapshots_and_replicas_come_by_themselves() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.scsi(SIZE).scsi(SIZE).start()?)?;
+    for (pool, disk) in [("data", "LABSCSI00"), ("backup", "LABSCSI01")] {
+        nas.json(&["pool", "create", pool, "--device", disk, "--fs", "btrfs"])?;
+    }
+    nas.json(&["dataset", "create", "data", "photos"])?;
+    fill(&mut nas, "/srv/data/photos/a", 5, "one")?;
+    nas.json(&["snapshot", "create", "data", "photos", "auto-by-hand"])?;
+    let made = nas.json(&[
+        "schedule",
+        "snapshots",
+        "data",
+        "photos",
+        "--at",
+        "*:*:0/20",
+        "--keep-last",
+        "2",
+    ])?;
+    assert_eq!(made["name"], AUTO, "{made}");
+    until_it_ran(&mut nas, AUTO, 3)?;
+    let left = names(&mut nas, "data")?;
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left[0], "auto-by-hand");
+
+    // The service is killed, and knows it all still.
+    nas.kill_service()?;
+    nas.start_service()?;
+    let made = nas.json(&[
+        "schedule", "replica", "data", "photos", "--to", "backup", "--at", "*:*:0/30",
+    ])?;
+    let replica = made["name"].as_str().context("no name")?.to_owned();
+    until_it_ran(&mut nas, &replica, 2)?;
+    nas.moxnas(&["schedule", "delete", AUTO])?;
+    let mut there = Vec::new();
+    let here = names(&mut nas, "data")?;
+    for _ in 0..60 {
+        there = names(&mut nas, "backup")?;
+        if there.last() == here.last() {
+            break;
+        }
+        nas.machine.sh("sleep 2")?;
+    }
+    let newest = here.last().context("no snapshot")?;
+    ensure!(there.last() == Some(newest), "{here:?} {there:?}");
+    nas.moxnas(&["schedule", "delete", &replica])?;
+    let place = format!(".snapshots/photos/{newest}");
+    let one = checksum(&mut nas, &format!("/srv/data/{place}"))?;
+    let other = checksum(&mut nas, &format!("/srv/backup/{place}"))?;
+    assert_eq!(one, other);
+    let held = nas.json(&["snapshot", "list", "--pool", "data"])?;
+    ensure!(held.to_string().contains("replica:backup/photos"), "{held}");
+
+    // Where they arrive, only what is old goes.
+    let prune = [
+        "schedule",
+        "snapshots",
+        "backup",
+        "photos",
+        "--prune-only",
+        "--at",
+        "daily",
+        "--keep-last",
+        "1",
+    ];
+    let made = nas.json(&prune)?;
+    let prune = made["name"].as_str().context("no name")?.to_owned();
+    let job = nas.json(&["schedule", "run", &prune])?;
+    ensure!(job["state"] == "succeeded", "{job}");
+    let left = names(&mut nas, "backup")?;
+    assert_eq!(left.last(), Some(newest));
+    assert_eq!(
+        left.len(),
+        2,
+        "the one by hand is not its business: {left:?}"
+    );
+    Ok(())
+}
