@@ -162,10 +162,11 @@ impl Life {
     fn kill(&mut self) -> Kill {
         let mut within = |end: usize| 1 + self.random.below(end) as u64;
         let (look, step, commit) = (within(5), within(3), within(7));
-        match self.random.below(6) {
+        // Few of what is attempted comes as far as a step.
+        match self.random.below(10) {
             0 => Kill::Look(look),
-            1 => Kill::BeforeStep(step),
-            2 => Kill::AfterStep(step),
+            1..=3 => Kill::BeforeStep(step),
+            4..=6 => Kill::AfterStep(step),
             _ => Kill::Commit(commit),
         }
     }
