@@ -454,7 +454,10 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         | Refusal::Inside(
             dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
         ) => Kind::NotFound,
-        Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
+        Refusal::Inside(dataset::Refusal::NoSuchAccount { .. }) => Kind::Invalid,
+        Refusal::Inside(
+            dataset::Refusal::NotKnown { .. } | dataset::Refusal::AccountNotKnown { .. },
+        ) => Kind::Unavailable,
         Refusal::Inside(_) | Refusal::Replica(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }

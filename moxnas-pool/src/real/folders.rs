@@ -12,6 +12,7 @@ use nix::{
     sys::statvfs::statvfs,
 };
 
+use super::attributes;
 use crate::{
     backend::BackendError,
     dataset::{
@@ -101,6 +102,12 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         Step::Exchange { dataset } => {
             let (from, to) = (replaced_path(pool, dataset), dataset_path(pool, dataset));
             rename(from, to, RenameFlags::RENAME_EXCHANGE)?;
+        }
+        Step::SetOwner { dataset, .. }
+        | Step::SetAccess { dataset, .. }
+        | Step::SetCompression { dataset, .. }
+        | Step::SetSoftQuota { dataset, .. } => {
+            attributes::set(root, &dataset_path(pool, dataset), step)?;
         }
         Step::Count
         | Step::Create { .. }

@@ -163,6 +163,7 @@ fn dataset(name: DatasetName, it: &Said, all: &[Said]) -> Result<Dataset, Odd> {
         read_only: it.lv_permissions == "read-only",
         quota: Some(it.size()?),
         usage,
+        folder: None,
     })
 }
 

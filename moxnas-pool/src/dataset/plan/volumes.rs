@@ -20,7 +20,16 @@ impl Planner<'_> {
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
         match change {
-            Change::Create(wish) => self.make_volume(thin, wish, plan),
+            Change::Create(wish) | Change::CreateWith { wish, .. } => {
+                self.make_volume(thin, wish, plan)
+            }
+            Change::Set {
+                dataset,
+                attributes,
+            } => {
+                self.whole(dataset)?;
+                self.set(dataset, attributes, plan)
+            }
             Change::SetQuota { dataset, quota } => self.grow_volume(thin, dataset, *quota, plan),
             Change::Rename { dataset, to } => {
                 self.whole(dataset)?;
