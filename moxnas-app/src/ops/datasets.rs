@@ -1,5 +1,6 @@
 //! Datasets and snapshots: what is in the pools.
 
+mod attributes;
 mod holds;
 mod prune;
 mod replicate;
@@ -9,14 +10,15 @@ use std::sync::Arc;
 use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
-        Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
-        SnapshotName, is_limited_to, plan,
+        Attributes, Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal,
+        Snapshot, SnapshotName, Who, is_limited_to, plan,
     },
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
 
 pub use self::{
+    attributes::DatasetSet,
     holds::{SnapshotHold, SnapshotRelease},
     prune::{PrunedView, SnapshotPrune},
     replicate::DatasetReplicate,
@@ -99,6 +101,8 @@ pub struct DatasetCreate {
     pub name: DatasetName,
     /// How much it may take; `None`: as much as the pool has.
     pub quota: Option<Bytes>,
+    /// What is said of its folder.
+    pub attributes: Attributes<Who>,
 }
 
 /// Say how much a dataset may take.
@@ -210,6 +214,7 @@ operation!(
 objects! {
     DatasetGet, "dataset_get", Role::Viewer, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetCreate, "dataset_create", Role::Admin, DatasetView, |it| of(&it.pool, it.name.as_str());
+    DatasetSet, "dataset_set", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetQuota, "dataset_quota", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetRename, "dataset_rename", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetDelete, "dataset_delete", Role::Admin, (), |it| of(&it.pool, &it.dataset);
@@ -340,6 +345,16 @@ trait DatasetChange: Operation {
     fn check(&self, after: &Seen, contents: &Contents) -> Result<Self::Output, Error>;
 }
 
+/// What has to be done in a pool for a wish.
+fn plan_in(seen: &Seen, pool: &str, wish: &Wish) -> Result<Plan<AppStep>, Error> {
+    let (pool, asked) = known(seen, pool)?;
+    let plan = plan(pool, contents(pool, asked)?, wish).map_err(refused)?;
+    Ok(plan.map(|step| {
+        let pool = pool.name.clone();
+        AppStep::Pool(Step::Inside { pool, step })
+    }))
+}
+
 macro_rules! changes {
     ($($type:ty),*) => {$(
         impl Change for $type {
@@ -350,13 +365,7 @@ macro_rules! changes {
             }
 
             fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
-                let (pool, asked) = known(seen, self.pool())?;
-                let name = pool.name.clone();
-                let plan = plan(pool, contents(pool, asked)?, &self.wish()).map_err(refused)?;
-                Ok(plan.map(|step| {
-                    let pool = name.clone();
-                    AppStep::Pool(Step::Inside { pool, step })
-                }))
+                plan_in(seen, self.pool(), &self.wish())
             }
 
             fn etag(&self, _: &Seen) -> Option<String> {
@@ -371,7 +380,6 @@ macro_rules! changes {
     )*};
 }
 changes!(
-    DatasetCreate,
     DatasetQuota,
     DatasetRename,
     DatasetDelete,
@@ -400,23 +408,6 @@ fn limited(
         _ if is_limited_to(found, &view.dataset, quota) => Ok(view),
         Some(is) => not(format!("{pool}/{dataset} may take {is}")),
         None => not(format!("{pool}/{dataset} has no quota")),
-    }
-}
-
-impl DatasetChange for DatasetCreate {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::Create(CreateDataset {
-            name: self.name.clone(),
-            quota: self.quota,
-        })
-    }
-
-    fn check(&self, after: &Seen, _: &Contents) -> Result<DatasetView, Error> {
-        limited(after, &self.pool, self.name.as_str(), self.quota)
     }
 }
 

@@ -28,7 +28,7 @@ use moxnas_core::{
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::{AccountKind, AccountName, Contents},
+    dataset::{AccountKind, AccountName, Attributes, Contents},
     model::{Filesystem, Pool, Pools},
     plan::Step,
     replica::{self, Route},
@@ -169,6 +169,7 @@ fn create(pool: &str, name: &str) -> DatasetCreate {
         pool: pool.to_owned(),
         name: name.parse().unwrap(),
         quota: None,
+        attributes: Attributes::default(),
     }
 }
 

@@ -257,6 +257,8 @@ pub struct Folder {
     pub access: Access,
     /// Its filesystem keeps lists of access.
     pub has_acl: bool,
+    /// Its filesystem compresses.
+    pub compresses: bool,
     /// How what is made in it is compressed; `None`: as its pool is mounted.
     pub compression: Option<Compression>,
     /// From here on somebody is told.

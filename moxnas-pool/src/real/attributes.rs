@@ -23,7 +23,7 @@ use crate::{
         Owner, SOFT_QUOTA, Step, Whom, dataset_path,
     },
     lvm::Kind,
-    model::Pool,
+    model::{Filesystem, Pool},
 };
 
 const ACCESS: &str = "system.posix_acl_access";
@@ -44,6 +44,9 @@ pub(super) fn look_into(root: &Root, pool: &Pool, contents: &mut Contents) {
         if is_there {
             let path = dataset_path(&pool.name, &dataset.name);
             dataset.folder = look(root, &path, &mut known).ok();
+        }
+        if let Some(folder) = &mut dataset.folder {
+            folder.compresses = pool.filesystem == Filesystem::Btrfs;
         }
     }
 }
@@ -122,6 +125,7 @@ fn look(root: &Root, path: &str, known: &mut Known) -> Result<Folder, FileError>
         names: names_in(&access, known),
         access,
         has_acl,
+        compresses: false,
         compression: text(COMPRESSION).and_then(|it| Compression::of_word(&it)),
         soft_quota: text(SOFT_QUOTA).and_then(|it| it.parse().ok().map(Bytes)),
     })

@@ -112,6 +112,7 @@ impl Kept {
             },
             access: self.access.clone(),
             has_acl: true,
+            compresses: false,
             compression: self.compression,
             soft_quota: self.soft_quota,
             names,
@@ -129,9 +130,7 @@ pub(super) fn shown(mut contents: Contents, pool: &Pool) -> Contents {
         dataset.folder = dataset.folder.take().filter(|_| is_there);
         if let Some(folder) = &mut dataset.folder {
             folder.has_acl = !pool.options.iter().any(|it| it == "noacl");
-            folder.compression = folder
-                .compression
-                .filter(|_| pool.filesystem == Filesystem::Btrfs);
+            folder.compresses = pool.filesystem == Filesystem::Btrfs;
         }
     }
     contents

@@ -192,6 +192,7 @@ impl Folder {
             },
             access: crate::dataset::Access::of_mode(0o755),
             has_acl: true,
+            compresses: false,
             compression: None,
             soft_quota: None,
             names: Names::default(),
