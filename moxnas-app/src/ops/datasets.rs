@@ -13,6 +13,7 @@ use moxnas_pool::{
         Attributes, Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal,
         Snapshot, SnapshotName, Who, is_limited_to, plan,
     },
+    lvm::Kind,
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
@@ -446,9 +447,21 @@ impl DatasetChange for DatasetRename {
                 || contents.snapshots_of(&self.dataset).next().is_some());
         match is_left {
             true => not(format!("there is still something named {}", self.dataset)),
-            false => dataset_view(after, &self.pool, self.to.as_str()),
+            false => match is_away(after, &self.pool, self.to.as_str()) {
+                true => not(format!("{} is not mounted", self.to)),
+                false => dataset_view(after, &self.pool, self.to.as_str()),
+            },
         }
     }
+}
+
+/// Whether it is a volume that is not mounted.
+fn is_away(seen: &Seen, pool: &str, dataset: &str) -> bool {
+    let pool = seen.pools.find(pool);
+    pool.is_some_and(|it| match &it.kind {
+        Kind::Thin(thin) => !thin.is_mounted(dataset),
+        Kind::Filesystem => false,
+    })
 }
 
 impl DatasetChange for DatasetDelete {

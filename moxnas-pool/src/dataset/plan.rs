@@ -3,6 +3,7 @@
 mod attributes;
 mod folders;
 mod limits;
+mod renames;
 mod snapshots;
 mod volumes;
 

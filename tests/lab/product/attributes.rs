@@ -5,7 +5,10 @@ use anyhow::Result;
 use moxnas_tests::lab::{Lab, MIB};
 use serde_json::Value;
 
-use super::nas::Nas;
+use super::{
+    nas::Nas,
+    pools::{checksum, reboot},
+};
 
 const DATASET: &str = "/srv/data/photos";
 
@@ -160,6 +163,28 @@ fn rolled_back(nas: &mut Nas) -> Result<()> {
     Ok(())
 }
 
+/// A volume, its snapshots, what they are held for, and its unit, over a restart.
+fn renamed(nas: &mut Nas) -> Result<()> {
+    let sum = |nas: &mut Nas, folder: &str| checksum(nas, folder);
+    let before = sum(nas, DATASET)?;
+    nas.json(&["snapshot", "hold", "data", "photos", "monday"])?;
+    nas.json(&["dataset", "rename", "data", "photos", "films"])?;
+    assert_eq!(sum(nas, "/srv/data/films")?, before);
+    let all = nas.json(&["snapshot", "list"])?.to_string();
+    assert!(!all.contains("photos") && all.contains("keep"), "{all}");
+    reboot(nas)?;
+    assert_eq!(sum(nas, "/srv/data/films")?, before);
+    let left = nas
+        .machine
+        .sh("ls /srv/data; ls -R /etc/systemd/system; lvs")?;
+    assert!(!left.contains("photos"), "{left}");
+    nas.json(&["snapshot", "rollback", "data", "films", "monday"])?;
+    assert_eq!(status(nas, "/srv/data/films")?, "anna ben 2750");
+    nas.json(&["dataset", "rename", "data", "films", "photos"])?;
+    nas.json(&["snapshot", "release", "data", "photos", "monday"])?;
+    Ok(())
+}
+
 #[test]
 fn folders_say_whose_they_are() -> Result<()> {
     let Some(lab) = Lab::from_env()? else {
@@ -191,6 +216,9 @@ fn folders_say_whose_they_are() -> Result<()> {
             without_lists(&mut nas, disk)?;
         } else {
             rolled_back(&mut nas)?;
+        }
+        if kind == "xfs" {
+            renamed(&mut nas)?;
         }
         nas.moxnas(&["--yes", "pool", "delete", "data"])?;
     }
