@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod arrays;
+pub mod attributes;
 pub mod audit;
 pub mod auth;
 pub mod consequences;

@@ -12,7 +12,7 @@ use moxnas_core::{
     disk::{BlockDevices, DeviceId, Sanitize},
 };
 use moxnas_pool::{
-    dataset::Contents,
+    dataset::{AccountKind, AccountName, Contents},
     growth::Growth,
     model::{Pool, PoolName, Pools},
 };
@@ -31,6 +31,8 @@ pub enum Question {
     Initramfs,
     /// What is in a pool.
     Contents(Box<Pool>),
+    /// What number a user or a group of this name has.
+    Account(AccountKind, AccountName),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -46,7 +48,12 @@ pub struct Answers {
     pub contents: BTreeMap<PoolName, Asked<Contents>>,
     /// How fast pools grow, of those of which it is known how full they were over a day or more.
     pub growth: BTreeMap<PoolName, Growth>,
+    /// The numbers of users and groups that somebody named; `None`: the machine knows none.
+    pub accounts: BTreeMap<(AccountKind, AccountName), Result<Option<u32>, String>>,
 }
+
+/// More names are not kept: whoever names one asks for it again.
+const NAMES: usize = 1000;
 
 /// An answer, with its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +65,18 @@ pub struct Asked<T> {
 }
 
 impl Answers {
+    pub(crate) fn know(
+        &mut self,
+        kind: AccountKind,
+        name: AccountName,
+        said: Result<Option<u32>, String>,
+    ) {
+        if self.accounts.len() >= NAMES {
+            self.accounts.clear();
+        }
+        self.accounts.insert((kind, name), said);
+    }
+
     /// Whether the light of a disk was on when that was last asked.
     #[must_use]
     pub fn light(&self, disk: &DeviceId) -> Option<bool> {
@@ -131,6 +150,11 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = machine.pools.contents(&pool);
             let said = said.map(Arc::new).map_err(|err| chain(&err));
             Box::new(move |it| drop(it.contents.insert(pool.name, Asked { said, as_of })))
+        }
+        Question::Account(kind, name) => {
+            let said = machine.pools.account(kind, &name);
+            let said = said.map_err(|err| chain(&err));
+            Box::new(move |it| it.know(kind, name, said))
         }
     }
 }

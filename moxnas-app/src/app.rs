@@ -24,7 +24,11 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_pool::{model::Pool, sim::SimPools};
+use moxnas_pool::{
+    dataset::{AccountKind, AccountName},
+    model::Pool,
+    sim::SimPools,
+};
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -163,6 +167,7 @@ impl App {
     pub(crate) async fn ask(&self, question: Question) -> Result<Arc<Seen>, Error> {
         match (question, &self.pace) {
             (Question::Contents(pool), Pace::Usual) => self.ask_pool(*pool).await,
+            (Question::Account(kind, name), Pace::Usual) => self.ask_name(kind, name).await,
             (question, _) => self.ask_now(question, None).await,
         }
     }
@@ -184,6 +189,18 @@ impl App {
                     let said = Err(why);
                     answers.contents.insert(name, Asked { said, as_of });
                 }))
+            }
+        }
+    }
+
+    /// Names may be known to another machine only, which may not answer.
+    async fn ask_name(&self, kind: AccountKind, name: AccountName) -> Result<Arc<Seen>, Error> {
+        let question = Question::Account(kind, name.clone());
+        match tokio::time::timeout(ANSWER_WITHIN, self.ask_now(question, None)).await {
+            Ok(seen) => seen,
+            Err(_) => {
+                let why = format!("nobody answers within {} s", ANSWER_WITHIN.as_secs());
+                Ok(self.see_anew(|new| Arc::make_mut(&mut new.answers).know(kind, name, Err(why))))
             }
         }
     }

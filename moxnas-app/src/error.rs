@@ -5,6 +5,7 @@ use std::time::Duration;
 use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName, plan::Stopped};
 use moxnas_pool::{
     self as pool,
+    dataset::BadAttribute,
     model::{Filesystem, PoolName},
 };
 use moxnas_raid::{self as raid, Refusal};
@@ -68,6 +69,9 @@ pub enum Error {
     /// A name cannot be used.
     #[error(transparent)]
     Name(#[from] BadName),
+    /// What is said of a folder cannot be.
+    #[error(transparent)]
+    Attribute(#[from] BadAttribute),
     /// A device was not found, or not clearly.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -235,9 +239,11 @@ impl Error {
             }
             Error::NoLogin(_) | Error::OnTheMachine(_) => Kind::Invalid,
             Error::Auth(err) => err.kind(),
-            Error::Invalid(_) | Error::Name(_) | Error::Scenario(_) | Error::Rule(_) => {
-                Kind::Invalid
-            }
+            Error::Invalid(_)
+            | Error::Name(_)
+            | Error::Attribute(_)
+            | Error::Scenario(_)
+            | Error::Rule(_) => Kind::Invalid,
             Error::Schedule(ScheduleRefusal::DoesNothing) => Kind::Invalid,
             Error::Schedule(_) => Kind::Conflict,
             Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
@@ -279,6 +285,7 @@ impl Error {
             Error::OnTheMachine(_) => "on_the_machine",
             Error::Auth(err) => err.code(),
             Error::Invalid(_) | Error::Name(_) => "invalid_request",
+            Error::Attribute(_) => "attribute_invalid",
             Error::Rule(_) => "schedule_invalid",
             Error::Schedule(refusal) => refusal.code(),
             Error::Resolve(ResolveError::Unknown(_)) => "device_not_found",
@@ -320,6 +327,7 @@ impl Error {
             Error::KeyMayNot { .. } => "log in: POST /api/auth/login, or `moxnas login`",
             Error::NoLogin(_) => "log in, or name the login: `moxnas user --help`",
             Error::Auth(err) => return err.hint().map(str::to_owned),
+            Error::Attribute(_) => "`moxnas dataset set --help` says what can be said of a dataset",
             Error::Resolve(_) => "`moxnas disk list` shows the devices",
             Error::Refused(refusal) => return refusal.hint(),
             Error::Disk(refusal) => return refusal.hint(),
@@ -461,7 +469,10 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         | Refusal::Inside(
             dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
         ) => Kind::NotFound,
-        Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
+        Refusal::Inside(dataset::Refusal::NoSuchAccount { .. }) => Kind::Invalid,
+        Refusal::Inside(
+            dataset::Refusal::NotKnown { .. } | dataset::Refusal::AccountNotKnown { .. },
+        ) => Kind::Unavailable,
         Refusal::Inside(_) | Refusal::Replica(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }

@@ -91,6 +91,7 @@ pub fn all() -> Vec<OperationInfo> {
         info::<datasets::DatasetList>(),
         info::<datasets::DatasetGet>(),
         info::<datasets::DatasetCreate>(),
+        info::<datasets::DatasetSet>(),
         info::<datasets::DatasetQuota>(),
         info::<datasets::DatasetRename>(),
         info::<datasets::DatasetDelete>(),

@@ -9,7 +9,7 @@ use moxnas_core::{
 
 use crate::{
     check::{Checked, NotChecked, Outcome},
-    dataset::Contents,
+    dataset::{AccountKind, AccountName, Contents},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     real::btrfs::Odd,
@@ -29,6 +29,9 @@ pub trait PoolBackend: Send + Sync {
     /// What is in a pool that is mounted. It asks the filesystem, and takes as long as that takes to
     /// answer: for ever on a disk that hangs.
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError>;
+
+    /// The number of the user or the group of this name; `None`: this machine knows none.
+    fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError>;
 
     /// Do one step. When this returns `Ok`, the next look shows the effect. A filesystem that is gone
     /// over and has errors still is an error.
@@ -120,6 +123,16 @@ pub enum BackendError {
         from: String,
         /// Where to.
         to: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Whoever knows names did not answer.
+    #[error("the {} {name} could not be looked up", kind.word())]
+    NotLookedUp {
+        /// What.
+        kind: AccountKind,
+        /// The name.
+        name: AccountName,
         /// Why.
         source: std::io::Error,
     },

@@ -4,6 +4,8 @@
 //! read-only one at `/srv/POOL/.snapshots/DATASET/NAME`. On ext4 and xfs a dataset is a folder that is a
 //! project, whose quota the kernel keeps; they have no snapshots, and none are faked.
 
+mod acl;
+mod attributes;
 mod model;
 mod note;
 mod plan;
@@ -11,6 +13,12 @@ mod refusal;
 mod retention;
 mod step;
 
+pub use acl::{Acl, BadAcl, BadPerms, Perms, Whom};
+pub(crate) use attributes::SOFT_QUOTA;
+pub use attributes::{
+    Access, Account, AccountKind, AccountName, AclEntry, Attributes, BadAttribute, Compression,
+    Folder, Names, Owner, Subject, Who, parse_mode,
+};
 pub use model::{
     Contents, Counting, Dataset, DatasetName, Inodes, Snapshot, SnapshotName, Space, Usage,
     dataset_path, new_path, replaced_path, snapshot_folder, snapshot_path,

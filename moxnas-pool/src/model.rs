@@ -9,7 +9,7 @@ use moxnas_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dataset::{Contents, DatasetName},
+    dataset::{Contents, Dataset, DatasetName},
     lvm::{self, Fill, Kind, VolumeUnit},
     unit::{MountUnit, UNIT_FOLDER},
 };
@@ -248,6 +248,10 @@ impl Pool {
             {
                 verdict.standing = standing;
             }
+        }
+        let datasets = contents.map(|it| it.datasets.iter()).unwrap_or_default();
+        if self.is_mounted {
+            verdict.reasons.extend(datasets.flat_map(Dataset::reasons));
         }
         verdict
     }

@@ -1,6 +1,7 @@
 //! The real machine: units in `/etc/systemd/system`, filesystems made by their own programs.
 
 pub mod argv;
+mod attributes;
 pub mod btrfs;
 mod folders;
 mod lvm;
@@ -23,7 +24,7 @@ pub(crate) use self::lvm::{group_unit, wanted};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
-    dataset::{self, Contents},
+    dataset::{self, AccountKind, AccountName, Contents},
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
@@ -201,7 +202,9 @@ impl PoolBackend for SystemPools {
             return Err(BackendError::NotThere(pool.name.clone()));
         }
         if matches!(pool.kind, Kind::Thin(_)) {
-            return self.volumes(pool);
+            let mut contents = self.volumes(pool)?;
+            attributes::look_into(&self.root, pool, &mut contents);
+            return Ok(contents);
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
@@ -210,7 +213,12 @@ impl PoolBackend for SystemPools {
             }
         };
         contents.space = folders::space(&self.root, &pool.at)?;
+        attributes::look_into(&self.root, pool, &mut contents);
         Ok(contents)
+    }
+
+    fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
+        attributes::account(kind, name)
     }
 
     fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError> {

@@ -3,6 +3,7 @@
 //! Units are files of the machine, filesystems are what is on its devices, and what is mounted is what
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
+mod attributes;
 mod carry;
 mod lvm;
 mod systemd;
@@ -34,7 +35,7 @@ use self::{
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
-    dataset::{self, Contents},
+    dataset::{self, AccountKind, AccountName, Contents},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
@@ -342,11 +343,16 @@ impl PoolBackend for SimPools {
             let groups = self.groups();
             let group = groups.get(&thin.physical);
             let group = group.ok_or_else(|| BackendError::NotThere(pool.name.clone()))?;
-            return Ok(group.contents());
+            return Ok(attributes::shown(group.contents(), pool));
         }
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
-        Ok(volume.unwrap_or(&Volume::default()).contents(on))
+        let contents = volume.unwrap_or(&Volume::default()).contents(on);
+        Ok(attributes::shown(contents, pool))
+    }
+
+    fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
+        Ok(attributes::account(kind, name))
     }
 
     /// Takes no time, however large the filesystem is.

@@ -119,6 +119,8 @@ operations! {
     dataset_list: &[BTRFS, PHOTOS], "dataset list --pool data", "GET" "/api/storage/datasets?pool=data", "" => "dataset list", "photos";
     dataset_quota: &[BTRFS, PHOTOS], "dataset quota data photos 5MB",
         "PUT" "/api/storage/datasets/data/photos/quota", r#"{"quota_bytes":5000000}"# => "dataset show data photos", r#""quota_bytes":5000000"#;
+    dataset_set: &[BTRFS, PHOTOS], "dataset set data photos --owner anna --preset group --acl user:ben:rwx",
+        "PATCH" "/api/storage/datasets/data/photos", r#"{"owner":"anna","preset":"group","acl":["user:ben:rwx"]}"# => "dataset show data photos", r#""acl":["user:ben:rwx"]"#;
     dataset_rename: &[BTRFS, PHOTOS, MONDAY], "dataset rename data photos films",
         "POST" "/api/storage/datasets/data/photos/rename", r#"{"to":"films"}"# => "snapshot list", "/srv/data/.snapshots/films/monday";
     dataset_replicate: &[BTRFS, PHOTOS, MONDAY, BACKUP], "dataset replicate data photos --to backup --detach",
@@ -202,6 +204,7 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("dataset_get", DATASETS),
     ("dataset_list", DATASETS),
     ("dataset_quota", DATASETS),
+    ("dataset_set", ATTRIBUTES),
     ("dataset_rename", DATASETS),
     ("dataset_replicate", REPLICAS),
     ("snapshot_hold", REPLICAS),
@@ -229,6 +232,11 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("pool_list", POOLS),
     ("pool_mount", POOLS),
     ("pool_unmount", POOLS),
+];
+const ATTRIBUTES: [&str; 3] = [
+    "a_plan_says_what_is_and_what_is_to_be",
+    "what_is_said_of_a_folder_holds",
+    "folders_say_whose_they_are",
 ];
 const READ: [&str; 3] = [
     "every_captured_machine_is_read",

@@ -1,5 +1,6 @@
 //! The product's binary on real disks.
 
+mod attributes;
 mod disks;
 mod heard;
 mod initramfs;

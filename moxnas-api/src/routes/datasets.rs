@@ -20,6 +20,7 @@ use crate::{
     pages::Of,
     problem::Answer,
     wire::{
+        attributes::DatasetAttributes,
         datasets::{self as wire, After},
         replicas::{HoldSnapshot, ReplicateDataset},
     },
@@ -171,6 +172,34 @@ impl Datasets {
         let wish = DatasetDelete { pool, dataset };
         app.change(&caller.actor, wish, terms).await?;
         Ok(Done::Done)
+    }
+
+    /// Say whose a dataset is, who may what, how it compresses and when to warn
+    ///
+    /// All of it is about the folder of the dataset, and what is left out stays: files that are in it
+    /// keep their owners, modes and lists. A rollback brings back what was said of it then.
+    #[oai(
+        path = "/:pool/:dataset",
+        method = "patch",
+        operation_id = "dataset_set"
+    )]
+    async fn set(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of its pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        body: Input<DatasetAttributes>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Dataset>> {
+        let wish = body.0.of(pool.0, dataset.0)?;
+        let terms = terms(confirm.0, None)?;
+        let set = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(set.into()))
     }
 
     /// Say how much a dataset may take

@@ -9,9 +9,9 @@ use moxnas_app::{
         MemberAdd, MemberFail, MemberReAdd, MemberRemove, MemberReplace, PlanCreate, SpareMove,
     },
     ops::datasets::{
-        DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, DatasetReplicate, SnapshotClone,
-        SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotPrune, SnapshotRelease,
-        SnapshotRollback,
+        DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, DatasetReplicate, DatasetSet,
+        SnapshotClone, SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotPrune,
+        SnapshotRelease, SnapshotRollback,
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
@@ -33,6 +33,7 @@ use crate::{
         arrays::{
             AddMember, AssembleArray, CreateArray, GrowArray, ReplaceMember, ScrubArray, SetArray,
         },
+        attributes::DatasetAttributes,
         datasets::{
             CloneSnapshot, CreateDataset, CreateSnapshot, LimitDataset, PruneSnapshots,
             RenameDataset,
@@ -212,6 +213,11 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = DatasetCreate::try_from(it.body::<CreateDataset>()?)?;
             done(app, actor, it, change).await
         }
+        DatasetSet::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = it.body::<DatasetAttributes>()?.of(pool, dataset);
+            done(app, actor, it, change?).await
+        }
         DatasetQuota::NAME => {
             let (pool, dataset) = it.dataset()?;
             let change = it.body::<LimitDataset>()?.of(pool, dataset);
@@ -314,7 +320,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 37] = [
+pub const PLANNED: [&str; 38] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -327,6 +333,7 @@ pub const PLANNED: [&str; 37] = [
     DatasetQuota::NAME,
     DatasetRename::NAME,
     DatasetReplicate::NAME,
+    DatasetSet::NAME,
     DiskBurnIn::NAME,
     DiskLocate::NAME,
     DiskWipe::NAME,

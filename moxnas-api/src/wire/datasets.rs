@@ -4,7 +4,7 @@ use std::{cmp::Ordering, time::SystemTime};
 
 use clap::Args;
 use moxnas_app::{
-    Seen,
+    Error, Seen,
     answers::Asked,
     ops::datasets::{
         DatasetCreate, DatasetQuota, DatasetRename, DatasetView, PrunedView, SnapshotClone,
@@ -20,7 +20,10 @@ use moxnas_pool::{
 use poem_openapi::Object;
 use time::OffsetDateTime;
 
-use super::timestamp;
+use super::{
+    attributes::{Compression, DatasetAttributes},
+    timestamp,
+};
 
 /// One page of datasets
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -54,6 +57,27 @@ pub struct Dataset {
     pub referenced_bytes: Option<u64>,
     /// What only it refers to; left out while nobody counts it
     pub exclusive_bytes: Option<u64>,
+    /// The user that its folder belongs to; left out if nobody knows the name, as all of the folder is
+    /// while it is not mounted
+    pub owner: Option<String>,
+    /// The number of that user
+    pub owner_id: Option<u32>,
+    /// The group that its folder belongs to; left out if nobody knows the name
+    pub group: Option<String>,
+    /// The number of that group
+    pub group_id: Option<u32>,
+    /// Who may what in its folder, as chmod(1) takes it. Its middle digit is what the group may, also
+    /// where ls(1) shows the mask of a list there
+    pub mode: Option<String>,
+    /// The entries of its access control list that a mode does not say; those behind `default:` are for
+    /// what is made in it. A mask is listed where it takes something away
+    pub acl: Option<Vec<String>>,
+    /// How what is made in it is compressed; left out where the filesystem does not
+    pub compression: Option<Compression>,
+    /// Above this somebody is told, and nothing is refused; left out: never
+    pub soft_quota_bytes: Option<u64>,
+    /// What somebody should be told of it, a sentence each
+    pub reasons: Vec<String>,
     /// How many snapshots it has
     pub snapshots: u64,
     /// When its pool was asked
@@ -135,6 +159,9 @@ pub struct CreateDataset {
     #[arg(long = "quota", value_name = "SIZE", value_parser = size)]
     #[oai(validator(minimum(value = "1")))]
     pub quota_bytes: Option<u64>,
+    /// What is said of its folder; left out: it is root's, and everybody may read it
+    #[command(flatten)]
+    pub attributes: Option<DatasetAttributes>,
 }
 
 /// Say how much a dataset may take
@@ -301,13 +328,17 @@ fn size(text: &str) -> Result<u64, units::BadBytes> {
 }
 
 impl TryFrom<CreateDataset> for DatasetCreate {
-    type Error = BadName;
+    type Error = Error;
 
-    fn try_from(it: CreateDataset) -> Result<DatasetCreate, BadName> {
+    fn try_from(it: CreateDataset) -> Result<DatasetCreate, Error> {
         Ok(DatasetCreate {
             pool: it.pool,
             name: it.name.parse()?,
             quota: it.quota_bytes.map(units::Bytes),
+            attributes: match it.attributes {
+                Some(attributes) => attributes.try_into()?,
+                None => inside::Attributes::default(),
+            },
         })
     }
 }
@@ -367,6 +398,7 @@ impl CloneSnapshot {
 
 impl Dataset {
     fn new(pool: &PoolName, it: &inside::Dataset, snapshots: usize, as_of: SystemTime) -> Dataset {
+        let folder = it.folder.as_ref();
         Dataset {
             pool: pool.to_string(),
             name: it.name.to_string(),
@@ -375,6 +407,17 @@ impl Dataset {
             quota_bytes: it.quota.map(|it| it.0),
             referenced_bytes: it.usage.map(|it| it.referenced.0),
             exclusive_bytes: it.usage.map(|it| it.exclusive.0),
+            owner: folder.and_then(|it| it.owner.user.name.clone()),
+            owner_id: folder.map(|it| it.owner.user.id),
+            group: folder.and_then(|it| it.owner.group.name.clone()),
+            group_id: folder.map(|it| it.owner.group.id),
+            mode: folder.map(|it| format!("{:04o}", it.access.mode())),
+            acl: folder.map(|it| it.access.entries(&it.names)),
+            compression: folder
+                .filter(|it| it.compresses)
+                .map(|it| it.compression.into()),
+            soft_quota_bytes: folder.and_then(|it| it.soft_quota).map(|it| it.0),
+            reasons: it.reasons(),
             snapshots: snapshots as u64,
             as_of: timestamp(as_of),
         }

@@ -1,5 +1,6 @@
 //! Datasets and snapshots: what is in the pools.
 
+mod attributes;
 mod holds;
 mod prune;
 mod replicate;
@@ -9,15 +10,17 @@ use std::sync::Arc;
 use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
-        Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal, Snapshot,
-        SnapshotName, is_limited_to, plan,
+        Attributes, Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal,
+        Snapshot, SnapshotName, Who, is_limited_to, plan,
     },
+    lvm::Kind,
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
 
 pub(crate) use self::replicate::sent;
 pub use self::{
+    attributes::DatasetSet,
     holds::{SnapshotHold, SnapshotRelease},
     prune::{PrunedView, SnapshotPrune},
     replicate::DatasetReplicate,
@@ -100,6 +103,8 @@ pub struct DatasetCreate {
     pub name: DatasetName,
     /// How much it may take; `None`: as much as the pool has.
     pub quota: Option<Bytes>,
+    /// What is said of its folder.
+    pub attributes: Attributes<Who>,
 }
 
 /// Say how much a dataset may take.
@@ -211,6 +216,7 @@ operation!(
 objects! {
     DatasetGet, "dataset_get", Role::Viewer, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetCreate, "dataset_create", Role::Admin, DatasetView, |it| of(&it.pool, it.name.as_str());
+    DatasetSet, "dataset_set", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetQuota, "dataset_quota", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetRename, "dataset_rename", Role::Admin, DatasetView, |it| of(&it.pool, &it.dataset);
     DatasetDelete, "dataset_delete", Role::Admin, (), |it| of(&it.pool, &it.dataset);
@@ -353,6 +359,16 @@ trait DatasetChange: Operation {
     fn check(&self, after: &Seen, contents: &Contents) -> Result<Self::Output, Error>;
 }
 
+/// What has to be done in a pool for a wish.
+fn plan_in(seen: &Seen, pool: &str, wish: &Wish) -> Result<Plan<AppStep>, Error> {
+    let (pool, asked) = known(seen, pool)?;
+    let plan = plan(pool, contents(pool, asked)?, wish).map_err(refused)?;
+    Ok(plan.map(|step| {
+        let pool = pool.name.clone();
+        AppStep::Pool(Step::Inside { pool, step })
+    }))
+}
+
 macro_rules! changes {
     ($($type:ty),*) => {$(
         impl Change for $type {
@@ -363,13 +379,7 @@ macro_rules! changes {
             }
 
             fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
-                let (pool, asked) = known(seen, self.pool())?;
-                let name = pool.name.clone();
-                let plan = plan(pool, contents(pool, asked)?, &self.wish()).map_err(refused)?;
-                Ok(plan.map(|step| {
-                    let pool = name.clone();
-                    AppStep::Pool(Step::Inside { pool, step })
-                }))
+                plan_in(seen, self.pool(), &self.wish())
             }
 
             fn etag(&self, _: &Seen) -> Option<String> {
@@ -388,7 +398,6 @@ macro_rules! changes {
     )*};
 }
 changes!(
-    DatasetCreate,
     DatasetQuota,
     DatasetRename,
     DatasetDelete,
@@ -417,23 +426,6 @@ fn limited(
         _ if is_limited_to(found, &view.dataset, quota) => Ok(view),
         Some(is) => not(format!("{pool}/{dataset} may take {is}")),
         None => not(format!("{pool}/{dataset} has no quota")),
-    }
-}
-
-impl DatasetChange for DatasetCreate {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::Create(CreateDataset {
-            name: self.name.clone(),
-            quota: self.quota,
-        })
-    }
-
-    fn check(&self, after: &Seen, _: &Contents) -> Result<DatasetView, Error> {
-        limited(after, &self.pool, self.name.as_str(), self.quota)
     }
 }
 
@@ -480,9 +472,21 @@ impl DatasetChange for DatasetRename {
                 || contents.snapshots_of(&self.dataset).next().is_some());
         match is_left {
             true => not(format!("there is still something named {}", self.dataset)),
-            false => dataset_view(after, &self.pool, self.to.as_str()),
+            false => match is_away(after, &self.pool, self.to.as_str()) {
+                true => not(format!("{} is not mounted", self.to)),
+                false => dataset_view(after, &self.pool, self.to.as_str()),
+            },
         }
     }
+}
+
+/// Whether it is a volume that is not mounted.
+fn is_away(seen: &Seen, pool: &str, dataset: &str) -> bool {
+    let pool = seen.pools.find(pool);
+    pool.is_some_and(|it| match &it.kind {
+        Kind::Thin(thin) => !thin.is_mounted(dataset),
+        Kind::Filesystem => false,
+    })
 }
 
 impl DatasetChange for DatasetDelete {

@@ -290,17 +290,20 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
         let contents = asked.and_then(|it| it.said.as_deref().ok());
         let verdict = pool.judge_with(contents);
         let status = match verdict.standing {
-            Standing::Mounted => continue,
+            Standing::Mounted => Status::Healthy,
             // Somebody has unmounted it, and meant it.
             Standing::Unmounted | Standing::Missing if !pool.is_wanted => continue,
             Standing::Damaged | Standing::Confused => Status::Degraded,
             Standing::Unmounted | Standing::Missing | Standing::ReadOnly => Status::Unhealthy,
         };
         storage.status = storage.status.max(status);
-        let reasons = verdict.reasons.join("; ");
-        storage
-            .causes
-            .push(format!("pool {}: {reasons}", pool.name));
+        // Also what is no fault yet: a pool that is almost full, or a dataset above its soft quota.
+        if !verdict.reasons.is_empty() {
+            let reasons = verdict.reasons.join("; ");
+            storage
+                .causes
+                .push(format!("pool {}: {reasons}", pool.name));
+        }
     }
     for difference in &seen.differences {
         if difference.is_fault() {

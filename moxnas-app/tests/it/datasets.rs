@@ -12,7 +12,7 @@ use moxnas_app::{
     },
 };
 use moxnas_core::{sim::Fault, units::Bytes};
-use moxnas_pool::model::Filesystem;
+use moxnas_pool::{dataset::Attributes, model::Filesystem};
 
 use crate::{
     expected::make,
@@ -34,6 +34,7 @@ async fn with_photos() -> Box_ {
         pool: "data".to_owned(),
         name: "photos".parse().unwrap(),
         quota: Some(Bytes(5_000_000)),
+        attributes: Attributes::default(),
     };
     let made = make(&box_.app, dataset).await.unwrap();
     assert_eq!(made.dataset.quota, Some(Bytes(5_000_000)));

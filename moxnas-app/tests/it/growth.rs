@@ -8,6 +8,7 @@ use moxnas_app::ops::{
 };
 use moxnas_core::units::Bytes;
 use moxnas_pool::{
+    dataset::Attributes,
     growth::Growth,
     model::{Filesystem, PoolName},
 };
@@ -53,6 +54,7 @@ async fn with_photos() -> Box_ {
         pool: "data".to_owned(),
         name: "photos".parse().unwrap(),
         quota: None,
+        attributes: Attributes::default(),
     };
     make(&box_.app, photos).await.unwrap();
     box_

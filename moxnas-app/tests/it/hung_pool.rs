@@ -28,7 +28,7 @@ use moxnas_core::{
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::Contents,
+    dataset::{AccountKind, AccountName, Attributes, Contents},
     model::{Filesystem, Pool, Pools},
     plan::Step,
     replica::{self, Route},
@@ -81,6 +81,10 @@ impl PoolBackend for Hung {
             self.gate.pass();
         }
         self.pools.contents(pool)
+    }
+
+    fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
+        self.pools.account(kind, name)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
@@ -166,6 +170,7 @@ fn create(pool: &str, name: &str) -> DatasetCreate {
         pool: pool.to_owned(),
         name: name.parse().unwrap(),
         quota: None,
+        attributes: Attributes::default(),
     }
 }
 

@@ -17,6 +17,7 @@ use moxnas_app::{
 };
 use moxnas_core::{sim::Fault, units::Bytes};
 use moxnas_pool::{
+    dataset::Attributes,
     model::Filesystem,
     prune::{self, Keep, TimeZone, Timestamp},
 };
@@ -46,6 +47,7 @@ async fn with_photos(filesystems: [Filesystem; 2]) -> Box_ {
         pool: "data".to_owned(),
         name: "photos".parse().unwrap(),
         quota: None,
+        attributes: Attributes::default(),
     };
     make(&box_.app, photos).await.unwrap();
     box_

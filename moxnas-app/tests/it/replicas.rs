@@ -26,7 +26,7 @@ use moxnas_core::{disk::BlockDevices, sim::Fault, units::Bytes};
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::Contents,
+    dataset::{AccountKind, AccountName, Attributes, Contents},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     replica::{self, Route},
@@ -79,6 +79,10 @@ impl PoolBackend for Slow {
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
         self.pools.contents(pool)
+    }
+
+    fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
+        self.pools.account(kind, name)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {
@@ -138,6 +142,7 @@ async fn two_pools() -> (Box_, LetGo) {
         pool: "data".to_owned(),
         name: "photos".parse().unwrap(),
         quota: None,
+        attributes: Attributes::default(),
     };
     make(&box_.app, dataset).await.unwrap();
     for (number, name) in ["monday", "tuesday"].into_iter().enumerate() {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use moxnas_api::wire::{
+    attributes::DatasetAttributes,
     datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, PruneSnapshots, RenameDataset},
     pools::{CheckPool, CreatePool, ImportPool},
     replicas::{HoldSnapshot, ReplicateDataset},
@@ -80,6 +81,17 @@ pub(crate) enum DatasetVerb {
     },
     /// Make a dataset
     Create(CreateDataset),
+    /// Say whose a dataset is, who may what, how it compresses and when to warn; what is left out stays
+    ///
+    /// It is about the folder of the dataset: files that are in it stay as they are.
+    Set {
+        /// Name of its pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        #[command(flatten)]
+        body: DatasetAttributes,
+    },
     /// Say how much a dataset may take
     Quota {
         /// Name of its pool

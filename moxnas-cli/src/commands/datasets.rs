@@ -42,6 +42,15 @@ pub(super) async fn dataset(
             let at = DATASETS.to_owned();
             Wish::new("dataset_create", Method::POST, at, &[], body.to_json())
         }
+        DatasetVerb::Set {
+            pool,
+            dataset,
+            body,
+        } => {
+            let at = at(DATASETS, &[&pool, &dataset], "");
+            let names = [("pool", pool.as_str()), ("dataset", dataset.as_str())];
+            Wish::new("dataset_set", Method::PATCH, at, &names, body.to_json())
+        }
         DatasetVerb::Quota {
             pool,
             dataset,

@@ -22,13 +22,26 @@ pub(super) fn table(page: &DatasetPage) -> String {
     if page.items.is_empty() {
         return "there are no datasets".to_owned();
     }
-    let mut table = super::table(&["POOL", "NAME", "USED", "QUOTA", "SNAPSHOTS", "PATH"]);
+    let mut table = super::table(&[
+        "POOL",
+        "NAME",
+        "USED",
+        "QUOTA",
+        "OWNER",
+        "COMPRESSION",
+        "SNAPSHOTS",
+        "PATH",
+    ]);
     for it in &page.items {
         table.add_row([
             it.pool.clone(),
             it.name.clone(),
             known(it.referenced_bytes),
             quota(it),
+            it.owner
+                .clone()
+                .unwrap_or_else(|| account(None, it.owner_id)),
+            compression(it),
             it.snapshots.to_string(),
             it.path.clone(),
         ]);
@@ -44,12 +57,41 @@ pub(super) fn sheet(it: &Dataset) -> String {
         ("used", known(it.referenced_bytes)),
         ("exclusive", known(it.exclusive_bytes)),
         ("quota", quota(it)),
+        (
+            "soft quota",
+            it.soft_quota_bytes.map_or_else(|| "none".to_owned(), bytes),
+        ),
+        ("owner", account(it.owner.as_ref(), it.owner_id)),
+        ("group", account(it.group.as_ref(), it.group_id)),
+        ("mode", it.mode.clone().unwrap_or_else(|| "-".to_owned())),
+        ("compression", compression(it)),
         ("snapshots", it.snapshots.to_string()),
         ("writable", writable.to_owned()),
     ];
-    facts
-        .map(|(key, value)| format!("{key:<12}{value}"))
-        .join("\n")
+    let mut all = Vec::new();
+    for (key, value) in facts {
+        all.push(format!("{key:<12}{value}"));
+        if key == "mode" {
+            let entries = it.acl.iter().flatten();
+            all.extend(entries.map(|it| format!("{:12}{it}", "")));
+        }
+    }
+    all.extend(it.reasons.iter().map(|it| format!("{:12}- {it}", "")));
+    all.join("\n")
+}
+
+/// A number without a name is all that there is of an account that was deleted.
+fn account(name: Option<&String>, id: Option<u32>) -> String {
+    match (name, id) {
+        (Some(name), Some(id)) => format!("{name} ({id})"),
+        (None, Some(id)) => id.to_string(),
+        (_, None) => "-".to_owned(),
+    }
+}
+
+fn compression(it: &Dataset) -> String {
+    let of = it.compression.as_ref();
+    of.map_or_else(|| "-".to_owned(), |it| it.word().to_owned())
 }
 
 pub(super) fn snapshot_table(items: &[Snapshot]) -> String {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{HoldName, Note};
+use super::{Folder, HoldName, Note};
 use crate::{lvm::Fill, model::PoolName, unit::mount_point};
 
 moxnas_core::name_type! {
@@ -113,6 +113,9 @@ pub struct Dataset {
     pub quota: Option<Bytes>,
     /// What it takes; `None`: nobody counts it.
     pub usage: Option<Usage>,
+    /// What is said of its folder; `None`: it is not mounted, or could not be looked at.
+    #[serde(default)]
+    pub folder: Option<Folder>,
 }
 
 /// A dataset as it was at one moment.
@@ -161,6 +164,28 @@ impl Snapshot {
     }
 }
 
+impl Dataset {
+    /// What somebody should be told of it, a sentence each.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let soft = self.folder.as_ref().and_then(|it| it.soft_quota);
+        let Some(soft) = soft else {
+            return Vec::new();
+        };
+        let name = &self.name;
+        let reason = match self.usage.map(|it| it.referenced) {
+            Some(used) if used > soft => {
+                format!("dataset {name} takes {used}, which is more than its soft quota of {soft}")
+            }
+            Some(_) => return Vec::new(),
+            None => {
+                format!("dataset {name} has a soft quota, and nobody has counted what it takes")
+            }
+        };
+        vec![reason]
+    }
+}
+
 impl Contents {
     /// Take in what was found: where a subvolume is says what it is.
     pub(crate) fn take_in(&mut self, it: Found) {
@@ -195,6 +220,7 @@ impl Contents {
             read_only: it.read_only,
             quota: it.quota,
             usage: it.usage,
+            folder: None,
         });
     }
 

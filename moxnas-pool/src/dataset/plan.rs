@@ -1,7 +1,9 @@
 //! Facts and a wish about what is in a pool give steps, or the reason why not.
 
+mod attributes;
 mod folders;
 mod limits;
+mod renames;
 mod snapshots;
 mod volumes;
 
@@ -15,8 +17,8 @@ pub use limits::{countable, is_limited_to};
 pub use snapshots::plan_prune;
 
 use super::{
-    Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot, SnapshotName, Step,
-    Usage,
+    Account, Attributes, Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot,
+    SnapshotName, Step, Usage,
 };
 use crate::{
     lvm::Kind,
@@ -29,6 +31,20 @@ use crate::{
 pub enum Change {
     /// Make a dataset.
     Create(CreateDataset),
+    /// Make a dataset, and say something of its folder.
+    CreateWith {
+        /// The dataset.
+        wish: CreateDataset,
+        /// What is said of its folder.
+        attributes: Attributes<Account>,
+    },
+    /// Say something else of the folder of a dataset.
+    Set {
+        /// Its name.
+        dataset: String,
+        /// What.
+        attributes: Attributes<Account>,
+    },
     /// Say how much a dataset may refer to.
     SetQuota {
         /// Its name.
@@ -111,6 +127,11 @@ pub struct CreateDataset {
 pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
     let mut plan = begin(pool)?;
     let planner = Planner { pool, contents };
+    if let Change::CreateWith { wish, attributes } = change {
+        let mut plan = self::plan(pool, contents, &Change::Create(wish.clone()))?;
+        planner.give_new(wish, attributes, &mut plan)?;
+        return Ok(plan);
+    }
     if let Kind::Thin(thin) = &pool.kind {
         planner.in_volumes(thin, change, &mut plan)?;
         return Ok(plan);
@@ -120,7 +141,13 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
         return Ok(plan);
     }
     match change {
-        Change::Create(wish) => planner.create(wish, &mut plan)?,
+        Change::Create(wish) | Change::CreateWith { wish, .. } => {
+            planner.create(wish, &mut plan)?
+        }
+        Change::Set {
+            dataset,
+            attributes,
+        } => planner.set(dataset, attributes, &mut plan)?,
         Change::SetQuota { dataset, quota } => planner.set_quota(dataset, *quota, &mut plan)?,
         Change::Rename { dataset, to } => planner.rename(dataset, to, &mut plan)?,
         Change::Delete { dataset } => planner.delete(dataset, &mut plan)?,

@@ -2,7 +2,7 @@
 
 use moxnas_core::units::Bytes;
 
-use super::{DatasetName, SnapshotName};
+use super::{AccountKind, AccountName, DatasetName, SnapshotName};
 use crate::{
     lvm,
     model::{Filesystem, PoolName},
@@ -158,6 +158,43 @@ pub enum Refusal {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// Nobody is called so.
+    #[error("this machine knows no {} {name}", kind.word())]
+    NoSuchAccount {
+        /// What.
+        kind: AccountKind,
+        /// The name.
+        name: AccountName,
+    },
+    /// Whoever knows the names of users and groups did not answer.
+    #[error("whether there is a {} {name} is not known: {why}", kind.word())]
+    AccountNotKnown {
+        /// What.
+        kind: AccountKind,
+        /// The name.
+        name: AccountName,
+        /// Why.
+        why: String,
+    },
+    /// Its filesystem keeps nothing but modes.
+    #[error("pool {0} is mounted so that it has no access control lists")]
+    NoAcl(PoolName),
+    /// Its filesystem compresses nothing.
+    #[error("pool {pool} is {filesystem}, which does not compress")]
+    NoCompression {
+        /// The pool.
+        pool: PoolName,
+        /// What it is.
+        filesystem: Filesystem,
+    },
+    /// What is said of it could not be read.
+    #[error("the folder of {pool}/{dataset} could not be looked at")]
+    FolderNotKnown {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+    },
     /// It is about thin volumes.
     #[error(transparent)]
     Thin(#[from] lvm::Refusal),
@@ -185,6 +222,11 @@ impl Refusal {
             Refusal::SnapshotsOfAnother { .. } => "snapshots_of_another",
             Refusal::HasSubvolumes { .. } => "dataset_has_subvolumes",
             Refusal::RollbackUnfinished { .. } => "rollback_unfinished",
+            Refusal::NoSuchAccount { .. } => "account_not_found",
+            Refusal::AccountNotKnown { .. } => "account_not_known",
+            Refusal::NoAcl(_) => "acl_not_offered",
+            Refusal::NoCompression { .. } => "compression_not_offered",
+            Refusal::FolderNotKnown { .. } => "folder_not_known",
             Refusal::Thin(refusal) => refusal.code(),
         }
     }
@@ -255,6 +297,24 @@ impl Refusal {
             }
             Refusal::HasSubvolumes { .. } => {
                 "MoxNAS did not make them: `btrfs subvolume delete` does away with them".to_owned()
+            }
+            Refusal::NoSuchAccount { kind, .. } => match kind {
+                AccountKind::User => "`getent passwd` shows whom it knows; a number does as well",
+                AccountKind::Group => "`getent group` shows whom it knows; a number does as well",
+            }
+            .to_owned(),
+            Refusal::AccountNotKnown { .. } => {
+                "a number does as well, which nobody has to know".to_owned()
+            }
+            Refusal::NoAcl(pool) => format!(
+                "`moxnas pool export {pool}`, then `moxnas pool import {pool} --device …` without the \
+                 option noacl"
+            ),
+            Refusal::NoCompression { .. } => {
+                "a pool of btrfs does: `moxnas pool create NAME --device … --fs btrfs`".to_owned()
+            }
+            Refusal::FolderNotKnown { pool, .. } => {
+                format!("`journalctl -k` may say why; `moxnas pool show {pool}` says how it is")
             }
             Refusal::Thin(refusal) => refusal.hint(),
             Refusal::RollbackUnfinished { pool, dataset } => format!(

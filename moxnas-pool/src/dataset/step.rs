@@ -5,7 +5,7 @@ use std::fmt;
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{DatasetName, HoldName, SnapshotName};
+use super::{Access, Compression, DatasetName, HoldName, Names, Owner, SnapshotName};
 use crate::lvm::VolumeStep;
 
 /// One thing that a backend can do in a pool.
@@ -150,6 +150,44 @@ pub enum Step {
         /// The snapshot that it becomes.
         snapshot: SnapshotName,
     },
+    /// Say whose the folder of a dataset is.
+    SetOwner {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Whose it is until then; `None`: it is new.
+        from: Option<Owner>,
+        /// Whose it is to be.
+        to: Owner,
+    },
+    /// Say who may what in the folder of a dataset.
+    SetAccess {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Who may what until then; `None`: it is new.
+        from: Option<Access>,
+        /// Who may what from then on.
+        to: Access,
+        /// What those are called that are named.
+        names: Names,
+    },
+    /// Say how what is made in a dataset is compressed.
+    SetCompression {
+        /// The dataset.
+        dataset: DatasetName,
+        /// How until then.
+        from: Option<Compression>,
+        /// How; `None`: as the pool is mounted.
+        to: Option<Compression>,
+    },
+    /// Say from when on somebody is told how large a dataset is.
+    SetSoftQuota {
+        /// The dataset.
+        dataset: DatasetName,
+        /// From when on until then.
+        from: Option<Bytes>,
+        /// From when on; `None`: never.
+        to: Option<Bytes>,
+    },
     /// Do something to a thin volume.
     Volume {
         /// What.
@@ -172,6 +210,13 @@ impl Step {
             Step::Volume { step } => step.destroys(),
             _ => None,
         }
+    }
+}
+
+fn until_now(f: &mut fmt::Formatter<'_>, what: Option<impl fmt::Display>) -> fmt::Result {
+    match what {
+        Some(what) => write!(f, ", until now {what}"),
+        None => Ok(()),
     }
 }
 
@@ -252,6 +297,29 @@ impl fmt::Display for Step {
             }
             Step::FreezeReplaced { dataset } => {
                 write!(f, "let nothing be written to what was {dataset} until now")
+            }
+            Step::SetOwner { dataset, from, to } => {
+                write!(f, "let the folder of {dataset} belong to {to}")?;
+                until_now(f, from.as_ref())
+            }
+            Step::SetAccess {
+                dataset,
+                from,
+                to,
+                names,
+            } => {
+                write!(f, "let {} hold for {dataset}", to.line(names))?;
+                until_now(f, from.as_ref().map(|it| it.line(names)))
+            }
+            Step::SetCompression { dataset, from, to } => {
+                let word = |it: &Option<Compression>| it.map_or("default", Compression::word);
+                write!(f, "let the compression of {dataset} be {}", word(to))?;
+                until_now(f, Some(word(from)))
+            }
+            Step::SetSoftQuota { dataset, from, to } => {
+                let size = |it: &Option<Bytes>| it.map_or("none".to_owned(), |it| it.to_string());
+                write!(f, "let the soft quota of {dataset} be {}", size(to))?;
+                until_now(f, Some(size(from)))
             }
             Step::Volume { step } => write!(f, "{step}"),
             Step::KeepReplaced { dataset, snapshot } => {

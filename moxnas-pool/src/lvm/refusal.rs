@@ -47,9 +47,6 @@ pub enum Refusal {
     /// What needs room would fail half way.
     #[error("pool {0} is full: its thin pool has no room left")]
     Full(PoolName),
-    /// Its units and its snapshots would have to move with it.
-    #[error("datasets of pool {0} are thin volumes, which get no other name")]
-    NoRename(PoolName),
     /// Each dataset has a filesystem of its own.
     #[error("each dataset of pool {0} has a filesystem of its own: they are checked one by one")]
     NoCheck(PoolName),
@@ -77,7 +74,6 @@ impl Refusal {
             Refusal::CannotShrink { .. } => "quota_cannot_shrink",
             Refusal::DatasetNotMounted { .. } => "dataset_not_mounted",
             Refusal::Full(_) => "thin_pool_full",
-            Refusal::NoRename(_) => "rename_not_offered",
             Refusal::NoCheck(_) => "check_not_offered",
             Refusal::NotActive(_) => "volumes_not_active",
             Refusal::NotAPool { .. } => "not_a_thin_pool",
@@ -102,9 +98,6 @@ impl Refusal {
             }
             Refusal::Full(pool) => format!(
                 "delete snapshots or files, or let it have a larger device: `moxnas pool grow {pool}`"
-            ),
-            Refusal::NoRename(pool) => format!(
-                "`moxnas snapshot clone {pool} …` makes a dataset of the name that is wished"
             ),
             Refusal::NoCheck(pool) => format!(
                 "`moxnas pool unmount {pool}`, then `e2fsck -f -n` or `xfs_repair -n` of each \

@@ -181,6 +181,22 @@ pub enum VolumeStep {
         /// What is on it.
         filesystem: Filesystem,
     },
+    /// Give a snapshot to another name.
+    RenameSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// What the dataset is to be called.
+        to: DatasetName,
+    },
+    /// Give the volume of a dataset another name.
+    Rename {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Its name to be.
+        to: DatasetName,
+    },
     /// Delete a dataset.
     Remove {
         /// The dataset.
@@ -291,6 +307,17 @@ impl fmt::Display for VolumeStep {
             }
             VolumeStep::GrowFilesystem { dataset, .. } => {
                 write!(f, "let the filesystem of {dataset} have all of its volume")
+            }
+            VolumeStep::RenameSnapshot {
+                dataset,
+                snapshot,
+                to,
+            } => write!(
+                f,
+                "rename the snapshot {dataset}@{snapshot} to {to}@{snapshot}"
+            ),
+            VolumeStep::Rename { dataset, to } => {
+                write!(f, "rename the volume of {dataset} to that of {to}")
             }
             VolumeStep::Remove { dataset } => write!(f, "delete the volume of {dataset}"),
             VolumeStep::TakeSnapshot { dataset, snapshot } => {

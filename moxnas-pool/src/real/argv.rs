@@ -197,6 +197,10 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
         Step::Volume { step } => thin::volume(pool, step),
         Step::RenameSnapshots { .. }
         | Step::Rename { .. }
+        | Step::SetOwner { .. }
+        | Step::SetAccess { .. }
+        | Step::SetCompression { .. }
+        | Step::SetSoftQuota { .. }
         | Step::Exchange { .. }
         | Step::Hold { .. }
         | Step::Release { .. }

@@ -12,6 +12,7 @@ use nix::{
     sys::statvfs::statvfs,
 };
 
+use super::attributes;
 use crate::{
     backend::BackendError,
     dataset::{
@@ -102,6 +103,12 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
             let (from, to) = (replaced_path(pool, dataset), dataset_path(pool, dataset));
             rename(from, to, RenameFlags::RENAME_EXCHANGE)?;
         }
+        Step::SetOwner { dataset, .. }
+        | Step::SetAccess { dataset, .. }
+        | Step::SetCompression { dataset, .. }
+        | Step::SetSoftQuota { dataset, .. } => {
+            attributes::set(root, &dataset_path(pool, dataset), step)?;
+        }
         Step::Count
         | Step::Create { .. }
         | Step::Clone { .. }
@@ -126,7 +133,31 @@ pub(super) fn tidy_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         | Step::Volume {
             step: VolumeStep::RemoveSnapshot { dataset, snapshot },
         } => root.remove(note_path(pool, dataset, snapshot)),
+        Step::Volume {
+            step: VolumeStep::RenameSnapshot {
+                dataset, snapshot, ..
+            },
+        } => {
+            root.remove(note_path(pool, dataset, snapshot))?;
+            // An empty one only.
+            _ = fs::remove_dir(root.path(snapshot_folder(pool, dataset)));
+            Ok(())
+        }
         _ => Ok(()),
+    }
+}
+
+/// Write the same down of a snapshot under another name of its dataset; none where there is none.
+pub(super) fn copy_note(
+    root: &Root,
+    pool: &PoolName,
+    snapshot: &SnapshotName,
+    [from, to]: [&DatasetName; 2],
+) -> Result<(), FileError> {
+    let path = note_path(pool, to, snapshot);
+    match root.read(note_path(pool, from, snapshot))? {
+        Some(text) => root.replace(path, text.as_bytes(), 0o644),
+        None => root.remove(path),
     }
 }
 

@@ -163,6 +163,7 @@ fn dataset(name: DatasetName, it: &Said, all: &[Said]) -> Result<Dataset, Odd> {
         read_only: it.lv_permissions == "read-only",
         quota: Some(it.size()?),
         usage,
+        folder: None,
     })
 }
 
@@ -237,6 +238,17 @@ impl SystemPools {
                 }
             }
             VolumeStep::Mount { dataset } => self.check_folder(dataset_path(pool, dataset))?,
+            // There is none of that name, so nothing was written down of it.
+            VolumeStep::TakeSnapshot { dataset, snapshot } => {
+                self.root
+                    .remove(crate::dataset::note_path(pool, dataset, snapshot))?;
+            }
+            // What it is held for has to be there as soon as it is.
+            VolumeStep::RenameSnapshot {
+                dataset,
+                snapshot,
+                to,
+            } => folders::copy_note(&self.root, pool, snapshot, [dataset, to])?,
             // lvextend(8) calls it an error when it is as large already.
             VolumeStep::Grow { dataset, size } => {
                 let contents = contents(&self.asked_of_volumes(pool)?)?;

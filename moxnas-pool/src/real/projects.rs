@@ -94,6 +94,7 @@ fn datasets(
                 referenced: used,
                 exclusive: used,
             }),
+            folder: None,
         })
     };
     named.into_iter().filter_map(one).collect()

@@ -125,6 +125,7 @@ impl Volume {
                 let received = source.received.clone().unwrap_or(source.uuid.clone());
                 self.fill(&path, &source.files, to_its_end, on)?;
                 if to_its_end && let Some(it) = self.subvolumes.get_mut(&path) {
+                    it.kept = source.kept.clone();
                     (it.read_only, it.received) = (true, Some(received));
                 }
                 let changed = source
@@ -134,10 +135,14 @@ impl Volume {
                 Ok(changed.map(|(_, it)| it.size).sum())
             }
             Step::Copy { snapshot } => {
-                let files = Arc::clone(&from.at(&place(snapshot))?.files);
+                let source = from.at(&place(snapshot))?;
+                let (files, kept) = (Arc::clone(&source.files), source.kept.clone());
                 let path = dataset_at(&route.as_dataset);
                 let before = Arc::clone(&self.at(&path)?.files);
                 self.fill(&path, &files, to_its_end, on)?;
+                if to_its_end && let Some(it) = self.subvolumes.get_mut(&path) {
+                    it.kept = kept;
+                }
                 let changed = files
                     .iter()
                     .filter(|(name, it)| before.get(*name) != Some(*it));

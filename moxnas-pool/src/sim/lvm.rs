@@ -399,6 +399,21 @@ impl Work<'_> {
                 }
             }
             VolumeStep::GrowFilesystem { dataset, .. } => self.fill(&place(&d(dataset))),
+            VolumeStep::RenameSnapshot {
+                dataset,
+                snapshot,
+                to,
+            } => {
+                let [from, to] =
+                    [dataset, to].map(|it| Volume::Snapshot(it.clone(), snapshot.clone()));
+                self.rename(&from, &to)?;
+                let notes = &mut self.group.files.notes;
+                if let Some(note) = notes.remove(&place(&from)) {
+                    notes.insert(place(&to), note);
+                }
+                Ok(())
+            }
+            VolumeStep::Rename { dataset, to } => self.rename(&d(dataset), &d(to)),
             VolumeStep::Remove { dataset } => self.remove(&d(dataset)),
             VolumeStep::TakeSnapshot { dataset, snapshot } => {
                 let to = Volume::Snapshot(dataset.clone(), snapshot.clone());

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::SystemTim
 
 use moxnas_core::units::Bytes;
 
+use super::attributes::Kept;
 use crate::{
     check::{Checked, Outcome},
     dataset::{
@@ -59,6 +60,7 @@ pub(super) struct Subvolume {
     quota: Option<Bytes>,
     /// The project that its files belong to.
     project: Option<u32>,
+    pub(super) kept: Kept,
     /// Shared with its snapshots until something is written.
     pub(super) files: Arc<BTreeMap<String, Extent>>,
 }
@@ -271,6 +273,10 @@ impl Volume {
                 self.subvolumes.insert(one, b);
                 self.subvolumes.insert(other, a);
             }
+            Step::SetOwner { .. }
+            | Step::SetAccess { .. }
+            | Step::SetCompression { .. }
+            | Step::SetSoftQuota { .. } => self.keep(step)?,
             Step::Volume { .. } => return Err("there are no volumes in a filesystem".to_owned()),
             Step::FreezeReplaced { dataset } => {
                 let path = replaced_at(dataset);
@@ -308,6 +314,7 @@ impl Volume {
             received: None,
             quota: of.and_then(|it| it.quota),
             project: None,
+            kept: of.map(|it| it.kept.clone()).unwrap_or_default(),
             files: of.map(|it| it.files.clone()).unwrap_or_default(),
         };
         self.last_id = made.id;
@@ -372,6 +379,7 @@ impl Volume {
                 received: None,
                 quota: None,
                 project: None,
+                kept: Kept::default(),
                 files: Arc::default(),
             });
         }
@@ -477,10 +485,12 @@ impl Volume {
             available: free,
             inodes: None,
         };
-        match on.filesystem {
+        let mut contents = match on.filesystem {
             Filesystem::Btrfs => self.in_subvolumes(space, &holders),
             Filesystem::Ext4 | Filesystem::Xfs => self.in_folders(space, on),
-        }
+        };
+        self.show_folders(&mut contents);
+        contents
     }
 
     /// The names at the top that do not begin with a dot, and are no subvolumes or folders.
@@ -524,6 +534,7 @@ impl Volume {
                             referenced: used,
                             exclusive: used,
                         }),
+                        folder: None,
                     });
                 }
                 _ if path.is_empty() => (),
@@ -579,6 +590,6 @@ impl Subvolume {
     }
 }
 
-fn not_found(path: &str) -> String {
+pub(super) fn not_found(path: &str) -> String {
     format!("cannot access '{path}': No such file or directory")
 }

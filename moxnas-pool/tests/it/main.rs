@@ -1,6 +1,7 @@
 //! The crate as its users see it.
 #![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 
+mod attributes;
 mod clocks;
 mod datasets;
 mod folders;

@@ -1,5 +1,6 @@
 //! Pools of thin volumes.
 
+mod rename;
 mod retry;
 
 use moxnas_core::{disk::DeviceId, plan::Plan, sim::DiskSpec, units::Bytes};
@@ -122,6 +123,13 @@ fn clone(to: &str) -> Wish {
     }
 }
 
+fn rename(dataset: &str, to: &str) -> Wish {
+    Wish::Rename {
+        dataset: dataset.to_owned(),
+        to: to.parse().unwrap(),
+    }
+}
+
 fn delete_dataset(dataset: &str) -> Wish {
     let dataset = dataset.to_owned();
     Wish::Delete { dataset }
@@ -154,6 +162,7 @@ fn every_command_is_shown_as_it_is_run() {
         snapshot("at:noon"),
         rollback(),
         clone("copy"),
+        rename("data", "films"),
         delete_snapshot("monday"),
     ] {
         show(&thin.plan(&wish).unwrap().steps);
@@ -311,13 +320,7 @@ fn each_refusal_has_a_code_and_a_hint() {
         (snapshot("monday"), "snapshot_name_taken"),
         (delete_snapshot("none"), "snapshot_not_found"),
         (clone("data"), "dataset_name_taken"),
-        (
-            Wish::Rename {
-                dataset: "data".to_owned(),
-                to: "films".parse().unwrap(),
-            },
-            "rename_not_offered",
-        ),
+        (rename("none", "films"), "dataset_not_found"),
     ] {
         let refused = thin.plan(&wish).unwrap_err();
         assert_eq!(refused.code(), code, "{wish:?}");

@@ -41,6 +41,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
         "dataset replicate",
         "none none --to other",
     ),
+    ("dataset_set", "dataset set", "none none --mode 700"),
     ("disk_burn_in", "disk burn-in", "none"),
     ("disk_consequences", "disk consequences", "none"),
     ("disk_get", "disk show", "none"),

@@ -24,7 +24,11 @@ impl Planner<'_> {
                 pool: self.pool.name.clone(),
                 filesystem: self.pool.filesystem,
             }),
-            Change::Create(wish) => self.make_folder(wish, plan),
+            Change::Create(wish) | Change::CreateWith { wish, .. } => self.make_folder(wish, plan),
+            Change::Set {
+                dataset,
+                attributes,
+            } => self.set(dataset, attributes, plan),
             Change::SetQuota { dataset, quota } => self.limit_project(dataset, *quota, plan),
             Change::Rename { dataset, to } => self.rename(dataset, to, plan),
             Change::Delete { dataset } => self.delete_folder(dataset, plan),

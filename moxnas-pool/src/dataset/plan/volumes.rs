@@ -8,7 +8,7 @@ use crate::{
     lvm::{self, Thin, Volume, VolumeStep, whole_extents},
 };
 
-fn push(plan: &mut Plan<Step>, step: VolumeStep) {
+pub(super) fn push(plan: &mut Plan<Step>, step: VolumeStep) {
     plan.steps.push(Step::Volume { step });
 }
 
@@ -20,15 +20,18 @@ impl Planner<'_> {
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
         match change {
-            Change::Create(wish) => self.make_volume(thin, wish, plan),
-            Change::SetQuota { dataset, quota } => self.grow_volume(thin, dataset, *quota, plan),
-            Change::Rename { dataset, to } => {
-                self.whole(dataset)?;
-                match dataset == to.as_str() {
-                    true => Ok(()),
-                    false => Err(lvm::Refusal::NoRename(self.pool.name.clone()).into()),
-                }
+            Change::Create(wish) | Change::CreateWith { wish, .. } => {
+                self.make_volume(thin, wish, plan)
             }
+            Change::Set {
+                dataset,
+                attributes,
+            } => {
+                self.whole(dataset)?;
+                self.set(dataset, attributes, plan)
+            }
+            Change::SetQuota { dataset, quota } => self.grow_volume(thin, dataset, *quota, plan),
+            Change::Rename { dataset, to } => self.rename_volume(thin, dataset, to, plan),
             Change::Delete { dataset } => self.delete_volume(thin, dataset, plan),
             Change::TakeSnapshot { dataset, snapshot } => {
                 self.snapshot_volume(dataset, snapshot, plan)
@@ -58,7 +61,7 @@ impl Planner<'_> {
     }
 
     /// The dataset, if no rollback has it in hand. Between two steps of one there is none of the name.
-    fn whole(self, name: &str) -> Result<(), Refusal> {
+    pub(super) fn whole(self, name: &str) -> Result<(), Refusal> {
         if let Some(left) = self
             .contents
             .replaced
@@ -78,7 +81,7 @@ impl Planner<'_> {
         }
     }
 
-    fn fits(self, volume: &Volume) -> Result<(), Refusal> {
+    pub(super) fn fits(self, volume: &Volume) -> Result<(), Refusal> {
         match volume.fits(&self.pool.name) {
             true => Ok(()),
             false => Err(lvm::Refusal::NameTooLong(volume.to_string()).into()),

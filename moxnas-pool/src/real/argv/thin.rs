@@ -95,6 +95,16 @@ pub(super) fn volume(pool: &PoolName, step: &VolumeStep) -> Cmd {
         VolumeStep::GrowFilesystem { dataset: it, .. } => {
             long(RESIZE2FS).arg(lvm::path(pool, &dataset(it)))
         }
+        VolumeStep::RenameSnapshot {
+            dataset,
+            snapshot,
+            to,
+        } => rename(
+            pool,
+            &Snapshot(dataset.clone(), snapshot.clone()),
+            &Snapshot(to.clone(), snapshot.clone()),
+        ),
+        VolumeStep::Rename { dataset: it, to } => rename(pool, &dataset(it), &dataset(to)),
         VolumeStep::Remove { dataset: it } => remove(pool, &dataset(it)),
         VolumeStep::TakeSnapshot {
             dataset: it,

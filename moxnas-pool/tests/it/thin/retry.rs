@@ -51,7 +51,7 @@ fn outcome(world: &World) -> Vec<String> {
     all
 }
 
-fn stop_at(world: &World, steps: &[Step], at: usize, power_cut: bool) {
+pub(super) fn stop_at(world: &World, steps: &[Step], at: usize, power_cut: bool) {
     let done = if power_cut {
         world.machine.inject(Fault::PowerCut {
             matching: steps[at].to_string(),
