@@ -13,6 +13,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     dataset::Contents,
+    directory::{Folder, FolderPath},
     model::{Pool, PoolName, Pools},
 };
 use moxnas_raid::initramfs::Image;
@@ -30,6 +31,8 @@ pub enum Question {
     Initramfs,
     /// What is in a pool.
     Contents(Box<Pool>),
+    /// What is at a path that may become a pool.
+    Folder(FolderPath),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -43,6 +46,8 @@ pub struct Answers {
     pub initramfs: Option<Result<Vec<Image>, String>>,
     /// What is in the pools that are mounted.
     pub contents: BTreeMap<PoolName, Asked<Contents>>,
+    /// What was at the path that was asked for last. Nothing goes by it but the change that asked.
+    pub folder: Option<(FolderPath, Result<Folder, String>)>,
 }
 
 /// An answer, with its time.
@@ -121,6 +126,10 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = machine.raid.initramfs(known.images().unwrap_or_default());
             let said = said.map_err(|err| chain(&err));
             Box::new(move |it| it.initramfs = Some(said))
+        }
+        Question::Folder(path) => {
+            let said = machine.pools.folder(&path).map_err(|err| chain(&err));
+            Box::new(move |it| it.folder = Some((path, said)))
         }
         Question::Contents(pool) => {
             let as_of = machine.clock.now();

@@ -22,7 +22,7 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_pool::model::Pool;
+use moxnas_pool::{directory::FolderPath, model::Pool};
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -155,6 +155,7 @@ impl App {
     pub(crate) async fn ask(&self, question: Question) -> Result<Arc<Seen>, Error> {
         match (question, &self.pace) {
             (Question::Contents(pool), Pace::Usual) => self.ask_pool(*pool).await,
+            (Question::Folder(path), Pace::Usual) => self.ask_folder(path).await,
             (question, _) => self.ask_now(question, None).await,
         }
     }
@@ -176,6 +177,20 @@ impl App {
                     let answers = Arc::make_mut(&mut new.answers);
                     let said = Err(why);
                     answers.contents.insert(name, Asked { said, as_of });
+                }))
+            }
+        }
+    }
+
+    /// A filesystem that hangs keeps no change waiting for ever either.
+    async fn ask_folder(&self, path: FolderPath) -> Result<Arc<Seen>, Error> {
+        let asked = self.ask_now(Question::Folder(path.clone()), None);
+        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+            Ok(seen) => seen,
+            Err(_) => {
+                let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
+                Ok(self.see_anew(|new| {
+                    Arc::make_mut(&mut new.answers).folder = Some((path, Err(why)))
                 }))
             }
         }

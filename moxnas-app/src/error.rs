@@ -447,15 +447,16 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
 }
 
 fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
-    use pool::{dataset, plan::Refusal};
+    use pool::{dataset, directory, plan::Refusal};
     match refusal {
         Refusal::NoSuchDevice(_) | Refusal::BadOption { .. } => Kind::Invalid,
         Refusal::NoSuchPool(_)
         | Refusal::Inside(
             dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
         ) => Kind::NotFound,
-        Refusal::Inside(dataset::Refusal::NotKnown { .. }) => Kind::Unavailable,
-        Refusal::Inside(_) | Refusal::Replica(_) => Kind::Conflict,
+        Refusal::Inside(dataset::Refusal::NotKnown { .. })
+        | Refusal::Directory(directory::Refusal::NotKnown { .. }) => Kind::Unavailable,
+        Refusal::Inside(_) | Refusal::Replica(_) | Refusal::Directory(_) => Kind::Conflict,
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }
         | Refusal::CheckNeedsUnmount { .. }

@@ -16,6 +16,7 @@ use moxnas_pool::{
     self as pool,
     backend::PoolBackend,
     dataset,
+    directory::{self, DirectoryStep},
     lvm::{GroupStep, ThinUnit},
     model::Filesystem,
     real::SystemPools,
@@ -332,6 +333,22 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
         } => step
             .unit(pool)
             .map(|it| written(real::unit_file(pool, &it.dataset), &it.render())),
+        Step::Directory {
+            pool,
+            path,
+            step: DirectoryStep::Note { mount },
+        } => {
+            let text = directory::note_of(pool, path, mount, "(of the folder)");
+            Some(written(directory::note_file(pool), &text))
+        }
+        Step::Directory {
+            pool,
+            step: DirectoryStep::Forget,
+            ..
+        } => Some(FileReport {
+            path: directory::note_file(pool),
+            diff: "(removed)".to_owned(),
+        }),
         Step::RemoveUnit { pool } => Some(FileReport {
             path: real::path_of(pool),
             diff: "(removed)".to_owned(),

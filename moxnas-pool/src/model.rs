@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset::{Contents, DatasetName},
+    directory::{Directory, FolderPath, NOTE_FOLDER, Note, Place},
     lvm::{self, Fill, Kind, VolumeUnit},
-    unit::{MountUnit, UNIT_FOLDER},
+    unit::{MountUnit, UNIT_FOLDER, mount_point},
 };
 
 moxnas_core::name_type! {
@@ -111,12 +112,13 @@ impl FromStr for Filesystem {
 pub struct Pool {
     /// Its name.
     pub name: PoolName,
-    /// What it is; of thin volumes, what datasets are made with.
+    /// What it is; of thin volumes, what datasets are made with. It says nothing of a folder of the
+    /// host, which may be on anything: its kind says on what.
     pub filesystem: Filesystem,
     /// What it is made of.
     #[serde(default)]
     pub kind: Kind,
-    /// The UUID of the filesystem, by which it is mounted.
+    /// The UUID of the filesystem, by which it is mounted, or in the mark of a folder.
     pub uuid: String,
     /// The device that the filesystem is on, or the volume group; `None`: no device has it.
     pub device: Option<DeviceId>,
@@ -129,7 +131,7 @@ pub struct Pool {
     pub at: String,
     /// With what options, beside those of systemd.
     pub options: Vec<String>,
-    /// Whether it is mounted there.
+    /// Whether it is mounted there; of a folder, whether that place leads to it.
     pub is_mounted: bool,
     /// Something else that is mounted there in its place.
     pub covered_by: Option<DeviceId>,
@@ -181,7 +183,7 @@ pub enum Standing {
     ReadOnly,
     /// Its device is there, and it is not mounted.
     Unmounted,
-    /// No device has its filesystem.
+    /// No device has its filesystem, or the host has not given its folder.
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place.
     Confused,
@@ -201,6 +203,10 @@ impl Pool {
     #[must_use]
     pub fn judge(&self) -> Verdict {
         let mut reasons = Vec::new();
+        if let Kind::Directory(directory) = &self.kind {
+            let standing = directory.judge(&self.at, &mut reasons);
+            return Verdict { standing, reasons };
+        }
         if let Some(other) = &self.covered_by {
             reasons.push(format!("{other} is mounted at {}", self.at));
         }
@@ -231,7 +237,7 @@ impl Pool {
     /// By what its device is told from others.
     fn told_by(&self) -> String {
         match &self.kind {
-            Kind::Filesystem => format!("the filesystem {}", self.uuid),
+            Kind::Filesystem | Kind::Directory(_) => format!("the filesystem {}", self.uuid),
             Kind::Thin(thin) => format!("the physical volume {}", thin.physical),
         }
     }
@@ -240,6 +246,12 @@ impl Pool {
     #[must_use]
     pub fn judge_with(&self, contents: Option<&Contents>) -> Verdict {
         let mut verdict = self.judge();
+        if let (Kind::Directory(directory), true) = (&self.kind, self.is_mounted) {
+            let mark = contents.and_then(|it| it.directory.as_ref());
+            let (standing, reason) = directory.judge_mark(mark);
+            verdict.standing = standing.unwrap_or(verdict.standing);
+            verdict.reasons.extend(reason);
+        }
         let fill = contents.and_then(|it| it.thin.as_ref());
         if let (true, Some((standing, reasons))) = (self.is_mounted, fill.and_then(Fill::judge)) {
             verdict.reasons.extend(reasons);
@@ -260,7 +272,7 @@ impl Pool {
         );
         let datasets = match &self.kind {
             Kind::Thin(thin) => thin.judge(reasons),
-            Kind::Filesystem => Standing::Mounted,
+            Kind::Filesystem | Kind::Directory(_) => Standing::Mounted,
         };
         if self.is_forced_read_only {
             reasons.insert(
@@ -276,7 +288,67 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// A pool that is a folder, as it was noted.
+    pub(crate) fn of_note(note: Note, directory: Directory) -> Pool {
+        Pool {
+            at: mount_point(&note.pool),
+            is_mounted: directory.is_there() && directory.is_linked,
+            is_forced_read_only: false,
+            name: note.pool,
+            filesystem: Filesystem::Ext4,
+            kind: Kind::Directory(directory),
+            uuid: note.uuid,
+            device: None,
+            clones: Vec::new(),
+            size: None,
+            options: Vec::new(),
+            covered_by: None,
+            is_wanted: true,
+            errors: Vec::new(),
+        }
+    }
+}
+
 impl Pools {
+    /// Add the pools that are folders, of these files of the folder of notes.
+    pub(crate) fn take_notes(
+        &mut self,
+        files: &[String],
+        read: impl Fn(&str) -> Result<String, String>,
+        on: impl Fn(&str) -> Option<Place>,
+        is_linked: impl Fn(&PoolName, &FolderPath) -> bool,
+    ) {
+        for file in files {
+            let text = match read(&format!("{NOTE_FOLDER}/{file}")) {
+                Ok(text) => text,
+                Err(why) => {
+                    self.errors.push(why);
+                    continue;
+                }
+            };
+            match Note::parse(file, &text) {
+                None => (),
+                Some(Err(why)) => self.errors.push(why),
+                Some(Ok(note)) if self.find(note.pool.as_str()).is_some() => {
+                    self.errors.push(format!(
+                        "{NOTE_FOLDER}/{file}: there is a mount unit of a pool of this name too"
+                    ))
+                }
+                Some(Ok(note)) => {
+                    let directory = Directory {
+                        on: on(note.path.as_str()),
+                        is_linked: is_linked(&note.pool, &note.path),
+                        path: note.path.clone(),
+                        mount: note.mount.clone(),
+                    };
+                    self.all.push(Pool::of_note(note, directory));
+                }
+            }
+        }
+        self.all.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     /// The pools of the units among these files of [`UNIT_FOLDER`], on these devices. `read` gives the
     /// text of a path, or why it cannot be read.
     pub(crate) fn assemble(

@@ -2,6 +2,7 @@
 
 pub mod argv;
 pub mod btrfs;
+mod directory;
 mod folders;
 mod lvm;
 mod projects;
@@ -24,6 +25,7 @@ use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
     dataset::{self, Contents},
+    directory::{Folder, FolderPath},
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
@@ -193,6 +195,7 @@ impl PoolBackend for SystemPools {
                 .map_err(|err| chain(&err))
         });
         troubles::find(&self.root, devices, &mut pools)?;
+        directory::find(&self.root, &mut pools)?;
         Ok(pools)
     }
 
@@ -200,8 +203,10 @@ impl PoolBackend for SystemPools {
         if !pool.is_mounted {
             return Err(BackendError::NotThere(pool.name.clone()));
         }
-        if matches!(pool.kind, Kind::Thin(_)) {
-            return self.volumes(pool);
+        match &pool.kind {
+            Kind::Thin(_) => return self.volumes(pool),
+            Kind::Directory(it) => return directory::contents(&self.root, pool, it),
+            Kind::Filesystem => (),
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
@@ -211,6 +216,10 @@ impl PoolBackend for SystemPools {
         };
         contents.space = folders::space(&self.root, &pool.at)?;
         Ok(contents)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        directory::folder(&self.root, path)
     }
 
     fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError> {
@@ -263,6 +272,9 @@ impl PoolBackend for SystemPools {
             } => self.write_unit(pool, device, *filesystem, options)?,
             Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
             Step::Mount { pool } => self.check_folder(mount_point(pool))?,
+            Step::Directory { pool, path, step } => {
+                directory::apply(&self.root, pool, path, step)?;
+            }
             Step::Thin { pool, step } => match self.before_group(pool, step)? {
                 true => (),
                 false => return Ok(()),

@@ -4,7 +4,9 @@
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
 mod carry;
+mod directory;
 mod lvm;
+mod past;
 mod systemd;
 mod volume;
 
@@ -14,7 +16,6 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use moxnas_core::{
@@ -24,16 +25,19 @@ use moxnas_core::{
     units::Bytes,
 };
 
-pub use self::volume::WriteError;
 use self::{
+    directory::Given,
     lvm::Group,
     systemd::Systemd,
     volume::{Mounted, New, Volume},
 };
+pub use self::{past::Deed, volume::WriteError};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
     dataset::{self, Contents},
+    directory::{Folder, FolderPath},
+    lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
@@ -52,22 +56,8 @@ pub struct SimPools {
     systemd: Mutex<Systemd>,
     /// The volume groups, by the UUIDs of their physical volumes. They survive a power cut.
     groups: Mutex<BTreeMap<String, Group>>,
-}
-
-/// Something that happened in a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
-    /// A step.
-    Step(dataset::Step),
-    /// Somebody wrote a file, see [`SimPools::write`].
-    Write {
-        /// The path of a dataset in the pool, or `""`.
-        place: String,
-        /// The file.
-        file: String,
-        /// Its size.
-        size: Bytes,
-    },
+    /// What the host gives the machine, by where it is mounted.
+    given: Mutex<BTreeMap<FolderPath, Given>>,
 }
 
 impl SimPools {
@@ -80,21 +70,8 @@ impl SimPools {
             last_extent: AtomicU64::default(),
             systemd: Mutex::default(),
             groups: Mutex::default(),
+            given: Mutex::default(),
         }
-    }
-
-    /// Let a process of this name work in a pool that is mounted, until the machine goes down.
-    pub fn enter(&self, pool: &PoolName, process: &str) -> Result<(), BackendError> {
-        self.mounted(&self.state(), pool)?;
-        let works = (mount_point(pool), process.to_owned());
-        self.systemd().working.push(works);
-        Ok(())
-    }
-
-    /// Let the processes that work in a pool end.
-    pub fn leave(&self, pool: &PoolName) {
-        let at = mount_point(pool);
-        self.systemd().working.retain(|(it, _)| *it != at);
     }
 
     /// The machine, after all that systemd did about what happened to it.
@@ -153,62 +130,6 @@ impl SimPools {
         volume.ok_or(WriteError::NotFound)?.remove(place, file)
     }
 
-    /// Make a subvolume by hand, at a path in a pool of btrfs that is mounted.
-    pub fn make_subvolume(&self, pool: &PoolName, path: &str) -> Result<(), BackendError> {
-        let at = self.machine.now();
-        let mut state = self.state();
-        let (unit, _) = self.mounted(&state, pool)?;
-        let uuid = new_uuid(&mut state);
-        let mut volumes = self.volumes();
-        let volume = volumes.entry(unit.uuid).or_default();
-        let made = volume.add(path.to_owned(), None, false, New { uuid, at });
-        made.map_err(|why| failed(&why))
-    }
-
-    /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
-    /// strikes one, and the machine is looked at once for all of them, so that a scenario of many
-    /// thousand snapshots is there at once.
-    pub fn live_through(
-        &self,
-        pool: &PoolName,
-        past: impl IntoIterator<Item = (SystemTime, Deed)>,
-    ) -> Result<(), BackendError> {
-        let mut state = self.state();
-        let (unit, on) = self.mounted(&state, pool)?;
-        let mut volumes = self.volumes();
-        let volume = volumes.entry(unit.uuid).or_default();
-        for (at, deed) in past {
-            let done = match &deed {
-                Deed::Step(step) => {
-                    let uuid = new_uuid(&mut state);
-                    volume.perform(step, New { uuid, at })
-                }
-                Deed::Write { place, file, size } => volume
-                    .write(place, file, *size, self.extent(), on)
-                    .map_err(|err| err.to_string()),
-            };
-            done.map_err(|why| failed(&why))?;
-        }
-        Ok(())
-    }
-
-    /// Let the filesystem of a pool come upon an error: it counts it, and lets nothing be written
-    /// any more until it is mounted anew.
-    pub fn break_filesystem(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let (unit, _) = self.mounted(&self.state(), pool)?;
-        let mut volumes = self.volumes();
-        volumes.entry(unit.uuid).or_default().come_upon_error();
-        Ok(())
-    }
-
-    /// Let the filesystem of a pool count an error that it can get over: none is found when it is gone
-    /// over.
-    pub fn count_error(&self, pool: &PoolName) -> Result<(), BackendError> {
-        let (unit, _) = self.mounted(&self.state(), pool)?;
-        self.volumes().entry(unit.uuid).or_default().count_error();
-        Ok(())
-    }
-
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]
@@ -230,6 +151,9 @@ impl SimPools {
         state: &SimState,
         pool: &PoolName,
     ) -> Result<(MountUnit, Mounted), BackendError> {
+        if let Some(found) = self.given_to(state, pool) {
+            return found;
+        }
         let unit = unit_file(state, pool)?;
         let at = unit.at();
         let mut mounted = state.mounts.iter().filter(|(_, it)| *it == at);
@@ -349,10 +273,14 @@ impl PoolBackend for SimPools {
                 pool.is_forced_read_only = volume.is_forced_read_only;
             }
         }
+        self.take_notes(&state, &mut pools);
         Ok(pools)
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
+        if let Kind::Directory(it) = &pool.kind {
+            return self.in_directory(pool, it);
+        }
         let (unit, on) = self.mounted(&self.state(), &pool.name)?;
         if let Some(thin) = &unit.thin {
             let groups = self.groups();
@@ -363,6 +291,10 @@ impl PoolBackend for SimPools {
         let volumes = self.volumes();
         let volume = volumes.get(&unit.uuid);
         Ok(volume.unwrap_or(&Volume::default()).contents(on))
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        Ok(self.folder_at(path))
     }
 
     /// Takes no time, however large the filesystem is.
@@ -407,6 +339,7 @@ impl PoolBackend for SimPools {
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
             Step::Thin { pool, step } => self.perform_group(pool, step),
+            Step::Directory { pool, path, step } => self.perform_directory(pool, path, step),
             Step::Mount { pool } => {
                 let mut state = self.state();
                 check_folder(&state, pool)?;
@@ -500,6 +433,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         | Step::Inside { .. }
         | Step::Replicate { .. }
         | Step::Thin { .. }
+        | Step::Directory { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
         | Step::Scrub { .. }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod consequences;
+mod directory;
 mod events;
 mod expected;
 mod health;

@@ -1,5 +1,6 @@
 //! The product's binary on real disks.
 
+mod directory;
 mod disks;
 mod heard;
 mod initramfs;

@@ -45,11 +45,16 @@ pub struct PoolPage {
 pub struct Pool {
     /// Its name
     pub name: String,
-    /// What it is; of thin volumes, what its datasets are made with
-    pub filesystem: Filesystem,
+    /// What it is; of thin volumes, what its datasets are made with; left out of a folder of the host
+    pub filesystem: Option<Filesystem>,
     /// What it is made of
     pub kind: PoolKind,
-    /// The UUID of the filesystem, by which it is mounted; of thin volumes, that of its folder
+    /// The folder of the host that it is; left out of others
+    pub path: Option<String>,
+    /// On what that folder is, in the word of the kernel, such as `zfs`; left out if nothing is mounted
+    pub path_filesystem: Option<String>,
+    /// The UUID of the filesystem, by which it is mounted; of thin volumes, that of its folder; of a
+    /// folder of the host, that in its mark
     pub uuid: String,
     /// The device that the filesystem or the volume group is on; left out if no device has it
     pub device: Option<String>,
@@ -59,7 +64,7 @@ pub struct Pool {
     pub device_size_bytes: Option<u64>,
     /// How full it is; left out if it is not mounted, or could not be asked
     pub space: Option<Space>,
-    /// Where it is mounted when it is
+    /// Where it is mounted when it is; of a folder of the host, the link to it
     pub mount_point: String,
     /// With what options, beside `nofail`
     pub mount_options: Vec<String>,
@@ -93,6 +98,9 @@ pub enum PoolKind {
     /// Thin volumes of LVM: each dataset has a filesystem of its own, of the size of its quota, with
     /// snapshots also on ext4 and xfs
     Thin,
+    /// A folder that the host of a container mounts into it: datasets are folders without quotas and
+    /// snapshots
+    Directory,
 }
 
 /// How a pool is
@@ -108,14 +116,14 @@ pub enum PoolStanding {
     ReadOnly,
     /// Its device is there, and it is not mounted
     Unmounted,
-    /// No device has its filesystem
+    /// No device has its filesystem, or the host has not given its folder
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place
     Confused,
 }
 
-/// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first.
-/// Exactly one of `device` and `array`
+/// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first; or
+/// make a pool of a folder of the host. Exactly one of `device`, `array` and `path`
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
 pub struct CreatePool {
@@ -130,14 +138,19 @@ pub struct CreatePool {
     #[command(flatten)]
     #[oai(skip_serializing_if_is_none)]
     pub array: Option<PoolArray>,
-    /// What to make on it
-    #[arg(long = "fs", value_enum)]
-    pub filesystem: Filesystem,
-    /// One filesystem for all datasets, or a thin volume with one for each
+    /// The folder that is to be the pool, from / on, with `directory` as `kind`; nothing in it is changed
+    #[arg(long)]
+    #[oai(skip_serializing_if_is_none, validator(max_length = 512))]
+    pub path: Option<String>,
+    /// What to make on it; left out with a `path`
+    #[arg(long = "fs", value_enum, required_unless_present = "path")]
+    #[oai(skip_serializing_if_is_none)]
+    pub filesystem: Option<Filesystem>,
+    /// One filesystem for all datasets, or a thin volume with one for each; or a folder of the host
     #[arg(long, value_enum, default_value = "filesystem")]
     #[oai(default)]
     pub kind: PoolKind,
-    /// Options of mount(8); `noatime` if none is given
+    /// Options of mount(8); `noatime` if none is given; none with a `path`
     #[arg(long = "option", value_name = "OPTION")]
     #[oai(default, validator(max_items = 32))]
     pub options: Vec<String>,
@@ -250,21 +263,46 @@ impl CreatePool {
     /// The operation.
     pub(crate) fn wish(self) -> Answer<PoolCreate> {
         let name = self.name.parse()?;
-        let base = match (self.device, self.array) {
-            (Some(device), None) => Base::Device(device),
-            (None, Some(array)) => Base::Array(array.named(self.name)?),
+        let base = match (self.device, self.array, self.path) {
+            (Some(device), None, None) => Base::Device(device),
+            (None, Some(array), None) => Base::Array(array.named(self.name)?),
+            (None, None, Some(path)) => Base::Directory(path.parse()?),
             _ => {
-                let what = "say either `device` or `array`: what the pool is made on";
+                let what = "say one of `device`, `array` and `path`: what the pool is made on";
                 return Err(Problem::invalid(what).hint(
                     "`device` (--device) is something that is there; `array` (--level and --member) \
-                     makes an array of the pool's name first",
+                     makes an array of the pool's name first; `path` (--path) is a folder of the host",
                 ));
+            }
+        };
+        let is_folder = matches!(base, Base::Directory(_));
+        if is_folder != (self.kind == PoolKind::Directory) {
+            return Err(
+                Problem::invalid("`path` and the kind `directory` go together").hint(
+                    "`--kind directory --path FOLDER` makes a pool of a folder of the host; leave both \
+                     out for a pool on a device",
+                ),
+            );
+        }
+        if is_folder && !(self.options.is_empty() && self.filesystem.is_none()) {
+            return Err(Problem::invalid(
+                "a folder of the host has no filesystem and no options to choose",
+            )
+            .hint("leave `filesystem` (--fs) and `options` (--option) out: they are the host's"));
+        }
+        let filesystem = match (self.filesystem, is_folder) {
+            (Some(filesystem), _) => filesystem.into(),
+            // It says nothing of a folder.
+            (None, true) => inside::Filesystem::Ext4,
+            (None, false) => {
+                return Err(Problem::invalid("say what `filesystem` to make")
+                    .hint("`filesystem` (--fs) is one of ext4, xfs and btrfs"));
             }
         };
         Ok(PoolCreate {
             name,
             base,
-            filesystem: self.filesystem.into(),
+            filesystem,
             thin: self.kind == PoolKind::Thin,
             options: options(&self.options)?,
         })
@@ -384,13 +422,22 @@ impl Pool {
             }
             other => other.and_then(Result::ok),
         };
+        let folder = match &pool.kind {
+            Kind::Directory(it) => Some(it),
+            _ => None,
+        };
         Pool {
             name: pool.name.to_string(),
-            filesystem: pool.filesystem.into(),
+            filesystem: folder.is_none().then(|| pool.filesystem.into()),
             kind: match pool.kind {
                 Kind::Filesystem => PoolKind::Filesystem,
                 Kind::Thin(_) => PoolKind::Thin,
+                Kind::Directory(_) => PoolKind::Directory,
             },
+            path: folder.map(|it| it.path.to_string()),
+            path_filesystem: folder
+                .and_then(|it| it.on.as_ref())
+                .map(|it| it.filesystem.clone()),
             uuid: pool.uuid.clone(),
             device: pool.device.as_ref().map(ToString::to_string),
             kernel_name: node.map(|it| it.name.clone()),

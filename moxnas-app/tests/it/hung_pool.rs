@@ -29,6 +29,7 @@ use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
     dataset::Contents,
+    directory::{Folder, FolderPath},
     model::{Filesystem, Pool, Pools},
     plan::Step,
     replica::{self, Route},
@@ -81,6 +82,10 @@ impl PoolBackend for Hung {
             self.gate.pass();
         }
         self.pools.contents(pool)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        self.pools.folder(path)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

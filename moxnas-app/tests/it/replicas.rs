@@ -27,6 +27,7 @@ use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
     dataset::Contents,
+    directory::{Folder, FolderPath},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     replica::{self, Route},
@@ -79,6 +80,10 @@ impl PoolBackend for Slow {
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
         self.pools.contents(pool)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        self.pools.folder(path)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

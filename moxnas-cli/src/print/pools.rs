@@ -38,15 +38,20 @@ pub(super) fn table(page: &PoolPage) -> String {
 
 pub(super) fn sheet(it: &Pool) -> String {
     let device = it.device.clone().unwrap_or_else(|| "not there".to_owned());
-    let kernel_name = it.kernel_name.as_ref();
+    let device = match &it.path {
+        Some(path) => ("folder", path.clone()),
+        None => (
+            "device",
+            it.kernel_name
+                .as_ref()
+                .map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
+        ),
+    };
     let facts = [
         ("name", it.name.clone()),
         ("standing", standing(it.standing).to_owned()),
         ("filesystem", of(it)),
-        (
-            "device",
-            kernel_name.map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
-        ),
+        device,
         (
             "size",
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
@@ -74,10 +79,12 @@ fn space(it: &Pool, of: fn(&Space) -> u64) -> String {
 }
 
 fn of(it: &Pool) -> String {
-    let filesystem = filesystem(it.filesystem);
-    match it.kind {
-        PoolKind::Filesystem => filesystem.to_owned(),
-        PoolKind::Thin => format!("thin, {filesystem}"),
+    let filesystem = it.filesystem.map_or("-", filesystem);
+    match (it.kind, &it.path_filesystem) {
+        (PoolKind::Filesystem, _) => filesystem.to_owned(),
+        (PoolKind::Thin, _) => format!("thin, {filesystem}"),
+        (PoolKind::Directory, Some(on)) => format!("folder on {on}"),
+        (PoolKind::Directory, None) => "folder".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use moxnas_core::units::Bytes;
 
 use super::{DatasetName, SnapshotName};
 use crate::{
-    lvm,
+    directory, lvm,
     model::{Filesystem, PoolName},
 };
 
@@ -161,6 +161,9 @@ pub enum Refusal {
     /// It is about thin volumes.
     #[error(transparent)]
     Thin(#[from] lvm::Refusal),
+    /// It is about a folder of the host.
+    #[error(transparent)]
+    Directory(#[from] directory::Refusal),
 }
 
 impl Refusal {
@@ -186,6 +189,7 @@ impl Refusal {
             Refusal::HasSubvolumes { .. } => "dataset_has_subvolumes",
             Refusal::RollbackUnfinished { .. } => "rollback_unfinished",
             Refusal::Thin(refusal) => refusal.code(),
+            Refusal::Directory(refusal) => refusal.code(),
         }
     }
 
@@ -257,6 +261,7 @@ impl Refusal {
                 "MoxNAS did not make them: `btrfs subvolume delete` does away with them".to_owned()
             }
             Refusal::Thin(refusal) => refusal.hint(),
+            Refusal::Directory(refusal) => refusal.hint(),
             Refusal::RollbackUnfinished { pool, dataset } => format!(
                 "roll it back again, which ends it: `moxnas snapshot rollback {pool} {dataset} …`"
             ),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{dataset::DatasetName, model::Standing};
+use crate::{dataset::DatasetName, directory::Directory, model::Standing};
 
 /// What a pool is made of. ZFS, and btrfs over several devices, would be kinds of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum Kind {
     Filesystem,
     /// A thin pool of LVM, with a filesystem for each dataset.
     Thin(Thin),
+    /// A folder of a filesystem that is somebody else's, as the host of a container gives it.
+    Directory(Directory),
 }
 
 /// The volumes of a pool, as far as the kernel and the units tell.

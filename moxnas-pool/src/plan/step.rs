@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset,
+    directory::{DirectoryStep, FolderPath},
     lvm::GroupStep,
     model::{Filesystem, PoolName},
     replica::{self, Route},
@@ -102,6 +103,16 @@ pub enum Step {
         #[serde(rename = "thin")]
         step: GroupStep,
     },
+    /// Do something about a folder that is a pool.
+    Directory {
+        /// The pool.
+        pool: PoolName,
+        /// The folder.
+        path: FolderPath,
+        /// What.
+        #[serde(rename = "directory")]
+        step: DirectoryStep,
+    },
     /// Do something in a pool.
     Inside {
         /// The pool.
@@ -149,6 +160,7 @@ impl Step {
             | Step::Check { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
+            | Step::Directory { .. }
             | Step::Inside { .. }
             | Step::Replicate { .. } => None,
         }
@@ -170,6 +182,7 @@ impl Step {
             | Step::RemoveUnit { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
+            | Step::Directory { .. }
             | Step::Inside { .. }
             | Step::Replicate { .. } => (),
         }
@@ -201,6 +214,7 @@ impl Step {
             | Step::Check { pool, .. }
             | Step::Scrub { pool, .. }
             | Step::Thin { pool, .. }
+            | Step::Directory { pool, .. }
             | Step::ForgetErrors { pool } => Some(pool),
             Step::WipeSignatures { .. }
             | Step::MakeFilesystem { .. }
@@ -260,6 +274,7 @@ impl fmt::Display for Step {
             }
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
             Step::Thin { pool, step } => write!(f, "for pool {pool}: {step}"),
+            Step::Directory { pool, path, step } => f.write_str(&step.describe(pool, path)),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
             Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }

@@ -86,6 +86,7 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
         }
         Step::ForgetErrors { pool } => btrfs(["device", "stats", "-z"]).arg(mount_point(pool)),
         Step::Thin { pool, step } => thin::group(pool, step)?,
+        Step::Directory { .. } => return Ok(None),
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
         Step::Replicate { route, step } => transfer(route, step).0,
     }))
@@ -200,6 +201,7 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
         | Step::Exchange { .. }
         | Step::Hold { .. }
         | Step::Release { .. }
+        | Step::MakeDirectory { .. }
         | Step::NameFolder { .. } => return None,
     })
 }

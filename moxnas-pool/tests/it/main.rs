@@ -3,6 +3,7 @@
 
 mod clocks;
 mod datasets;
+mod directories;
 mod folders;
 mod foreseen;
 mod pools;

@@ -6,6 +6,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     self as pool,
+    directory::{self, CreateDirectory, FolderPath, Mark},
     lvm::Kind,
     model::{Pool, Standing},
     plan::{CreatePool, Facts, MountOption, Refusal, Step},
@@ -36,6 +37,7 @@ impl Change for PoolCreate {
                 let plan = self.on(seen, devices, device(seen, text)?)?;
                 Ok(plan.map(AppStep::Pool))
             }
+            Base::Directory(path) => Ok(self.of_folder(seen, path)?.map(AppStep::Pool)),
             Base::Array(array) => {
                 let wish = array.resolved(seen)?;
                 match made(&seen.raid, &wish) {
@@ -47,7 +49,11 @@ impl Change for PoolCreate {
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Question> {
-        contents_of(seen, self.name.as_str())
+        let mut asks = contents_of(seen, self.name.as_str());
+        if let Base::Directory(path) = &self.base {
+            asks.push(Question::Folder(path.clone()));
+        }
+        asks
     }
 
     fn etag(&self, _: &Seen) -> Option<String> {
@@ -58,6 +64,7 @@ impl Change for PoolCreate {
         let not = |why: String| Err(Error::NotVerified(why));
         let array = match &self.base {
             Base::Device(_) => None,
+            Base::Directory(path) => return self.verify_folder(after, path),
             Base::Array(array) => Some(array.verify(after)?.array),
         };
         let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
@@ -81,6 +88,44 @@ impl Change for PoolCreate {
 }
 
 impl PoolCreate {
+    /// The pool that is this folder, as it was asked just before.
+    fn of_folder(&self, seen: &Seen, path: &FolderPath) -> Result<Plan<Step>, Error> {
+        let not_known = |why: &str| {
+            let (path, why) = (path.clone(), why.to_owned());
+            Refusal::Directory(directory::Refusal::NotKnown { path, why })
+        };
+        let folder = match &seen.answers.folder {
+            Some((asked, Ok(folder))) if asked == path => folder.clone(),
+            Some((asked, Err(why))) if asked == path => return Err(not_known(why).into()),
+            _ => return Err(not_known("it was not asked").into()),
+        };
+        let name = self.name.clone();
+        let wish = CreateDirectory { name, folder };
+        let facts = Facts {
+            devices: &seen.raid.devices,
+            pools: &seen.pools,
+        };
+        Ok(pool::plan::plan(
+            facts,
+            &pool::plan::Change::CreateDirectory(wish),
+        )?)
+    }
+
+    /// It is that folder, and has its mark.
+    fn verify_folder(&self, after: &Seen, path: &FolderPath) -> Result<PoolView, Error> {
+        let not = |why: &str| Err(Error::NotVerified(why.to_owned()));
+        let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let is_it = |it: &Kind| matches!(it, Kind::Directory(it) if it.path == *path);
+        if !is_it(&view.pool.kind) {
+            return not("it is something else");
+        }
+        let asked = after.answers.contents.get(&self.name);
+        match asked.and_then(|it| it.said.as_ref().ok()?.directory.as_ref()) {
+            Some(Mark::Ours) => Ok(view),
+            _ => not("the folder does not have its mark"),
+        }
+    }
+
     /// The pool on one of these devices.
     fn on(
         &self,

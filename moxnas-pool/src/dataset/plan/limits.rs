@@ -25,6 +25,7 @@ pub fn is_limited_to(pool: &Pool, dataset: &Dataset, wished: Option<Bytes>) -> b
         (Kind::Filesystem, wished) => dataset.quota == countable(pool.filesystem, wished),
         (Kind::Thin(_), Some(wished)) => dataset.quota == Some(whole_extents(wished)),
         (Kind::Thin(_), None) => dataset.quota.is_some(),
+        (Kind::Directory(_), wished) => dataset.quota == wished,
     }
 }
 
