@@ -456,7 +456,9 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         ) => Kind::NotFound,
         Refusal::Inside(dataset::Refusal::NotKnown { .. })
         | Refusal::Directory(directory::Refusal::NotKnown { .. }) => Kind::Unavailable,
-        Refusal::Inside(_) | Refusal::Replica(_) | Refusal::Directory(_) => Kind::Conflict,
+        Refusal::Inside(_) | Refusal::Replica(_) | Refusal::Devices(_) | Refusal::Directory(_) => {
+            Kind::Conflict
+        }
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }
         | Refusal::CheckNeedsUnmount { .. }

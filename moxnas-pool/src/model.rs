@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset::{Contents, DatasetName},
+    devices::{self, DevicesUnit},
     directory::{Directory, FolderPath, NOTE_FOLDER, Note, Place},
     lvm::{self, Fill, Kind, VolumeUnit},
     unit::{MountUnit, UNIT_FOLDER, mount_point},
@@ -183,7 +184,8 @@ pub enum Standing {
     ReadOnly,
     /// Its device is there, and it is not mounted.
     Unmounted,
-    /// No device has its filesystem, or the host has not given its folder.
+    /// No device has its filesystem, or not all of its devices are there; or the host has not given its
+    /// folder.
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place.
     Confused,
@@ -219,6 +221,7 @@ impl Pool {
         let standing = match (reasons.is_empty(), self.is_mounted, &self.device) {
             (false, ..) => Standing::Confused,
             (true, true, _) => self.judge_mounted(&mut reasons),
+            (true, false, Some(_)) if self.lacks(&mut reasons) => Standing::Missing,
             (true, false, Some(_)) => {
                 reasons.push(match self.is_wanted {
                     true => "it is not mounted, though it should be at each start".to_owned(),
@@ -234,10 +237,20 @@ impl Pool {
         Verdict { standing, reasons }
     }
 
+    /// Whether it is not mounted and not all of its devices are there, with the reasons.
+    fn lacks(&self, reasons: &mut Vec<String>) -> bool {
+        if let Kind::Devices(devices) = &self.kind {
+            reasons.extend(devices.incomplete(false));
+        }
+        !reasons.is_empty()
+    }
+
     /// By what its device is told from others.
     fn told_by(&self) -> String {
         match &self.kind {
-            Kind::Filesystem | Kind::Directory(_) => format!("the filesystem {}", self.uuid),
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => {
+                format!("the filesystem {}", self.uuid)
+            }
             Kind::Thin(thin) => format!("the physical volume {}", thin.physical),
         }
     }
@@ -272,6 +285,7 @@ impl Pool {
         );
         let datasets = match &self.kind {
             Kind::Thin(thin) => thin.judge(reasons),
+            Kind::Devices(devices) => devices.judge_mounted(&self.at, reasons),
             Kind::Filesystem | Kind::Directory(_) => Standing::Mounted,
         };
         if self.is_forced_read_only {
@@ -426,7 +440,7 @@ impl<'a> Places<'a> {
         places
     }
 
-    fn pool(&self, unit: MountUnit) -> Pool {
+    fn pool(&self, mut unit: MountUnit) -> Pool {
         let at = unit.at();
         let is_at = |it: &&BlockDevice| it.mounts.contains(&at);
         let with = self.with.get(unit.uuid.as_str()).into_iter().flatten();
@@ -439,8 +453,14 @@ impl<'a> Places<'a> {
         let is_ours = |it: &&&BlockDevice| on.iter().any(|on| on.name == it.name);
         let covering = self.at.get(at.as_str()).into_iter().flatten();
         let covered_by = covering.filter(|it| !is_ours(it)).map(|it| it.id.clone());
+        let covered_by = covered_by.min_by_key(ToString::to_string);
+        // Somebody may have added a device by hand: that is no copy.
+        let noted: Option<DevicesUnit> = unit.devices.take();
+        if let Some(noted) = noted.or_else(|| devices::noted(&on, &unit.uuid)) {
+            return devices::pool(&on, covered_by, unit, noted);
+        }
         Pool {
-            covered_by: covered_by.min_by_key(ToString::to_string),
+            covered_by,
             device: on.first().map(|it| it.id.clone()),
             clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
             size: on.first().map(|it| it.size),

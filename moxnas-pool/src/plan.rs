@@ -22,6 +22,7 @@ pub use step::Step;
 
 use crate::{
     dataset,
+    devices::{self as several, CreateOnDevices},
     directory::{self, CreateDirectory},
     lvm::{self, Kind},
     model::{Filesystem, Pool, PoolName, Pools, Standing},
@@ -34,6 +35,8 @@ use crate::{
 pub enum Change {
     /// Make a filesystem on a device and mount it, now and at each start of the machine.
     Create(CreatePool),
+    /// Make one btrfs on several devices and mount it, now and at each start of the machine.
+    CreateOnDevices(CreateOnDevices),
     /// Make a pool of a folder of the host. Nothing is made in it but its mark.
     CreateDirectory(CreateDirectory),
     /// Take a filesystem in that is on a device already. Nothing on it is changed, but for what the
@@ -131,6 +134,11 @@ pub struct Facts<'a> {
 pub fn plan(facts: Facts<'_>, change: &Change) -> Result<Plan<Step>, Refusal> {
     match change {
         Change::Create(wish) => create(facts, wish),
+        Change::CreateOnDevices(wish) => {
+            check_name(facts, &wish.name, None)?;
+            check_options(&wish.options)?;
+            several::create(facts, wish)
+        }
         Change::CreateDirectory(wish) => {
             check_name(facts, &wish.name, Some(wish.folder.path.as_str()))?;
             directory::create(facts, wish)
@@ -199,6 +207,13 @@ fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
             pool: pool.name.clone(),
         });
     }
+    let found = (filesystem, uuid.as_str());
+    if let (false, Some(plan)) = (
+        wish.read_only,
+        several::import(facts, &wish.name, found, &options)?,
+    ) {
+        return Ok(plan);
+    }
     let copies = crate::model::devices_with(facts.devices, filesystem, &uuid);
     let copies: BTreeSet<String> = copies.map(|it| it.id.to_string()).collect();
     if copies.len() > 1 {
@@ -254,6 +269,11 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
             return Ok(plan);
         }
         Standing::Mounted | Standing::Damaged | Standing::ReadOnly => (),
+        Standing::Missing if let Kind::Devices(devices) = &pool.kind => {
+            let mut plan = several::mount(pool, devices)?;
+            plan.evidence.push(facts.devices.evidence(device));
+            return Ok(plan);
+        }
         Standing::Confused | Standing::Missing => {
             return Err(Refusal::Confused {
                 pool: pool.name.clone(),
@@ -352,8 +372,10 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         });
     }
     let mut plan = unmount(facts, pool);
-    if let Kind::Thin(thin) = &pool.kind {
-        return lvm::delete(facts, pool, thin, device, plan);
+    match &pool.kind {
+        Kind::Thin(thin) => return lvm::delete(facts, pool, thin, device, plan),
+        Kind::Devices(devices) => return several::delete(facts, pool, devices, plan),
+        Kind::Filesystem | Kind::Directory(_) => (),
     }
     plan.steps.push(Step::WipeSignatures {
         device: device.id.clone(),
@@ -372,6 +394,11 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
 fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if is_directory(pool) {
         return refuse_to(pool, directory::Refusal::HostGrows);
+    }
+    if matches!(pool.kind, Kind::Devices(_)) {
+        return Err(Refusal::Devices(several::Refusal::NoGrow(
+            pool.name.clone(),
+        )));
     }
     let verdict = pool.judge();
     let Some(device) = device_of(facts, pool) else {
@@ -529,5 +556,6 @@ pub(crate) fn unit(
         uuid,
         options: options.to_vec(),
         thin: None,
+        devices: None,
     }
 }

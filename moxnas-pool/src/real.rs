@@ -2,6 +2,7 @@
 
 pub mod argv;
 pub mod btrfs;
+mod devices;
 mod directory;
 mod folders;
 mod lvm;
@@ -20,7 +21,10 @@ use moxnas_core::{
 };
 
 pub use self::lvm::unit_file;
-pub(crate) use self::lvm::{group_unit, wanted};
+pub(crate) use self::{
+    devices::devices_unit,
+    lvm::{group_unit, wanted},
+};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
@@ -206,7 +210,7 @@ impl PoolBackend for SystemPools {
         match &pool.kind {
             Kind::Thin(_) => return self.volumes(pool),
             Kind::Directory(it) => return directory::contents(&self.root, pool, it),
-            Kind::Filesystem => (),
+            Kind::Filesystem | Kind::Devices(_) => (),
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
@@ -272,6 +276,7 @@ impl PoolBackend for SystemPools {
             } => self.write_unit(pool, device, *filesystem, options)?,
             Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
             Step::Mount { pool } => self.check_folder(mount_point(pool))?,
+            Step::Devices { pool, step } => self.before_devices(pool, step)?,
             Step::Directory { pool, path, step } => {
                 directory::apply(&self.root, pool, path, step)?;
             }

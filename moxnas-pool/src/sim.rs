@@ -4,6 +4,7 @@
 //! its kernel knows. It obeys: whether a step is wise was settled by the planner.
 
 mod carry;
+mod devices;
 mod directory;
 mod lvm;
 mod past;
@@ -258,8 +259,10 @@ impl SimPools {
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let state = self.state();
-        // Volumes may have been found, and mounted, only after the look at the devices.
-        let found = (!self.groups().is_empty()).then(|| state.block_devices());
+        // Volumes may have been found, and what is on several devices mounted or ended, only after the
+        // look at the devices.
+        let is_late = !self.groups().is_empty() || devices::are_several(&state);
+        let found = is_late.then(|| state.block_devices());
         let devices = found.as_ref().unwrap_or(devices);
         let files = state.folder(UNIT_FOLDER);
         let mut pools = Pools::assemble(devices, &files, |path| {
@@ -274,6 +277,7 @@ impl PoolBackend for SimPools {
             }
         }
         self.take_notes(&state, &mut pools);
+        self.take_profiles(&mut pools);
         Ok(pools)
     }
 
@@ -339,6 +343,7 @@ impl PoolBackend for SimPools {
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
             Step::Thin { pool, step } => self.perform_group(pool, step),
+            Step::Devices { pool, step } => self.perform_devices(pool, step),
             Step::Directory { pool, path, step } => self.perform_directory(pool, path, step),
             Step::Mount { pool } => {
                 let mut state = self.state();
@@ -405,6 +410,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
                 kind: filesystem.word().to_owned(),
                 uuid: Some(new_uuid(state)),
                 label: label.as_ref().map(ToString::to_string),
+                member: (*filesystem == Filesystem::Btrfs).then(|| new_uuid(state)),
             };
             state.contents_mut(device).signatures.push(signature);
         }
@@ -433,6 +439,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         | Step::Inside { .. }
         | Step::Replicate { .. }
         | Step::Thin { .. }
+        | Step::Devices { .. }
         | Step::Directory { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
@@ -498,6 +505,11 @@ fn check_folder(state: &SimState, pool: &PoolName) -> Result<(), BackendError> {
 
 fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
     let unit = unit_file(state, pool)?;
+    if let Some(noted) = &unit.devices {
+        devices::mount_all(state, &unit, noted)?;
+        state.files.insert(wanted(pool), path_of(pool));
+        return Ok(unit);
+    }
     let mut devices = state.contents.iter().filter(|(_, it)| {
         let mut on = it.signatures.iter();
         on.any(|it| it.kind == unit.filesystem.word() && it.uuid.as_ref() == Some(&unit.uuid))

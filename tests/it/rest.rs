@@ -2,6 +2,7 @@
 
 mod changes;
 mod consequences;
+mod devices;
 mod directory;
 mod events;
 mod expected;

@@ -1,5 +1,6 @@
 //! The product's binary on real disks.
 
+mod devices;
 mod directory;
 mod disks;
 mod heard;

@@ -14,7 +14,7 @@ use moxnas_core::{
     disk::{BlockDevice, DeviceId},
     names::BadName,
 };
-use moxnas_pool::{lvm::Kind, model as inside, plan::MountOption};
+use moxnas_pool::{devices, lvm::Kind, model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
@@ -60,7 +60,11 @@ pub struct Pool {
     pub device: Option<String>,
     /// The kernel name of that device
     pub kernel_name: Option<String>,
-    /// The size of the device; the filesystem itself takes a part of it
+    /// Of one btrfs on several devices, all of them; left out of others
+    pub members: Option<Vec<PoolMember>>,
+    /// How data are to be put on them; left out of others, and if nobody has said
+    pub profile: Option<Profile>,
+    /// The size of the device, or of all devices that are there; the filesystem itself takes a part of it
     pub device_size_bytes: Option<u64>,
     /// How full it is; left out if it is not mounted, or could not be asked
     pub space: Option<Space>,
@@ -74,6 +78,42 @@ pub struct Pool {
     pub reasons: Vec<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
+}
+
+/// One of the devices of a pool that has several
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PoolMember {
+    /// Its UUID among them
+    pub uuid: String,
+    /// The device; left out if it is not there
+    pub device: Option<String>,
+    /// Its kernel name
+    pub kernel_name: Option<String>,
+    /// Its size
+    pub size_bytes: Option<u64>,
+    /// Whether the kernel works with it; of a pool that is not mounted with none
+    pub in_use: bool,
+}
+
+/// How a btrfs puts its data on several devices
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "lowercase")]
+pub enum Profile {
+    /// One copy of data, two of metadata: no device may be lost
+    Single,
+    /// Two copies, on two devices
+    Raid1,
+    /// Two copies, in stripes over all devices
+    Raid10,
+    /// Three copies, on three devices
+    Raid1c3,
+    /// Four copies, on four devices
+    Raid1c4,
+    /// Parity; refused, as older data may be lost with what is being written when the power fails
+    Raid5,
+    /// Two parities; refused for the same reason
+    Raid6,
 }
 
 /// What MoxNAS makes a pool of
@@ -95,6 +135,8 @@ pub enum PoolKind {
     /// One filesystem, in which all datasets are
     #[default]
     Filesystem,
+    /// One btrfs on several devices
+    Devices,
     /// Thin volumes of LVM: each dataset has a filesystem of its own, of the size of its quota, with
     /// snapshots also on ext4 and xfs
     Thin,
@@ -116,14 +158,15 @@ pub enum PoolStanding {
     ReadOnly,
     /// Its device is there, and it is not mounted
     Unmounted,
-    /// No device has its filesystem, or the host has not given its folder
+    /// No device has its filesystem, or not all of its devices are there; or the host has not given its
+    /// folder
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place
     Confused,
 }
 
 /// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first; or
-/// make a pool of a folder of the host. Exactly one of `device`, `array` and `path`
+/// make a pool of a folder of the host. Exactly one of `device`, `devices`, `array` and `path`
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
 pub struct CreatePool {
@@ -131,9 +174,18 @@ pub struct CreatePool {
     #[oai(validator(max_length = 32))]
     pub name: String,
     /// The device: the name of an array, or an id, serial number or path; all data on it is lost
-    #[arg(long)]
+    #[arg(skip)]
     #[oai(skip_serializing_if_is_none, validator(max_length = 256))]
     pub device: Option<String>,
+    /// The device, or several for one btrfs on all of them: each the name of an array, or an id, serial
+    /// number or path; all data on them is lost
+    #[arg(long = "device", value_name = "DEVICE")]
+    #[oai(default, validator(max_items = 64))]
+    pub devices: Vec<String>,
+    /// How data are put on several devices; raid1 if left out
+    #[arg(long, value_enum)]
+    #[oai(skip_serializing_if_is_none)]
+    pub profile: Option<Profile>,
     /// The array that is made first; it gets the name of the pool
     #[command(flatten)]
     #[oai(skip_serializing_if_is_none)]
@@ -263,18 +315,40 @@ impl CreatePool {
     /// The operation.
     pub(crate) fn wish(self) -> Answer<PoolCreate> {
         let name = self.name.parse()?;
-        let base = match (self.device, self.array, self.path) {
-            (Some(device), None, None) => Base::Device(device),
-            (None, Some(array), None) => Base::Array(array.named(self.name)?),
-            (None, None, Some(path)) => Base::Directory(path.parse()?),
+        let several = self.devices.len() > 1 || self.kind == PoolKind::Devices;
+        let base = match (self.device, self.devices, self.array, self.path) {
+            (Some(device), devices, None, None) if devices.is_empty() => Base::Device(device),
+            (None, devices, None, None) if several && !devices.is_empty() => Base::Devices {
+                devices,
+                profile: self.profile.unwrap_or(Profile::Raid1).into(),
+            },
+            (None, devices, None, None) if !devices.is_empty() => Base::Device(devices.concat()),
+            (None, devices, Some(array), None) if devices.is_empty() => {
+                Base::Array(array.named(self.name)?)
+            }
+            (None, devices, None, Some(path)) if devices.is_empty() => {
+                Base::Directory(path.parse()?)
+            }
             _ => {
                 let what = "say one of `device`, `array` and `path`: what the pool is made on";
                 return Err(Problem::invalid(what).hint(
-                    "`device` (--device) is something that is there; `array` (--level and --member) \
-                     makes an array of the pool's name first; `path` (--path) is a folder of the host",
+                    "`device` (--device) is something that is there, and `devices` are several; `array` \
+                     (--level and --member) makes an array of the pool's name first; `path` (--path) is \
+                     a folder of the host",
                 ));
             }
         };
+        let is_several = matches!(base, Base::Devices { .. });
+        if is_several && self.kind == PoolKind::Thin {
+            return Err(Problem::invalid("thin volumes are made on one device").hint(
+                "`array` (--level and --member) makes one of several first; or leave the kind out",
+            ));
+        }
+        if !is_several && self.profile.is_some() {
+            return Err(Problem::invalid("a `profile` is for several devices").hint(
+                "name several (--device A --device B), or leave the profile (--profile) out",
+            ));
+        }
         let is_folder = matches!(base, Base::Directory(_));
         if is_folder != (self.kind == PoolKind::Directory) {
             return Err(
@@ -360,6 +434,48 @@ impl From<Filesystem> for inside::Filesystem {
     }
 }
 
+impl From<Profile> for devices::Profile {
+    fn from(it: Profile) -> devices::Profile {
+        match it {
+            Profile::Single => devices::Profile::Single,
+            Profile::Raid1 => devices::Profile::Raid1,
+            Profile::Raid10 => devices::Profile::Raid10,
+            Profile::Raid1c3 => devices::Profile::Raid1c3,
+            Profile::Raid1c4 => devices::Profile::Raid1c4,
+            Profile::Raid5 => devices::Profile::Raid5,
+            Profile::Raid6 => devices::Profile::Raid6,
+        }
+    }
+}
+
+impl From<devices::Profile> for Profile {
+    fn from(it: devices::Profile) -> Profile {
+        match it {
+            devices::Profile::Single => Profile::Single,
+            devices::Profile::Raid1 => Profile::Raid1,
+            devices::Profile::Raid10 => Profile::Raid10,
+            devices::Profile::Raid1c3 => Profile::Raid1c3,
+            devices::Profile::Raid1c4 => Profile::Raid1c4,
+            devices::Profile::Raid5 => Profile::Raid5,
+            devices::Profile::Raid6 => Profile::Raid6,
+        }
+    }
+}
+
+impl PoolMember {
+    fn of(member: &devices::Member, seen: &Seen) -> PoolMember {
+        let node = member.device.as_ref();
+        let node = node.and_then(|it| seen.raid.devices.by_id(it));
+        PoolMember {
+            uuid: member.uuid.clone(),
+            device: member.device.as_ref().map(ToString::to_string),
+            kernel_name: node.map(|it| it.name.clone()),
+            size_bytes: member.size.map(|it| it.0),
+            in_use: member.in_use,
+        }
+    }
+}
+
 impl From<inside::Filesystem> for Filesystem {
     fn from(it: inside::Filesystem) -> Filesystem {
         match it {
@@ -426,6 +542,10 @@ impl Pool {
             Kind::Directory(it) => Some(it),
             _ => None,
         };
+        let several = match &pool.kind {
+            Kind::Devices(it) => Some(it),
+            _ => None,
+        };
         Pool {
             name: pool.name.to_string(),
             filesystem: folder.is_none().then(|| pool.filesystem.into()),
@@ -433,7 +553,13 @@ impl Pool {
                 Kind::Filesystem => PoolKind::Filesystem,
                 Kind::Thin(_) => PoolKind::Thin,
                 Kind::Directory(_) => PoolKind::Directory,
+                Kind::Devices(_) => PoolKind::Devices,
             },
+            members: several.map(|it| {
+                let all = it.members.iter();
+                all.map(|it| PoolMember::of(it, seen)).collect()
+            }),
+            profile: several.and_then(|it| it.profile).map(Profile::from),
             path: folder.map(|it| it.path.to_string()),
             path_filesystem: folder
                 .and_then(|it| it.on.as_ref())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_pool::{
     self as pool,
+    devices::Profile,
     directory::FolderPath,
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Standing},
@@ -75,6 +76,13 @@ pub enum Base {
     Device(String),
     /// An array that is made first.
     Array(ArrayCreate),
+    /// Several devices that are there, as people name them, for one btrfs.
+    Devices {
+        /// The devices.
+        devices: Vec<String>,
+        /// How data are put on them.
+        profile: Profile,
+    },
     /// A folder of the host, in which nothing is made: the filesystem says nothing then.
     Directory(FolderPath),
 }

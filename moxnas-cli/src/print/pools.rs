@@ -2,7 +2,7 @@
 
 use moxnas_api::wire::{
     datasets::Space,
-    pools::{Filesystem, Pool, PoolKind, PoolPage, PoolStanding},
+    pools::{Filesystem, Pool, PoolKind, PoolMember, PoolPage, PoolStanding},
 };
 
 use super::{bytes, lines};
@@ -25,7 +25,7 @@ pub(super) fn table(page: &PoolPage) -> String {
         table.add_row([
             it.name.clone(),
             of(it),
-            it.kernel_name.clone().unwrap_or_else(|| "-".to_owned()),
+            on(it),
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
             space(it, |it| it.used_bytes),
             space(it, |it| it.available_bytes),
@@ -64,12 +64,42 @@ pub(super) fn sheet(it: &Pool) -> String {
     ];
     let mut all: Vec<String> = Vec::new();
     for (key, value) in facts {
+        if key == "device" && it.members.is_some() {
+            all.extend(members(it));
+            continue;
+        }
         all.push(format!("{key:<12}{value}"));
         if key == "standing" {
             all.extend(it.reasons.iter().map(|it| format!("{:12}- {it}", "")));
         }
     }
     all.join("\n")
+}
+
+/// The kernel names of what it is on.
+fn on(it: &Pool) -> String {
+    let missing = || "-".to_owned();
+    match &it.members {
+        None => it.kernel_name.clone().unwrap_or_else(missing),
+        Some(all) => {
+            let names = all.iter().map(|it| it.kernel_name.clone());
+            let names: Vec<String> = names.map(|it| it.unwrap_or_else(missing)).collect();
+            names.join(",")
+        }
+    }
+}
+
+/// A line for each device of several.
+fn members(it: &Pool) -> Vec<String> {
+    let of = |it: &PoolMember| {
+        let text = match (&it.device, &it.kernel_name) {
+            (Some(device), Some(name)) => format!("{name} ({device})"),
+            (Some(device), None) => device.clone(),
+            (None, _) => format!("NOT THERE ({})", it.uuid),
+        };
+        format!("{:<12}{text}", "device")
+    };
+    it.members.iter().flatten().map(of).collect()
 }
 
 /// What is not known is not 0.
@@ -82,6 +112,10 @@ fn of(it: &Pool) -> String {
     let filesystem = it.filesystem.map_or("-", filesystem);
     match (it.kind, &it.path_filesystem) {
         (PoolKind::Filesystem, _) => filesystem.to_owned(),
+        (PoolKind::Devices, _) => match it.profile {
+            Some(profile) => format!("{filesystem}, {profile:?}").to_lowercase(),
+            None => filesystem.to_owned(),
+        },
         (PoolKind::Thin, _) => format!("thin, {filesystem}"),
         (PoolKind::Directory, Some(on)) => format!("folder on {on}"),
         (PoolKind::Directory, None) => "folder".to_owned(),

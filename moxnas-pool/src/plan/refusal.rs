@@ -7,7 +7,7 @@ use moxnas_core::{
 
 use super::MountOption;
 use crate::{
-    dataset, directory,
+    dataset, devices, directory,
     model::{Filesystem, PoolName, Standing},
     replica,
 };
@@ -156,6 +156,9 @@ pub enum Refusal {
         /// Why.
         why: &'static str,
     },
+    /// It is about several devices.
+    #[error(transparent)]
+    Devices(#[from] devices::Refusal),
     /// It is about a folder of the host.
     #[error(transparent)]
     Directory(#[from] directory::Refusal),
@@ -192,6 +195,7 @@ impl Refusal {
             Refusal::NoSafeRepair(_) => "no_safe_repair",
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
+            Refusal::Devices(refusal) => refusal.code(),
             Refusal::Directory(refusal) => refusal.code(),
             Refusal::Inside(refusal) => refusal.code(),
             Refusal::Replica(refusal) => refusal.code(),
@@ -255,6 +259,7 @@ impl Refusal {
             ),
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),
+            Refusal::Devices(refusal) => refusal.hint(),
             Refusal::Directory(refusal) => refusal.hint(),
             Refusal::Inside(refusal) => return refusal.hint(),
             Refusal::Replica(refusal) => refusal.hint(),

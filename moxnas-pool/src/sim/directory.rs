@@ -167,6 +167,7 @@ impl SimPools {
             uuid: note.uuid,
             options: it.read_only.then(|| "ro".to_owned()).into_iter().collect(),
             thin: None,
+            devices: None,
         };
         let on = Mounted {
             filesystem: Filesystem::Ext4,

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod datasets;
+mod devices;
 mod directories;
 mod folders;
 mod foreseen;
