@@ -13,6 +13,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     dataset::{AccountKind, AccountName, Contents},
+    directory::{Folder, FolderPath},
     growth::Growth,
     model::{Pool, PoolName, Pools},
 };
@@ -33,6 +34,8 @@ pub enum Question {
     Contents(Box<Pool>),
     /// What number a user or a group of this name has.
     Account(AccountKind, AccountName),
+    /// What is at a path that may become a pool.
+    Folder(FolderPath),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -50,6 +53,8 @@ pub struct Answers {
     pub growth: BTreeMap<PoolName, Growth>,
     /// The numbers of users and groups that somebody named; `None`: the machine knows none.
     pub accounts: BTreeMap<(AccountKind, AccountName), Result<Option<u32>, String>>,
+    /// What was at the path that was asked for last. Nothing goes by it but the change that asked.
+    pub folder: Option<(FolderPath, Result<Folder, String>)>,
 }
 
 /// More names are not kept: whoever names one asks for it again.
@@ -144,6 +149,10 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = machine.raid.initramfs(known.images().unwrap_or_default());
             let said = said.map_err(|err| chain(&err));
             Box::new(move |it| it.initramfs = Some(said))
+        }
+        Question::Folder(path) => {
+            let said = machine.pools.folder(&path).map_err(|err| chain(&err));
+            Box::new(move |it| it.folder = Some((path, said)))
         }
         Question::Contents(pool) => {
             let as_of = machine.clock.now();

@@ -26,6 +26,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     dataset::{AccountKind, AccountName},
+    directory::FolderPath,
     model::Pool,
     sim::SimPools,
 };
@@ -168,6 +169,7 @@ impl App {
         match (question, &self.pace) {
             (Question::Contents(pool), Pace::Usual) => self.ask_pool(*pool).await,
             (Question::Account(kind, name), Pace::Usual) => self.ask_name(kind, name).await,
+            (Question::Folder(path), Pace::Usual) => self.ask_folder(path).await,
             (question, _) => self.ask_now(question, None).await,
         }
     }
@@ -201,6 +203,20 @@ impl App {
             Err(_) => {
                 let why = format!("nobody answers within {} s", ANSWER_WITHIN.as_secs());
                 Ok(self.see_anew(|new| Arc::make_mut(&mut new.answers).know(kind, name, Err(why))))
+            }
+        }
+    }
+
+    /// A filesystem that hangs keeps no change waiting for ever either.
+    async fn ask_folder(&self, path: FolderPath) -> Result<Arc<Seen>, Error> {
+        let asked = self.ask_now(Question::Folder(path.clone()), None);
+        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+            Ok(seen) => seen,
+            Err(_) => {
+                let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
+                Ok(self.see_anew(|new| {
+                    Arc::make_mut(&mut new.answers).folder = Some((path, Err(why)))
+                }))
             }
         }
     }

@@ -462,7 +462,7 @@ fn refusal_kind(refusal: &Refusal) -> Kind {
 }
 
 fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
-    use pool::{dataset, plan::Refusal};
+    use pool::{dataset, directory, plan::Refusal};
     match refusal {
         Refusal::NoSuchDevice(_) | Refusal::BadOption { .. } => Kind::Invalid,
         Refusal::NoSuchPool(_)
@@ -472,8 +472,11 @@ fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
         Refusal::Inside(dataset::Refusal::NoSuchAccount { .. }) => Kind::Invalid,
         Refusal::Inside(
             dataset::Refusal::NotKnown { .. } | dataset::Refusal::AccountNotKnown { .. },
-        ) => Kind::Unavailable,
-        Refusal::Inside(_) | Refusal::Replica(_) => Kind::Conflict,
+        )
+        | Refusal::Directory(directory::Refusal::NotKnown { .. }) => Kind::Unavailable,
+        Refusal::Inside(_) | Refusal::Replica(_) | Refusal::Devices(_) | Refusal::Directory(_) => {
+            Kind::Conflict
+        }
         Refusal::NameTaken { .. }
         | Refusal::Damaged { .. }
         | Refusal::CheckNeedsUnmount { .. }

@@ -16,6 +16,8 @@ use moxnas_pool::{
     self as pool,
     backend::PoolBackend,
     dataset,
+    devices::{DevicesStep, DevicesUnit},
+    directory::{self, DirectoryStep},
     lvm::{GroupStep, ThinUnit},
     model::Filesystem,
     real::SystemPools,
@@ -222,7 +224,7 @@ impl AppStep {
             AppStep::Raid(step) => step.touches(),
             AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),
             AppStep::Disk(step) => vec![step.device()],
-            AppStep::Pool(step) => step.touches().into_iter().collect(),
+            AppStep::Pool(step) => step.touches(),
             AppStep::OnNewArray(_) => Vec::new(),
         };
         devices
@@ -302,6 +304,7 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
                 uuid,
                 options: options.clone(),
                 thin: None,
+                devices: None,
             };
             Some(written(real::path_of(pool), &unit.render()))
         }
@@ -323,6 +326,7 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
                     physical: "(of the device)".to_owned(),
                     filesystem: *filesystem,
                 }),
+                devices: None,
             };
             Some(written(real::path_of(pool), &unit.render()))
         }
@@ -332,13 +336,52 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
         } => step
             .unit(pool)
             .map(|it| written(real::unit_file(pool, &it.dataset), &it.render())),
+        Step::Devices {
+            pool,
+            step:
+                DevicesStep::WriteUnit {
+                    devices,
+                    profile,
+                    options,
+                },
+        } => {
+            let unit = pool::unit::MountUnit {
+                name: pool.clone(),
+                filesystem: Filesystem::Btrfs,
+                uuid: "(of the filesystem)".to_owned(),
+                options: options.clone(),
+                thin: None,
+                devices: Some(DevicesUnit {
+                    profile: *profile,
+                    members: devices.iter().map(|it| format!("(of {it})")).collect(),
+                }),
+            };
+            Some(written(real::path_of(pool), &unit.render()))
+        }
+        Step::Directory {
+            pool,
+            path,
+            step: DirectoryStep::Note { mount },
+        } => {
+            let text = directory::note_of(pool, path, mount, "(of the folder)");
+            Some(written(directory::note_file(pool), &text))
+        }
+        Step::Directory {
+            pool,
+            step: DirectoryStep::Forget,
+            ..
+        } => Some(FileReport {
+            path: directory::note_file(pool),
+            diff: "(removed)".to_owned(),
+        }),
         Step::RemoveUnit { pool } => Some(FileReport {
             path: real::path_of(pool),
             diff: "(removed)".to_owned(),
         }),
         _ => None,
     };
-    let lost = step.destroys().and_then(|it| {
+    let destroyed = step.destroys().into_iter();
+    let lost = destroyed.filter_map(|it| {
         let device = seen.raid.devices.by_id(it)?;
         (!device.signatures.is_empty()).then(|| LostContent {
             device: it.clone(),
@@ -362,7 +405,7 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
         },
         reversible: step.is_reversible(),
         outlook: StepOutlook {
-            lost: lost.into_iter().collect(),
+            lost: lost.collect(),
             ..StepOutlook::default()
         },
     }

@@ -66,6 +66,21 @@ pub struct Scenario {
     /// Its pools.
     #[serde(default)]
     pub pools: Vec<Pools>,
+    /// The folders that its host mounts into it, as in a container.
+    #[serde(default)]
+    pub folders: Vec<Folders>,
+}
+
+/// A folder that the host mounts.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folders {
+    /// Where.
+    pub path: String,
+    /// On what it is, in the word of the kernel.
+    pub filesystem: String,
+    /// How much it has, in bytes.
+    pub size: u64,
 }
 
 /// One disk, or several alike.
@@ -272,6 +287,10 @@ impl Scenario {
         let seen = raid.observe().map_err(|err| chain(&err))?;
         for array in &arrays {
             array.fill(&seen, machine)?;
+        }
+        for it in &self.folders {
+            let path = it.path.parse().map_err(|err| format!("{err}"))?;
+            pools.give_folder(&path, &it.filesystem, Bytes(it.size));
         }
         pools::make(self, raid, pools)?;
         for array in &arrays {

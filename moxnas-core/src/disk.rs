@@ -148,6 +148,9 @@ pub struct Signature {
     pub uuid: Option<String>,
     /// Its label; of a RAID member, the name of the array.
     pub label: Option<String>,
+    /// Of a btrfs, the UUID of this device among those that it is on: two devices with one are copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
 }
 
 impl Signature {
@@ -157,6 +160,7 @@ impl Signature {
             kind: kind.to_owned(),
             uuid: Some(uuid.to_owned()),
             label: None,
+            member: None,
         }
     }
 
@@ -167,6 +171,7 @@ impl Signature {
             kind: "unknown".to_owned(),
             uuid: None,
             label: None,
+            member: None,
         }
     }
 
@@ -183,7 +188,12 @@ impl Signature {
             .as_ref()
             .map(|it| format!(" {it}"))
             .unwrap_or_default();
-        format!("{}{label}{uuid}", self.kind)
+        let member = self
+            .member
+            .as_ref()
+            .map(|it| format!(" device {it}"))
+            .unwrap_or_default();
+        format!("{}{label}{uuid}{member}", self.kind)
     }
 }
 

@@ -103,6 +103,11 @@ pub enum Why {
     /// It would mean a folder.
     #[error("it is a name for a folder")]
     Dots,
+    /// It does not lead from the top on, or not straight.
+    #[error(
+        "it is no path from / on, without `.`, `..`, doubled or closing slashes, and line breaks"
+    )]
+    NotAPath,
 }
 
 /// The check behind [`name_type!`](crate::name_type).

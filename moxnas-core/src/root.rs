@@ -49,6 +49,15 @@ impl Root {
         self.0.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The path on the machine of something that lies there for this process, once no link is left in
+    /// it; `None`: it is not below this root, or is no text.
+    #[must_use]
+    pub fn within(&self, path: &Path) -> Option<String> {
+        let own = fs::canonicalize(&self.0).ok()?;
+        let below = path.strip_prefix(own).ok()?.to_str()?;
+        Some(format!("/{below}"))
+    }
+
     /// The text of a file; `None` when there is no such file, which under `/sys` is an answer and
     /// not an error. Bytes that are not UTF-8 are replaced.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<String>, FileError> {

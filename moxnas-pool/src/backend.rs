@@ -10,6 +10,7 @@ use moxnas_core::{
 use crate::{
     check::{Checked, NotChecked, Outcome},
     dataset::{AccountKind, AccountName, Contents},
+    directory::{Folder, FolderPath, MARK_FILE},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     real::btrfs::Odd,
@@ -32,6 +33,10 @@ pub trait PoolBackend: Send + Sync {
 
     /// The number of the user or the group of this name; `None`: this machine knows none.
     fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError>;
+
+    /// What is at a path that may become a pool. It asks the filesystem, and takes as long as that takes
+    /// to answer.
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError>;
 
     /// Do one step. When this returns `Ok`, the next look shows the effect. A filesystem that is gone
     /// over and has errors still is an error.
@@ -147,6 +152,30 @@ pub enum BackendError {
         /// Where something is mounted.
         at: String,
     },
+    /// It is not what it was when the plan was made.
+    #[error("{path} cannot be a pool: {why}")]
+    NotThatFolder {
+        /// The folder.
+        path: FolderPath,
+        /// What it is.
+        why: String,
+    },
+    /// The host gives it to somebody else than the root of this machine.
+    #[error("nothing can be written to {path} by the root of this machine")]
+    NotOurs {
+        /// The folder.
+        path: FolderPath,
+        /// Why.
+        source: FileError,
+    },
+    /// The place of a pool is taken.
+    #[error("{at} is there, and is not a link to {path}")]
+    PlaceTaken {
+        /// The place.
+        at: String,
+        /// Where it should lead.
+        path: FolderPath,
+    },
     /// Somebody works in it.
     #[error("{at} is in use by {}", by.join(", "))]
     Busy {
@@ -216,6 +245,17 @@ impl BackendError {
                  disks if they differ still"
                     .to_owned(),
             ),
+            BackendError::NotThatFolder { path, .. } => Some(format!(
+                "look on the host at what it mounts at {path}; then plan again"
+            )),
+            BackendError::NotOurs { path, .. } => Some(format!(
+                "let it belong to the root of the container, on the host: `chown 100000:100000 FOLDER` \
+                 of the folder that is mounted at {path}, if the container is unprivileged and its \
+                 users are numbered as usual; {MARK_FILE} has to be made in it"
+            )),
+            BackendError::PlaceTaken { at, .. } => {
+                Some(format!("move {at} away, or choose another name"))
+            }
             BackendError::Busy { .. } => Some("end them, or leave the folder".to_owned()),
             _ => None,
         }

@@ -35,6 +35,8 @@
 pub mod backend;
 pub mod check;
 pub mod dataset;
+pub mod devices;
+pub mod directory;
 pub mod growth;
 pub mod lvm;
 pub mod model;

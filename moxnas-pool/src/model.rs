@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset::{Contents, Dataset, DatasetName},
+    devices::{self, DevicesUnit},
+    directory::{Directory, FolderPath, NOTE_FOLDER, Note, Place},
     lvm::{self, Fill, Kind, VolumeUnit},
-    unit::{MountUnit, UNIT_FOLDER},
+    unit::{MountUnit, UNIT_FOLDER, mount_point},
 };
 
 moxnas_core::name_type! {
@@ -111,12 +113,13 @@ impl FromStr for Filesystem {
 pub struct Pool {
     /// Its name.
     pub name: PoolName,
-    /// What it is; of thin volumes, what datasets are made with.
+    /// What it is; of thin volumes, what datasets are made with. It says nothing of a folder of the
+    /// host, which may be on anything: its kind says on what.
     pub filesystem: Filesystem,
     /// What it is made of.
     #[serde(default)]
     pub kind: Kind,
-    /// The UUID of the filesystem, by which it is mounted.
+    /// The UUID of the filesystem, by which it is mounted, or in the mark of a folder.
     pub uuid: String,
     /// The device that the filesystem is on, or the volume group; `None`: no device has it.
     pub device: Option<DeviceId>,
@@ -129,7 +132,7 @@ pub struct Pool {
     pub at: String,
     /// With what options, beside those of systemd.
     pub options: Vec<String>,
-    /// Whether it is mounted there.
+    /// Whether it is mounted there; of a folder, whether that place leads to it.
     pub is_mounted: bool,
     /// Something else that is mounted there in its place.
     pub covered_by: Option<DeviceId>,
@@ -181,7 +184,8 @@ pub enum Standing {
     ReadOnly,
     /// Its device is there, and it is not mounted.
     Unmounted,
-    /// No device has its filesystem.
+    /// No device has its filesystem, or not all of its devices are there; or the host has not given its
+    /// folder.
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place.
     Confused,
@@ -201,6 +205,10 @@ impl Pool {
     #[must_use]
     pub fn judge(&self) -> Verdict {
         let mut reasons = Vec::new();
+        if let Kind::Directory(directory) = &self.kind {
+            let standing = directory.judge(&self.at, &mut reasons);
+            return Verdict { standing, reasons };
+        }
         if let Some(other) = &self.covered_by {
             reasons.push(format!("{other} is mounted at {}", self.at));
         }
@@ -213,6 +221,7 @@ impl Pool {
         let standing = match (reasons.is_empty(), self.is_mounted, &self.device) {
             (false, ..) => Standing::Confused,
             (true, true, _) => self.judge_mounted(&mut reasons),
+            (true, false, Some(_)) if self.lacks(&mut reasons) => Standing::Missing,
             (true, false, Some(_)) => {
                 reasons.push(match self.is_wanted {
                     true => "it is not mounted, though it should be at each start".to_owned(),
@@ -228,10 +237,20 @@ impl Pool {
         Verdict { standing, reasons }
     }
 
+    /// Whether it is not mounted and not all of its devices are there, with the reasons.
+    fn lacks(&self, reasons: &mut Vec<String>) -> bool {
+        if let Kind::Devices(devices) = &self.kind {
+            reasons.extend(devices.incomplete(false));
+        }
+        !reasons.is_empty()
+    }
+
     /// By what its device is told from others.
     fn told_by(&self) -> String {
         match &self.kind {
-            Kind::Filesystem => format!("the filesystem {}", self.uuid),
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => {
+                format!("the filesystem {}", self.uuid)
+            }
             Kind::Thin(thin) => format!("the physical volume {}", thin.physical),
         }
     }
@@ -240,6 +259,12 @@ impl Pool {
     #[must_use]
     pub fn judge_with(&self, contents: Option<&Contents>) -> Verdict {
         let mut verdict = self.judge();
+        if let (Kind::Directory(directory), true) = (&self.kind, self.is_mounted) {
+            let mark = contents.and_then(|it| it.directory.as_ref());
+            let (standing, reason) = directory.judge_mark(mark);
+            verdict.standing = standing.unwrap_or(verdict.standing);
+            verdict.reasons.extend(reason);
+        }
         let fill = contents.and_then(|it| it.thin.as_ref());
         if let (true, Some((standing, reasons))) = (self.is_mounted, fill.and_then(Fill::judge)) {
             verdict.reasons.extend(reasons);
@@ -264,7 +289,8 @@ impl Pool {
         );
         let datasets = match &self.kind {
             Kind::Thin(thin) => thin.judge(reasons),
-            Kind::Filesystem => Standing::Mounted,
+            Kind::Devices(devices) => devices.judge_mounted(&self.at, reasons),
+            Kind::Filesystem | Kind::Directory(_) => Standing::Mounted,
         };
         if self.is_forced_read_only {
             reasons.insert(
@@ -280,7 +306,67 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// A pool that is a folder, as it was noted.
+    pub(crate) fn of_note(note: Note, directory: Directory) -> Pool {
+        Pool {
+            at: mount_point(&note.pool),
+            is_mounted: directory.is_there() && directory.is_linked,
+            is_forced_read_only: false,
+            name: note.pool,
+            filesystem: Filesystem::Ext4,
+            kind: Kind::Directory(directory),
+            uuid: note.uuid,
+            device: None,
+            clones: Vec::new(),
+            size: None,
+            options: Vec::new(),
+            covered_by: None,
+            is_wanted: true,
+            errors: Vec::new(),
+        }
+    }
+}
+
 impl Pools {
+    /// Add the pools that are folders, of these files of the folder of notes.
+    pub(crate) fn take_notes(
+        &mut self,
+        files: &[String],
+        read: impl Fn(&str) -> Result<String, String>,
+        on: impl Fn(&str) -> Option<Place>,
+        is_linked: impl Fn(&PoolName, &FolderPath) -> bool,
+    ) {
+        for file in files {
+            let text = match read(&format!("{NOTE_FOLDER}/{file}")) {
+                Ok(text) => text,
+                Err(why) => {
+                    self.errors.push(why);
+                    continue;
+                }
+            };
+            match Note::parse(file, &text) {
+                None => (),
+                Some(Err(why)) => self.errors.push(why),
+                Some(Ok(note)) if self.find(note.pool.as_str()).is_some() => {
+                    self.errors.push(format!(
+                        "{NOTE_FOLDER}/{file}: there is a mount unit of a pool of this name too"
+                    ))
+                }
+                Some(Ok(note)) => {
+                    let directory = Directory {
+                        on: on(note.path.as_str()),
+                        is_linked: is_linked(&note.pool, &note.path),
+                        path: note.path.clone(),
+                        mount: note.mount.clone(),
+                    };
+                    self.all.push(Pool::of_note(note, directory));
+                }
+            }
+        }
+        self.all.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     /// The pools of the units among these files of [`UNIT_FOLDER`], on these devices. `read` gives the
     /// text of a path, or why it cannot be read.
     pub(crate) fn assemble(
@@ -358,7 +444,7 @@ impl<'a> Places<'a> {
         places
     }
 
-    fn pool(&self, unit: MountUnit) -> Pool {
+    fn pool(&self, mut unit: MountUnit) -> Pool {
         let at = unit.at();
         let is_at = |it: &&BlockDevice| it.mounts.contains(&at);
         let with = self.with.get(unit.uuid.as_str()).into_iter().flatten();
@@ -371,8 +457,14 @@ impl<'a> Places<'a> {
         let is_ours = |it: &&&BlockDevice| on.iter().any(|on| on.name == it.name);
         let covering = self.at.get(at.as_str()).into_iter().flatten();
         let covered_by = covering.filter(|it| !is_ours(it)).map(|it| it.id.clone());
+        let covered_by = covered_by.min_by_key(ToString::to_string);
+        // Somebody may have added a device by hand: that is no copy.
+        let noted: Option<DevicesUnit> = unit.devices.take();
+        if let Some(noted) = noted.or_else(|| devices::noted(&on, &unit.uuid)) {
+            return devices::pool(&on, covered_by, unit, noted);
+        }
         Pool {
-            covered_by: covered_by.min_by_key(ToString::to_string),
+            covered_by,
             device: on.first().map(|it| it.id.clone()),
             clones: on.iter().skip(1).map(|it| it.id.clone()).collect(),
             size: on.first().map(|it| it.size),

@@ -1,5 +1,6 @@
 //! Facts and a wish give steps, or the reason why not.
 
+mod devices;
 mod options;
 mod refusal;
 mod step;
@@ -7,11 +8,13 @@ mod step;
 use std::collections::BTreeSet;
 
 use moxnas_core::{
-    disk::{BlockDevice, BlockDevices, BlockKind, DeviceId},
+    disk::{BlockDevice, BlockDevices, DeviceId},
     plan::{Danger, Plan},
 };
 use serde::{Deserialize, Serialize};
 
+use devices::{filesystem_on, usable_but_read_only};
+pub(crate) use devices::{give_up, usable};
 pub use options::MountOption;
 use options::{check_options, import_options};
 pub use refusal::Refusal;
@@ -19,9 +22,11 @@ pub use step::Step;
 
 use crate::{
     dataset,
+    devices::{self as several, CreateOnDevices},
+    directory::{self, CreateDirectory},
     lvm::{self, Kind},
     model::{Filesystem, Pool, PoolName, Pools, Standing},
-    unit::{MountUnit, is_uuid, mount_point},
+    unit::{MountUnit, mount_point},
 };
 
 /// What somebody wishes.
@@ -30,6 +35,10 @@ use crate::{
 pub enum Change {
     /// Make a filesystem on a device and mount it, now and at each start of the machine.
     Create(CreatePool),
+    /// Make one btrfs on several devices and mount it, now and at each start of the machine.
+    CreateOnDevices(CreateOnDevices),
+    /// Make a pool of a folder of the host. Nothing is made in it but its mark.
+    CreateDirectory(CreateDirectory),
     /// Take a filesystem in that is on a device already. Nothing on it is changed, but for what the
     /// filesystem itself writes when it is mounted.
     Import(ImportPool),
@@ -125,9 +134,21 @@ pub struct Facts<'a> {
 pub fn plan(facts: Facts<'_>, change: &Change) -> Result<Plan<Step>, Refusal> {
     match change {
         Change::Create(wish) => create(facts, wish),
+        Change::CreateOnDevices(wish) => {
+            check_name(facts, &wish.name, None)?;
+            check_options(&wish.options)?;
+            several::create(facts, wish)
+        }
+        Change::CreateDirectory(wish) => {
+            check_name(facts, &wish.name, Some(wish.folder.path.as_str()))?;
+            directory::create(facts, wish)
+        }
         Change::Import(wish) => import(facts, wish),
         Change::Mount { pool } => mount(facts, find(facts, pool)?),
-        Change::Unmount { pool } => Ok(unmount(facts, find(facts, pool)?)),
+        Change::Unmount { pool } => match find(facts, pool)? {
+            it if is_directory(it) => refuse_to(it, directory::Refusal::HostMounts),
+            it => Ok(unmount(facts, it)),
+        },
         Change::Export { pool } => Ok(export(facts, find(facts, pool)?)),
         Change::Delete { pool } => delete(facts, find(facts, pool)?),
         Change::Grow { pool } => grow(facts, find(facts, pool)?),
@@ -141,7 +162,7 @@ fn find<'a>(facts: Facts<'a>, pool: &str) -> Result<&'a Pool, Refusal> {
 }
 
 fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
-    check_name(facts, &wish.name)?;
+    check_name(facts, &wish.name, None)?;
     check_options(&wish.options)?;
     if wish.thin {
         return lvm::create(facts, wish);
@@ -171,7 +192,7 @@ fn create(facts: Facts<'_>, wish: &CreatePool) -> Result<Plan<Step>, Refusal> {
 }
 
 fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
-    check_name(facts, &wish.name)?;
+    check_name(facts, &wish.name, None)?;
     check_options(&wish.options)?;
     let options = import_options(wish);
     if let Some(plan) = lvm::import(facts, wish, &options)? {
@@ -185,6 +206,13 @@ fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
             device: device.id.clone(),
             pool: pool.name.clone(),
         });
+    }
+    let found = (filesystem, uuid.as_str());
+    if let (false, Some(plan)) = (
+        wish.read_only,
+        several::import(facts, &wish.name, found, &options)?,
+    ) {
+        return Ok(plan);
     }
     let copies = crate::model::devices_with(facts.devices, filesystem, &uuid);
     let copies: BTreeSet<String> = copies.map(|it| it.id.to_string()).collect();
@@ -225,6 +253,9 @@ fn take_in(
 }
 
 fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if let Kind::Directory(it) = &pool.kind {
+        return directory::mount(pool, it);
+    }
     let verdict = pool.judge();
     let mut plan = Plan::default();
     let Some(device) = device_of(facts, pool) else {
@@ -238,6 +269,11 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
             return Ok(plan);
         }
         Standing::Mounted | Standing::Damaged | Standing::ReadOnly => (),
+        Standing::Missing if let Kind::Devices(devices) = &pool.kind => {
+            let mut plan = several::mount(pool, devices)?;
+            plan.evidence.push(facts.devices.evidence(device));
+            return Ok(plan);
+        }
         Standing::Confused | Standing::Missing => {
             return Err(Refusal::Confused {
                 pool: pool.name.clone(),
@@ -259,6 +295,15 @@ fn mount(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
 
 fn is_thin(pool: &Pool) -> bool {
     matches!(pool.kind, Kind::Thin(_))
+}
+
+fn is_directory(pool: &Pool) -> bool {
+    matches!(pool.kind, Kind::Directory(_))
+}
+
+/// What only the host can do.
+fn refuse_to<T>(pool: &Pool, why: fn(PoolName) -> directory::Refusal) -> Result<T, Refusal> {
+    Err(Refusal::Directory(why(pool.name.clone())))
 }
 
 fn unmount(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
@@ -290,6 +335,9 @@ fn stop(facts: Facts<'_>, pool: &Pool, plan: &mut Plan<Step>) {
 }
 
 fn export(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
+    if let Kind::Directory(it) = &pool.kind {
+        return directory::export(pool, it);
+    }
     let mut plan = unmount(facts, pool);
     if let Kind::Thin(thin) = &pool.kind {
         lvm::export(pool, thin, &mut plan);
@@ -301,6 +349,9 @@ fn export(facts: Facts<'_>, pool: &Pool) -> Plan<Step> {
 }
 
 fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if is_directory(pool) {
+        return refuse_to(pool, directory::Refusal::HostDeletes);
+    }
     if !pool.clones.is_empty() {
         return Err(Refusal::Confused {
             pool: pool.name.clone(),
@@ -321,8 +372,10 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
         });
     }
     let mut plan = unmount(facts, pool);
-    if let Kind::Thin(thin) = &pool.kind {
-        return lvm::delete(facts, pool, thin, device, plan);
+    match &pool.kind {
+        Kind::Thin(thin) => return lvm::delete(facts, pool, thin, device, plan),
+        Kind::Devices(devices) => return several::delete(facts, pool, devices, plan),
+        Kind::Filesystem | Kind::Directory(_) => (),
     }
     plan.steps.push(Step::WipeSignatures {
         device: device.id.clone(),
@@ -339,6 +392,14 @@ fn delete(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
 }
 
 fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if is_directory(pool) {
+        return refuse_to(pool, directory::Refusal::HostGrows);
+    }
+    if matches!(pool.kind, Kind::Devices(_)) {
+        return Err(Refusal::Devices(several::Refusal::NoGrow(
+            pool.name.clone(),
+        )));
+    }
     let verdict = pool.judge();
     let Some(device) = device_of(facts, pool) else {
         return Err(Refusal::DeviceMissing {
@@ -384,6 +445,9 @@ fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refu
     let name = &pool.name;
     if is_thin(pool) {
         return lvm::check(pool);
+    }
+    if is_directory(pool) {
+        return refuse_to(pool, directory::Refusal::HostChecks);
     }
     let verdict = pool.judge();
     let Some(device) = device_of(facts, pool) else {
@@ -453,7 +517,8 @@ fn device_of<'a>(facts: Facts<'a>, pool: &Pool) -> Option<&'a BlockDevice> {
     facts.devices.by_id(pool.device.as_ref()?)
 }
 
-fn check_name(facts: Facts<'_>, name: &PoolName) -> Result<(), Refusal> {
+/// Nothing has the name, and nothing is at the place that goes with it, unless that is to be the pool.
+fn check_name(facts: Facts<'_>, name: &PoolName, itself: Option<&str>) -> Result<(), Refusal> {
     if let Some(pool) = facts.pools.find(name.as_str()) {
         return Err(Refusal::NameTaken {
             pool: name.clone(),
@@ -461,6 +526,9 @@ fn check_name(facts: Facts<'_>, name: &PoolName) -> Result<(), Refusal> {
         });
     }
     let at = mount_point(name);
+    if itself == Some(&at) {
+        return Ok(());
+    }
     let mounted = facts
         .devices
         .by_name
@@ -473,90 +541,6 @@ fn check_name(facts: Facts<'_>, name: &PoolName) -> Result<(), Refusal> {
         }),
         None => Ok(()),
     }
-}
-
-/// The device, if nothing is in the way of making a filesystem on all of it.
-pub(crate) fn usable<'a>(
-    devices: &'a BlockDevices,
-    id: &DeviceId,
-) -> Result<&'a BlockDevice, Refusal> {
-    usable_but_read_only(devices, id, false)
-}
-
-fn usable_but_read_only<'a>(
-    devices: &'a BlockDevices,
-    id: &DeviceId,
-    may_be_read_only: bool,
-) -> Result<&'a BlockDevice, Refusal> {
-    let mut named = devices.same_id(id);
-    let device = named
-        .next()
-        .ok_or_else(|| Refusal::NoSuchDevice(id.clone()))?;
-    let others: Vec<String> = named.map(|it| it.name.clone()).collect();
-    if !others.is_empty() {
-        let names = std::iter::once(device.name.clone()).chain(others).collect();
-        return Err(Refusal::NotUnique {
-            device: id.clone(),
-            names,
-        });
-    }
-    let uses = devices.uses(&device.name);
-    let of = uses.iter().find(|it| it.is_system()).or(uses.first());
-    if let Some(of) = of {
-        let (device, of) = (id.clone(), of.clone());
-        return Err(match of.is_system() {
-            true => Refusal::SystemDisk { device, of },
-            false => Refusal::InUse { device, of },
-        });
-    }
-    if !id.is_stable() {
-        return Err(Refusal::Unidentified(id.clone()));
-    }
-    if device.read_only && !may_be_read_only {
-        return Err(Refusal::ReadOnly(id.clone()));
-    }
-    Ok(device)
-}
-
-/// The one filesystem on a device.
-fn filesystem_on(device: &BlockDevice) -> Result<(Filesystem, String), Refusal> {
-    let none = |found: String| Refusal::NoFilesystem {
-        device: device.id.clone(),
-        found,
-    };
-    let [signature] = &device.signatures[..] else {
-        return Err(none(device.content()));
-    };
-    let filesystem = signature.kind.parse();
-    let uuid = signature.uuid.clone().filter(|it| is_uuid(it));
-    match (filesystem, uuid) {
-        (Ok(filesystem), Some(uuid)) => Ok((filesystem, uuid)),
-        _ => Err(none(device.content())),
-    }
-}
-
-/// Add to a plan what giving a device away means: the wiping, the danger, the evidence.
-pub(crate) fn give_up(devices: &BlockDevices, device: &BlockDevice, plan: &mut Plan<Step>) {
-    let parts = devices
-        .holders(&device.name)
-        .filter(|it| matches!(it.kind, BlockKind::Partition { .. }) && !it.signatures.is_empty());
-    let mut content = vec![device.content()];
-    for part in parts {
-        content.push(format!("{}: {}", part.name, part.content()));
-        plan.steps.push(Step::WipeSignatures {
-            device: part.id.clone(),
-        });
-    }
-    if !device.signatures.is_empty() {
-        plan.steps.push(Step::WipeSignatures {
-            device: device.id.clone(),
-        });
-    }
-    plan.evidence.push(devices.evidence(device));
-    plan.dangers.push(Danger::DestroysData {
-        device: device.id.to_string(),
-        content: content.join("; "),
-    });
 }
 
 /// The unit of a step that writes one, once the filesystem's UUID is known.
@@ -572,5 +556,6 @@ pub(crate) fn unit(
         uuid,
         options: options.to_vec(),
         thin: None,
+        devices: None,
     }
 }

@@ -3,6 +3,8 @@
 pub mod argv;
 mod attributes;
 pub mod btrfs;
+mod devices;
+mod directory;
 mod folders;
 mod lvm;
 mod projects;
@@ -20,11 +22,15 @@ use moxnas_core::{
 };
 
 pub use self::lvm::unit_file;
-pub(crate) use self::lvm::{group_unit, wanted};
+pub(crate) use self::{
+    devices::devices_unit,
+    lvm::{group_unit, wanted},
+};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
     dataset::{self, AccountKind, AccountName, Contents},
+    directory::{Folder, FolderPath},
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{Step, unit},
@@ -194,6 +200,7 @@ impl PoolBackend for SystemPools {
                 .map_err(|err| chain(&err))
         });
         troubles::find(&self.root, devices, &mut pools)?;
+        directory::find(&self.root, &mut pools)?;
         Ok(pools)
     }
 
@@ -201,10 +208,18 @@ impl PoolBackend for SystemPools {
         if !pool.is_mounted {
             return Err(BackendError::NotThere(pool.name.clone()));
         }
-        if matches!(pool.kind, Kind::Thin(_)) {
-            let mut contents = self.volumes(pool)?;
-            attributes::look_into(&self.root, pool, &mut contents);
-            return Ok(contents);
+        match &pool.kind {
+            Kind::Thin(_) => {
+                let mut contents = self.volumes(pool)?;
+                attributes::look_into(&self.root, pool, &mut contents);
+                return Ok(contents);
+            }
+            Kind::Directory(it) => {
+                let mut contents = directory::contents(&self.root, pool, it)?;
+                attributes::look_into(&self.root, pool, &mut contents);
+                return Ok(contents);
+            }
+            Kind::Filesystem | Kind::Devices(_) => (),
         }
         let mut contents = match pool.filesystem {
             Filesystem::Btrfs => self.subvolumes(pool)?,
@@ -219,6 +234,10 @@ impl PoolBackend for SystemPools {
 
     fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
         attributes::account(kind, name)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        directory::folder(&self.root, path)
     }
 
     fn check(&self, step: &Step, is_wanted: &dyn Fn() -> bool) -> Result<Checked, BackendError> {
@@ -271,6 +290,10 @@ impl PoolBackend for SystemPools {
             } => self.write_unit(pool, device, *filesystem, options)?,
             Step::RemoveUnit { pool } => self.root.remove(path_of(pool))?,
             Step::Mount { pool } => self.check_folder(mount_point(pool))?,
+            Step::Devices { pool, step } => self.before_devices(pool, step)?,
+            Step::Directory { pool, path, step } => {
+                directory::apply(&self.root, pool, path, step)?;
+            }
             Step::Thin { pool, step } => match self.before_group(pool, step)? {
                 true => (),
                 false => return Ok(()),

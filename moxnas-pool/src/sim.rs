@@ -5,7 +5,10 @@
 
 mod attributes;
 mod carry;
+mod devices;
+mod directory;
 mod lvm;
+mod past;
 mod systemd;
 mod troubles;
 mod volume;
@@ -16,7 +19,6 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use moxnas_core::{
@@ -26,16 +28,19 @@ use moxnas_core::{
     units::Bytes,
 };
 
-pub use self::volume::WriteError;
 use self::{
+    directory::Given,
     lvm::Group,
     systemd::Systemd,
     volume::{Mounted, New, Volume},
 };
+pub use self::{past::Deed, volume::WriteError};
 use crate::{
     backend::{BackendError, PoolBackend},
     check::{Checked, NotChecked},
     dataset::{self, AccountKind, AccountName, Contents},
+    directory::{Folder, FolderPath},
+    lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     plan::{PROJECT_QUOTAS, Step, unit},
     real::path_of,
@@ -54,22 +59,8 @@ pub struct SimPools {
     systemd: Mutex<Systemd>,
     /// The volume groups, by the UUIDs of their physical volumes. They survive a power cut.
     groups: Mutex<BTreeMap<String, Group>>,
-}
-
-/// Something that happened in a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
-    /// A step.
-    Step(dataset::Step),
-    /// Somebody wrote a file, see [`SimPools::write`].
-    Write {
-        /// The path of a dataset in the pool, or `""`.
-        place: String,
-        /// The file.
-        file: String,
-        /// Its size.
-        size: Bytes,
-    },
+    /// What the host gives the machine, by where it is mounted.
+    given: Mutex<BTreeMap<FolderPath, Given>>,
 }
 
 impl SimPools {
@@ -82,21 +73,8 @@ impl SimPools {
             last_extent: AtomicU64::default(),
             systemd: Mutex::default(),
             groups: Mutex::default(),
+            given: Mutex::default(),
         }
-    }
-
-    /// Let a process of this name work in a pool that is mounted, until the machine goes down.
-    pub fn enter(&self, pool: &PoolName, process: &str) -> Result<(), BackendError> {
-        self.mounted(&self.state(), pool)?;
-        let works = (mount_point(pool), process.to_owned());
-        self.systemd().working.push(works);
-        Ok(())
-    }
-
-    /// Let the processes that work in a pool end.
-    pub fn leave(&self, pool: &PoolName) {
-        let at = mount_point(pool);
-        self.systemd().working.retain(|(it, _)| *it != at);
     }
 
     /// The machine, after all that systemd did about what happened to it.
@@ -155,45 +133,6 @@ impl SimPools {
         volume.ok_or(WriteError::NotFound)?.remove(place, file)
     }
 
-    /// Make a subvolume by hand, at a path in a pool of btrfs that is mounted.
-    pub fn make_subvolume(&self, pool: &PoolName, path: &str) -> Result<(), BackendError> {
-        let at = self.machine.now();
-        let mut state = self.state();
-        let (unit, _) = self.mounted(&state, pool)?;
-        let uuid = new_uuid(&mut state);
-        let mut volumes = self.volumes();
-        let volume = volumes.entry(unit.uuid).or_default();
-        let made = volume.add(path.to_owned(), None, false, New { uuid, at });
-        made.map_err(|why| failed(&why))
-    }
-
-    /// Give a pool that is mounted a past: each deed as if it had been done at its time. No fault
-    /// strikes one, and the machine is looked at once for all of them, so that a scenario of many
-    /// thousand snapshots is there at once.
-    pub fn live_through(
-        &self,
-        pool: &PoolName,
-        past: impl IntoIterator<Item = (SystemTime, Deed)>,
-    ) -> Result<(), BackendError> {
-        let mut state = self.state();
-        let (unit, on) = self.mounted(&state, pool)?;
-        let mut volumes = self.volumes();
-        let volume = volumes.entry(unit.uuid).or_default();
-        for (at, deed) in past {
-            let done = match &deed {
-                Deed::Step(step) => {
-                    let uuid = new_uuid(&mut state);
-                    volume.perform(step, New { uuid, at })
-                }
-                Deed::Write { place, file, size } => volume
-                    .write(place, file, *size, self.extent(), on)
-                    .map_err(|err| err.to_string()),
-            };
-            done.map_err(|why| failed(&why))?;
-        }
-        Ok(())
-    }
-
     /// The files of a dataset or a snapshot, by its path in the pool; each with a number that is
     /// another one when it was written anew. `None`: there is no such thing.
     #[must_use]
@@ -215,6 +154,9 @@ impl SimPools {
         state: &SimState,
         pool: &PoolName,
     ) -> Result<(MountUnit, Mounted), BackendError> {
+        if let Some(found) = self.given_to(state, pool) {
+            return found;
+        }
         let unit = unit_file(state, pool)?;
         let at = unit.at();
         let mut mounted = state.mounts.iter().filter(|(_, it)| *it == at);
@@ -319,8 +261,10 @@ impl SimPools {
 impl PoolBackend for SimPools {
     fn observe(&self, devices: &BlockDevices) -> Result<Pools, BackendError> {
         let state = self.state();
-        // Volumes may have been found, and mounted, only after the look at the devices.
-        let found = (!self.groups().is_empty()).then(|| state.block_devices());
+        // Volumes may have been found, and what is on several devices mounted or ended, only after the
+        // look at the devices.
+        let is_late = !self.groups().is_empty() || devices::are_several(&state);
+        let found = is_late.then(|| state.block_devices());
         let devices = found.as_ref().unwrap_or(devices);
         let files = state.folder(UNIT_FOLDER);
         let mut pools = Pools::assemble(devices, &files, |path| {
@@ -334,10 +278,15 @@ impl PoolBackend for SimPools {
                 pool.is_forced_read_only = volume.is_forced_read_only;
             }
         }
+        self.take_notes(&state, &mut pools);
+        self.take_profiles(&mut pools);
         Ok(pools)
     }
 
     fn contents(&self, pool: &Pool) -> Result<Contents, BackendError> {
+        if let Kind::Directory(it) = &pool.kind {
+            return self.in_directory(pool, it);
+        }
         let (unit, on) = self.mounted(&self.state(), &pool.name)?;
         if let Some(thin) = &unit.thin {
             let groups = self.groups();
@@ -353,6 +302,10 @@ impl PoolBackend for SimPools {
 
     fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
         Ok(attributes::account(kind, name))
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        Ok(self.folder_at(path))
     }
 
     /// Takes no time, however large the filesystem is.
@@ -397,6 +350,8 @@ impl PoolBackend for SimPools {
         match step {
             Step::Inside { pool, step } => self.perform_inside(pool, step),
             Step::Thin { pool, step } => self.perform_group(pool, step),
+            Step::Devices { pool, step } => self.perform_devices(pool, step),
+            Step::Directory { pool, path, step } => self.perform_directory(pool, path, step),
             Step::Mount { pool } => {
                 let mut state = self.state();
                 check_folder(&state, pool)?;
@@ -462,6 +417,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
                 kind: filesystem.word().to_owned(),
                 uuid: Some(new_uuid(state)),
                 label: label.as_ref().map(ToString::to_string),
+                member: (*filesystem == Filesystem::Btrfs).then(|| new_uuid(state)),
             };
             state.contents_mut(device).signatures.push(signature);
         }
@@ -494,6 +450,8 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         | Step::Inside { .. }
         | Step::Replicate { .. }
         | Step::Thin { .. }
+        | Step::Devices { .. }
+        | Step::Directory { .. }
         | Step::Mount { .. }
         | Step::Check { .. }
         | Step::Scrub { .. }
@@ -558,6 +516,11 @@ fn check_folder(state: &SimState, pool: &PoolName) -> Result<(), BackendError> {
 
 fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
     let unit = unit_file(state, pool)?;
+    if let Some(noted) = &unit.devices {
+        devices::mount_all(state, &unit, noted)?;
+        state.files.insert(wanted(pool), path_of(pool));
+        return Ok(unit);
+    }
     let mut devices = state.contents.iter().filter(|(_, it)| {
         let mut on = it.signatures.iter();
         on.any(|it| it.kind == unit.filesystem.word() && it.uuid.as_ref() == Some(&unit.uuid))

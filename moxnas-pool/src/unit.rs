@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    devices::DevicesUnit,
     lvm::{ThinUnit, is_physical_uuid},
     model::{Filesystem, PoolName},
 };
@@ -36,6 +37,8 @@ pub struct MountUnit {
     pub options: Vec<String>,
     /// Its datasets are thin volumes.
     pub thin: Option<ThinUnit>,
+    /// It is on several devices.
+    pub devices: Option<DevicesUnit>,
 }
 
 /// Why a file with the mark of MoxNAS is no unit of a pool.
@@ -73,6 +76,7 @@ impl MountUnit {
             uuid,
             options,
             thin,
+            devices,
         } = self;
         let mut text = format!("{MARK}{name}\n");
         let options: Vec<&str> = [NOFAIL]
@@ -106,6 +110,13 @@ impl MountUnit {
                  PhysicalVolume={physical}\n\
                  Datasets={filesystem}\n"
             );
+        }
+        if let Some(DevicesUnit { profile, members }) = devices {
+            let members = members.join(",");
+            let _ = write!(text, "\n[X-MoxNAS]\nMembers={members}\n");
+            if let Some(profile) = profile {
+                let _ = writeln!(text, "Profile={profile}");
+            }
         }
         text
     }
@@ -152,8 +163,21 @@ impl MountUnit {
             }
             Ok(physical) => return Err(ours("PhysicalVolume", physical)),
         };
+        let devices = match value("Members") {
+            Err(_) => None,
+            Ok(members) if members.split(',').all(is_uuid) => {
+                let profile = value("Profile").ok();
+                let profile = profile
+                    .map(|it| it.parse().map_err(|_| ours("Profile", it)))
+                    .transpose()?;
+                let members = members.split(',').map(str::to_owned).collect();
+                Some(DevicesUnit { profile, members })
+            }
+            Ok(members) => return Err(ours("Members", members)),
+        };
         Ok(MountUnit {
             thin,
+            devices,
             options: options.map(str::to_owned).collect(),
             name,
             filesystem,
@@ -204,6 +228,7 @@ mod tests {
             uuid: "0f3c7a54-7d3e-4d9a-9d8e-0a6b6b0c1d2e".to_owned(),
             options: vec!["noatime".to_owned(), "compress=zstd".to_owned()],
             thin: None,
+            devices: None,
         }
     }
 
@@ -251,7 +276,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(name in "[a-zA-Z0-9][a-zA-Z0-9_-]{0,31}", uuid in "[0-9a-f-]{1,36}", kind in 0..3_usize, options in prop::collection::vec("[a-z=]{1,12}", 0..4), physical in prop::option::of("[a-zA-Z0-9-]{38}")) {
+        fn what_is_written_is_read(name in "[a-zA-Z0-9][a-zA-Z0-9_-]{0,31}", uuid in "[0-9a-f-]{1,36}", kind in 0..3_usize, options in prop::collection::vec("[a-z=]{1,12}", 0..4), physical in prop::option::of("[a-zA-Z0-9-]{38}"), members in prop::option::of(prop::collection::vec("[0-9a-f-]{36}", 1..4)), profile in prop::option::of(0..5_usize)) {
             let unit = MountUnit {
                 name: name.parse().unwrap(),
                 filesystem: Filesystem::ALL[kind],
@@ -260,6 +285,10 @@ mod tests {
                 thin: physical.map(|physical| ThinUnit {
                     physical,
                     filesystem: Filesystem::ALL[kind],
+                }),
+                devices: members.map(|members| DevicesUnit {
+                    profile: profile.map(|it| crate::devices::Profile::ALL[it]),
+                    members,
                 }),
             };
             prop_assert_eq!(MountUnit::parse(&unit.render()), Some(Ok(unit)));

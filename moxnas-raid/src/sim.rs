@@ -482,6 +482,7 @@ fn member_signature(superblock: &Superblock) -> Signature {
         kind: superblock::SIGNATURE.to_owned(),
         uuid: Some(superblock.uuid.clone()),
         label: Some(superblock.full_name()),
+        member: None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod changes;
 mod consequences;
+mod devices;
+mod directory;
 mod events;
 mod expected;
 mod health;

@@ -1,6 +1,8 @@
 //! The product's binary on real disks.
 
 mod attributes;
+mod devices;
+mod directory;
 mod disks;
 mod heard;
 mod initramfs;

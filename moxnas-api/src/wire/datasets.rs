@@ -14,6 +14,7 @@ use moxnas_app::{
 use moxnas_core::{names::BadName, units};
 use moxnas_pool::{
     dataset::{self as inside, Contents, Retention, dataset_path, snapshot_path},
+    directory::Mark,
     model::PoolName,
     prune::{Keep, TimeZone},
 };
@@ -472,6 +473,11 @@ impl Space {
             inodes_used: it.space.inodes.map(|it| it.used),
             as_of: timestamp(asked.as_of),
         };
+        if let Ok(it) = &asked.said
+            && it.directory.as_ref().is_some_and(|it| *it != Mark::Ours)
+        {
+            return Some(Err("its folder is another one".to_owned()));
+        }
         Some(asked.said.as_ref().map(space).map_err(Clone::clone))
     }
 }

@@ -14,7 +14,7 @@ use moxnas_core::{
     disk::{BlockDevice, DeviceId},
     names::BadName,
 };
-use moxnas_pool::{lvm::Kind, model as inside, plan::MountOption};
+use moxnas_pool::{devices, lvm::Kind, model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
@@ -45,23 +45,32 @@ pub struct PoolPage {
 pub struct Pool {
     /// Its name
     pub name: String,
-    /// What it is; of thin volumes, what its datasets are made with
-    pub filesystem: Filesystem,
+    /// What it is; of thin volumes, what its datasets are made with; left out of a folder of the host
+    pub filesystem: Option<Filesystem>,
     /// What it is made of
     pub kind: PoolKind,
-    /// The UUID of the filesystem, by which it is mounted; of thin volumes, that of its folder
+    /// The folder of the host that it is; left out of others
+    pub path: Option<String>,
+    /// On what that folder is, in the word of the kernel, such as `zfs`; left out if nothing is mounted
+    pub path_filesystem: Option<String>,
+    /// The UUID of the filesystem, by which it is mounted; of thin volumes, that of its folder; of a
+    /// folder of the host, that in its mark
     pub uuid: String,
     /// The device that the filesystem or the volume group is on; left out if no device has it
     pub device: Option<String>,
     /// The kernel name of that device
     pub kernel_name: Option<String>,
-    /// The size of the device; the filesystem itself takes a part of it
+    /// Of one btrfs on several devices, all of them; left out of others
+    pub members: Option<Vec<PoolMember>>,
+    /// How data are to be put on them; left out of others, and if nobody has said
+    pub profile: Option<Profile>,
+    /// The size of the device, or of all devices that are there; the filesystem itself takes a part of it
     pub device_size_bytes: Option<u64>,
     /// How full it is; left out if it is not mounted, or could not be asked
     pub space: Option<Space>,
     /// How fast it grows; left out until it is known how full it was over a day, and if it is not mounted
     pub growth: Option<PoolGrowth>,
-    /// Where it is mounted when it is
+    /// Where it is mounted when it is; of a folder of the host, the link to it
     pub mount_point: String,
     /// With what options, beside `nofail`
     pub mount_options: Vec<String>,
@@ -87,6 +96,42 @@ pub struct PoolGrowth {
     pub days_until_full: Option<f64>,
 }
 
+/// One of the devices of a pool that has several
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PoolMember {
+    /// Its UUID among them
+    pub uuid: String,
+    /// The device; left out if it is not there
+    pub device: Option<String>,
+    /// Its kernel name
+    pub kernel_name: Option<String>,
+    /// Its size
+    pub size_bytes: Option<u64>,
+    /// Whether the kernel works with it; of a pool that is not mounted with none
+    pub in_use: bool,
+}
+
+/// How a btrfs puts its data on several devices
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
+#[oai(rename_all = "lowercase")]
+pub enum Profile {
+    /// One copy of data, two of metadata: no device may be lost
+    Single,
+    /// Two copies, on two devices
+    Raid1,
+    /// Two copies, in stripes over all devices
+    Raid10,
+    /// Three copies, on three devices
+    Raid1c3,
+    /// Four copies, on four devices
+    Raid1c4,
+    /// Parity; refused, as older data may be lost with what is being written when the power fails
+    Raid5,
+    /// Two parities; refused for the same reason
+    Raid6,
+}
+
 /// What MoxNAS makes a pool of
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, clap::ValueEnum)]
 #[oai(rename_all = "lowercase")]
@@ -106,9 +151,14 @@ pub enum PoolKind {
     /// One filesystem, in which all datasets are
     #[default]
     Filesystem,
+    /// One btrfs on several devices
+    Devices,
     /// Thin volumes of LVM: each dataset has a filesystem of its own, of the size of its quota, with
     /// snapshots also on ext4 and xfs
     Thin,
+    /// A folder that the host of a container mounts into it: datasets are folders without quotas and
+    /// snapshots
+    Directory,
 }
 
 /// How a pool is
@@ -124,14 +174,15 @@ pub enum PoolStanding {
     ReadOnly,
     /// Its device is there, and it is not mounted
     Unmounted,
-    /// No device has its filesystem
+    /// No device has its filesystem, or not all of its devices are there; or the host has not given its
+    /// folder
     Missing,
     /// More than one device has its filesystem, or something else is mounted in its place
     Confused,
 }
 
-/// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first.
-/// Exactly one of `device` and `array`
+/// Make a filesystem and a pool of it: on a device that is there, or on an array that is made first; or
+/// make a pool of a folder of the host. Exactly one of `device`, `devices`, `array` and `path`
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
 pub struct CreatePool {
@@ -139,21 +190,35 @@ pub struct CreatePool {
     #[oai(validator(max_length = 32))]
     pub name: String,
     /// The device: the name of an array, or an id, serial number or path; all data on it is lost
-    #[arg(long)]
+    #[arg(skip)]
     #[oai(skip_serializing_if_is_none, validator(max_length = 256))]
     pub device: Option<String>,
+    /// The device, or several for one btrfs on all of them: each the name of an array, or an id, serial
+    /// number or path; all data on them is lost
+    #[arg(long = "device", value_name = "DEVICE")]
+    #[oai(default, validator(max_items = 64))]
+    pub devices: Vec<String>,
+    /// How data are put on several devices; raid1 if left out
+    #[arg(long, value_enum)]
+    #[oai(skip_serializing_if_is_none)]
+    pub profile: Option<Profile>,
     /// The array that is made first; it gets the name of the pool
     #[command(flatten)]
     #[oai(skip_serializing_if_is_none)]
     pub array: Option<PoolArray>,
-    /// What to make on it
-    #[arg(long = "fs", value_enum)]
-    pub filesystem: Filesystem,
-    /// One filesystem for all datasets, or a thin volume with one for each
+    /// The folder that is to be the pool, from / on, with `directory` as `kind`; nothing in it is changed
+    #[arg(long)]
+    #[oai(skip_serializing_if_is_none, validator(max_length = 512))]
+    pub path: Option<String>,
+    /// What to make on it; left out with a `path`
+    #[arg(long = "fs", value_enum, required_unless_present = "path")]
+    #[oai(skip_serializing_if_is_none)]
+    pub filesystem: Option<Filesystem>,
+    /// One filesystem for all datasets, or a thin volume with one for each; or a folder of the host
     #[arg(long, value_enum, default_value = "filesystem")]
     #[oai(default)]
     pub kind: PoolKind,
-    /// Options of mount(8); `noatime` if none is given
+    /// Options of mount(8); `noatime` if none is given; none with a `path`
     #[arg(long = "option", value_name = "OPTION")]
     #[oai(default, validator(max_items = 32))]
     pub options: Vec<String>,
@@ -266,21 +331,68 @@ impl CreatePool {
     /// The operation.
     pub(crate) fn wish(self) -> Answer<PoolCreate> {
         let name = self.name.parse()?;
-        let base = match (self.device, self.array) {
-            (Some(device), None) => Base::Device(device),
-            (None, Some(array)) => Base::Array(array.named(self.name)?),
+        let several = self.devices.len() > 1 || self.kind == PoolKind::Devices;
+        let base = match (self.device, self.devices, self.array, self.path) {
+            (Some(device), devices, None, None) if devices.is_empty() => Base::Device(device),
+            (None, devices, None, None) if several && !devices.is_empty() => Base::Devices {
+                devices,
+                profile: self.profile.unwrap_or(Profile::Raid1).into(),
+            },
+            (None, devices, None, None) if !devices.is_empty() => Base::Device(devices.concat()),
+            (None, devices, Some(array), None) if devices.is_empty() => {
+                Base::Array(array.named(self.name)?)
+            }
+            (None, devices, None, Some(path)) if devices.is_empty() => {
+                Base::Directory(path.parse()?)
+            }
             _ => {
-                let what = "say either `device` or `array`: what the pool is made on";
+                let what = "say one of `device`, `array` and `path`: what the pool is made on";
                 return Err(Problem::invalid(what).hint(
-                    "`device` (--device) is something that is there; `array` (--level and --member) \
-                     makes an array of the pool's name first",
+                    "`device` (--device) is something that is there, and `devices` are several; `array` \
+                     (--level and --member) makes an array of the pool's name first; `path` (--path) is \
+                     a folder of the host",
                 ));
+            }
+        };
+        let is_several = matches!(base, Base::Devices { .. });
+        if is_several && self.kind == PoolKind::Thin {
+            return Err(Problem::invalid("thin volumes are made on one device").hint(
+                "`array` (--level and --member) makes one of several first; or leave the kind out",
+            ));
+        }
+        if !is_several && self.profile.is_some() {
+            return Err(Problem::invalid("a `profile` is for several devices").hint(
+                "name several (--device A --device B), or leave the profile (--profile) out",
+            ));
+        }
+        let is_folder = matches!(base, Base::Directory(_));
+        if is_folder != (self.kind == PoolKind::Directory) {
+            return Err(
+                Problem::invalid("`path` and the kind `directory` go together").hint(
+                    "`--kind directory --path FOLDER` makes a pool of a folder of the host; leave both \
+                     out for a pool on a device",
+                ),
+            );
+        }
+        if is_folder && !(self.options.is_empty() && self.filesystem.is_none()) {
+            return Err(Problem::invalid(
+                "a folder of the host has no filesystem and no options to choose",
+            )
+            .hint("leave `filesystem` (--fs) and `options` (--option) out: they are the host's"));
+        }
+        let filesystem = match (self.filesystem, is_folder) {
+            (Some(filesystem), _) => filesystem.into(),
+            // It says nothing of a folder.
+            (None, true) => inside::Filesystem::Ext4,
+            (None, false) => {
+                return Err(Problem::invalid("say what `filesystem` to make")
+                    .hint("`filesystem` (--fs) is one of ext4, xfs and btrfs"));
             }
         };
         Ok(PoolCreate {
             name,
             base,
-            filesystem: self.filesystem.into(),
+            filesystem,
             thin: self.kind == PoolKind::Thin,
             options: options(&self.options)?,
         })
@@ -334,6 +446,48 @@ impl From<Filesystem> for inside::Filesystem {
             Filesystem::Ext4 => inside::Filesystem::Ext4,
             Filesystem::Xfs => inside::Filesystem::Xfs,
             Filesystem::Btrfs => inside::Filesystem::Btrfs,
+        }
+    }
+}
+
+impl From<Profile> for devices::Profile {
+    fn from(it: Profile) -> devices::Profile {
+        match it {
+            Profile::Single => devices::Profile::Single,
+            Profile::Raid1 => devices::Profile::Raid1,
+            Profile::Raid10 => devices::Profile::Raid10,
+            Profile::Raid1c3 => devices::Profile::Raid1c3,
+            Profile::Raid1c4 => devices::Profile::Raid1c4,
+            Profile::Raid5 => devices::Profile::Raid5,
+            Profile::Raid6 => devices::Profile::Raid6,
+        }
+    }
+}
+
+impl From<devices::Profile> for Profile {
+    fn from(it: devices::Profile) -> Profile {
+        match it {
+            devices::Profile::Single => Profile::Single,
+            devices::Profile::Raid1 => Profile::Raid1,
+            devices::Profile::Raid10 => Profile::Raid10,
+            devices::Profile::Raid1c3 => Profile::Raid1c3,
+            devices::Profile::Raid1c4 => Profile::Raid1c4,
+            devices::Profile::Raid5 => Profile::Raid5,
+            devices::Profile::Raid6 => Profile::Raid6,
+        }
+    }
+}
+
+impl PoolMember {
+    fn of(member: &devices::Member, seen: &Seen) -> PoolMember {
+        let node = member.device.as_ref();
+        let node = node.and_then(|it| seen.raid.devices.by_id(it));
+        PoolMember {
+            uuid: member.uuid.clone(),
+            device: member.device.as_ref().map(ToString::to_string),
+            kernel_name: node.map(|it| it.name.clone()),
+            size_bytes: member.size.map(|it| it.0),
+            in_use: member.in_use,
         }
     }
 }
@@ -407,13 +561,32 @@ impl Pool {
             over_days: it.over.as_secs_f64() / 86_400.0,
             days_until_full: contents.and_then(|known| it.days_until_full(&known.space)),
         });
+        let folder = match &pool.kind {
+            Kind::Directory(it) => Some(it),
+            _ => None,
+        };
+        let several = match &pool.kind {
+            Kind::Devices(it) => Some(it),
+            _ => None,
+        };
         Pool {
             name: pool.name.to_string(),
-            filesystem: pool.filesystem.into(),
+            filesystem: folder.is_none().then(|| pool.filesystem.into()),
             kind: match pool.kind {
                 Kind::Filesystem => PoolKind::Filesystem,
                 Kind::Thin(_) => PoolKind::Thin,
+                Kind::Directory(_) => PoolKind::Directory,
+                Kind::Devices(_) => PoolKind::Devices,
             },
+            members: several.map(|it| {
+                let all = it.members.iter();
+                all.map(|it| PoolMember::of(it, seen)).collect()
+            }),
+            profile: several.and_then(|it| it.profile).map(Profile::from),
+            path: folder.map(|it| it.path.to_string()),
+            path_filesystem: folder
+                .and_then(|it| it.on.as_ref())
+                .map(|it| it.filesystem.clone()),
             uuid: pool.uuid.clone(),
             device: pool.device.as_ref().map(ToString::to_string),
             kernel_name: node.map(|it| it.name.clone()),

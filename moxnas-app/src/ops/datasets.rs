@@ -485,7 +485,7 @@ fn is_away(seen: &Seen, pool: &str, dataset: &str) -> bool {
     let pool = seen.pools.find(pool);
     pool.is_some_and(|it| match &it.kind {
         Kind::Thin(thin) => !thin.is_mounted(dataset),
-        Kind::Filesystem => false,
+        Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => false,
     })
 }
 

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use moxnas_core::{disk::DeviceId, plan::Plan};
 use moxnas_pool::{
     self as pool,
+    devices::Profile,
+    directory::FolderPath,
+    lvm::Kind,
     model::{Filesystem, Pool, PoolName, Standing},
     plan::{Facts, ImportPool, MountOption, Refusal},
 };
@@ -73,6 +76,15 @@ pub enum Base {
     Device(String),
     /// An array that is made first.
     Array(ArrayCreate),
+    /// Several devices that are there, as people name them, for one btrfs.
+    Devices {
+        /// The devices.
+        devices: Vec<String>,
+        /// How data are put on them.
+        profile: Profile,
+    },
+    /// A folder of the host, in which nothing is made: the filesystem says nothing then.
+    Directory(FolderPath),
 }
 
 /// Make a pool of a filesystem that is there.
@@ -242,7 +254,14 @@ fn must_be(after: &Seen, pool: &str, wished: Standing) -> Result<PoolView, Error
     let Some(found) = after.pools.find(pool) else {
         return not(format!("there is no pool {pool}"));
     };
-    let verdict = found.judge();
+    // Whether a folder of the host is the right one only the folder tells.
+    let verdict = match found.kind {
+        Kind::Directory(_) => {
+            let asked = after.answers.contents.get(&found.name);
+            found.judge_with(asked.and_then(|it| it.said.as_deref().ok()))
+        }
+        _ => found.judge(),
+    };
     // Errors that were counted long ago keep nobody from mounting it.
     let standing = match verdict.standing {
         Standing::Damaged => Standing::Mounted,

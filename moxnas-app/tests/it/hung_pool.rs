@@ -29,6 +29,7 @@ use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
     dataset::{AccountKind, AccountName, Attributes, Contents},
+    directory::{Folder, FolderPath},
     model::{Filesystem, Pool, Pools},
     plan::Step,
     replica::{self, Route},
@@ -85,6 +86,10 @@ impl PoolBackend for Hung {
 
     fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
         self.pools.account(kind, name)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        self.pools.folder(path)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

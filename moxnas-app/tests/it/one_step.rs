@@ -491,7 +491,7 @@ async fn another_array_is_never_written_to() {
     let array = seen.raid.find("tank").unwrap();
     let node = &seen.raid.devices.get(&array.kernel_name).unwrap().id;
     for step in &later {
-        assert_eq!(step.resolve(&seen.raid).unwrap().touches(), Some(node));
+        assert_eq!(step.resolve(&seen.raid).unwrap().touches(), [node]);
     }
 }
 

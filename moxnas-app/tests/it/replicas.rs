@@ -27,6 +27,7 @@ use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
     dataset::{AccountKind, AccountName, Attributes, Contents},
+    directory::{Folder, FolderPath},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     replica::{self, Route},
@@ -83,6 +84,10 @@ impl PoolBackend for Slow {
 
     fn account(&self, kind: AccountKind, name: &AccountName) -> Result<Option<u32>, BackendError> {
         self.pools.account(kind, name)
+    }
+
+    fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        self.pools.folder(path)
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

@@ -2,7 +2,7 @@
 
 use moxnas_api::wire::{
     datasets::Space,
-    pools::{Filesystem, Pool, PoolKind, PoolPage, PoolStanding},
+    pools::{Filesystem, Pool, PoolKind, PoolMember, PoolPage, PoolStanding},
 };
 
 use super::{bytes, lines};
@@ -25,7 +25,7 @@ pub(super) fn table(page: &PoolPage) -> String {
         table.add_row([
             it.name.clone(),
             of(it),
-            it.kernel_name.clone().unwrap_or_else(|| "-".to_owned()),
+            on(it),
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
             space(it, |it| it.used_bytes),
             space(it, |it| it.available_bytes),
@@ -38,15 +38,20 @@ pub(super) fn table(page: &PoolPage) -> String {
 
 pub(super) fn sheet(it: &Pool) -> String {
     let device = it.device.clone().unwrap_or_else(|| "not there".to_owned());
-    let kernel_name = it.kernel_name.as_ref();
+    let device = match &it.path {
+        Some(path) => ("folder", path.clone()),
+        None => (
+            "device",
+            it.kernel_name
+                .as_ref()
+                .map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
+        ),
+    };
     let facts = [
         ("name", it.name.clone()),
         ("standing", standing(it.standing).to_owned()),
         ("filesystem", of(it)),
-        (
-            "device",
-            kernel_name.map_or_else(|| device.clone(), |name| format!("{name} ({device})")),
-        ),
+        device,
         (
             "size",
             it.device_size_bytes.map_or_else(|| "-".to_owned(), bytes),
@@ -60,6 +65,10 @@ pub(super) fn sheet(it: &Pool) -> String {
     ];
     let mut all: Vec<String> = Vec::new();
     for (key, value) in facts {
+        if key == "device" && it.members.is_some() {
+            all.extend(members(it));
+            continue;
+        }
         all.push(format!("{key:<12}{value}"));
         if key == "standing" {
             all.extend(it.reasons.iter().map(|it| format!("{:12}- {it}", "")));
@@ -98,6 +107,32 @@ fn whole(size: f64) -> u64 {
     size.round() as u64
 }
 
+/// The kernel names of what it is on.
+fn on(it: &Pool) -> String {
+    let missing = || "-".to_owned();
+    match &it.members {
+        None => it.kernel_name.clone().unwrap_or_else(missing),
+        Some(all) => {
+            let names = all.iter().map(|it| it.kernel_name.clone());
+            let names: Vec<String> = names.map(|it| it.unwrap_or_else(missing)).collect();
+            names.join(",")
+        }
+    }
+}
+
+/// A line for each device of several.
+fn members(it: &Pool) -> Vec<String> {
+    let of = |it: &PoolMember| {
+        let text = match (&it.device, &it.kernel_name) {
+            (Some(device), Some(name)) => format!("{name} ({device})"),
+            (Some(device), None) => device.clone(),
+            (None, _) => format!("NOT THERE ({})", it.uuid),
+        };
+        format!("{:<12}{text}", "device")
+    };
+    it.members.iter().flatten().map(of).collect()
+}
+
 /// What is not known is not 0.
 fn space(it: &Pool, of: fn(&Space) -> u64) -> String {
     let space = it.space.as_ref();
@@ -105,10 +140,16 @@ fn space(it: &Pool, of: fn(&Space) -> u64) -> String {
 }
 
 fn of(it: &Pool) -> String {
-    let filesystem = filesystem(it.filesystem);
-    match it.kind {
-        PoolKind::Filesystem => filesystem.to_owned(),
-        PoolKind::Thin => format!("thin, {filesystem}"),
+    let filesystem = it.filesystem.map_or("-", filesystem);
+    match (it.kind, &it.path_filesystem) {
+        (PoolKind::Filesystem, _) => filesystem.to_owned(),
+        (PoolKind::Devices, _) => match it.profile {
+            Some(profile) => format!("{filesystem}, {profile:?}").to_lowercase(),
+            None => filesystem.to_owned(),
+        },
+        (PoolKind::Thin, _) => format!("thin, {filesystem}"),
+        (PoolKind::Directory, Some(on)) => format!("folder on {on}"),
+        (PoolKind::Directory, None) => "folder".to_owned(),
     }
 }
 

@@ -309,10 +309,13 @@ fn signatures(entry: &Entry<'_>, kind: &BlockKind) -> Vec<Signature> {
     let mut add = |kind: &str, uuid: &str, label: &str| {
         if let Some(kind) = entry.get(kind) {
             let (uuid, label) = (entry.get_decoded(uuid), entry.get_decoded(label));
+            // md members have such a one too, which mdadm tells better.
+            let member = (kind == "btrfs").then(|| entry.get_decoded("ID_FS_UUID_SUB"));
             signatures.push(Signature {
                 kind: kind.to_owned(),
                 uuid,
                 label,
+                member: member.flatten(),
             });
         }
     };

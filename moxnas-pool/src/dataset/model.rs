@@ -6,7 +6,7 @@ use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Folder, HoldName, Note};
-use crate::{lvm::Fill, model::PoolName, unit::mount_point};
+use crate::{directory::Mark, lvm::Fill, model::PoolName, unit::mount_point};
 
 moxnas_core::name_type! {
     /// Name of a dataset: its folder in the pool.
@@ -48,6 +48,9 @@ pub struct Contents {
     /// How full its thin pool is, of a pool that has one.
     #[serde(default)]
     pub thin: Option<Fill>,
+    /// Whether its folder is the one that was made a pool, of a pool that is a folder of the host.
+    #[serde(default)]
+    pub directory: Option<Mark>,
 }
 
 /// Whether a filesystem counts what each dataset takes: by the quota groups of btrfs(5), or the project
@@ -100,7 +103,8 @@ pub struct Usage {
 pub struct Dataset {
     /// Its name.
     pub name: DatasetName,
-    /// The number of its subvolume, of which a later one has a larger number; or of its project.
+    /// The number of its subvolume, of which a later one has a larger number; or of its project; or of
+    /// the inode of its folder, in a folder of the host.
     pub id: u64,
     /// The UUID of its subvolume; `None`: it is a folder.
     pub uuid: Option<String>,

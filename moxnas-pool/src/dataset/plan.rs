@@ -1,6 +1,7 @@
 //! Facts and a wish about what is in a pool give steps, or the reason why not.
 
 mod attributes;
+mod directories;
 mod folders;
 mod limits;
 mod renames;
@@ -21,6 +22,7 @@ use super::{
     SnapshotName, Step, Usage,
 };
 use crate::{
+    directory,
     lvm::Kind,
     model::{Filesystem, Pool},
 };
@@ -136,6 +138,10 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
         planner.in_volumes(thin, change, &mut plan)?;
         return Ok(plan);
     }
+    if let Kind::Directory(directory) = &pool.kind {
+        planner.in_directory(directory, change, &mut plan)?;
+        return Ok(plan);
+    }
     if pool.filesystem != Filesystem::Btrfs {
         planner.in_folders(change, &mut plan)?;
         return Ok(plan);
@@ -182,6 +188,11 @@ pub(crate) fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if !pool.is_mounted {
         return Err(Refusal::NotMounted(pool.name.clone()));
     }
+    if let Kind::Directory(directory) = &pool.kind
+        && directory.is_read_only()
+    {
+        return Err(directory::Refusal::ReadOnly(directory.mount.clone()).into());
+    }
     if pool.options.iter().any(|it| it == "ro") {
         return Err(Refusal::ReadOnly(pool.name.clone()));
     }
@@ -203,6 +214,9 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn has_snapshots(self) -> Result<(), Refusal> {
         match self.pool.filesystem {
+            _ if matches!(self.pool.kind, Kind::Directory(_)) => {
+                Err(directory::Refusal::HostSnapshots(self.pool.name.clone()).into())
+            }
             Filesystem::Btrfs => Ok(()),
             _ if self.is_thin() => Ok(()),
             filesystem => Err(Refusal::NoSnapshots {
@@ -511,6 +525,9 @@ impl<'a> Planner<'a> {
     fn evidence(self, dataset: &Dataset, plan: &mut Plan<Step>) {
         plan.evidence.push(match &dataset.uuid {
             Some(uuid) => format!("dataset {uuid}"),
+            None if matches!(self.pool.kind, Kind::Directory(_)) => {
+                format!("folder {} of inode {}", dataset.name, dataset.id)
+            }
             None => format!("project {}", dataset.id),
         });
     }

@@ -4,7 +4,7 @@ use moxnas_core::units::Bytes;
 
 use super::{AccountKind, AccountName, DatasetName, SnapshotName};
 use crate::{
-    lvm,
+    directory, lvm,
     model::{Filesystem, PoolName},
 };
 
@@ -198,6 +198,9 @@ pub enum Refusal {
     /// It is about thin volumes.
     #[error(transparent)]
     Thin(#[from] lvm::Refusal),
+    /// It is about a folder of the host.
+    #[error(transparent)]
+    Directory(#[from] directory::Refusal),
 }
 
 impl Refusal {
@@ -228,6 +231,7 @@ impl Refusal {
             Refusal::NoCompression { .. } => "compression_not_offered",
             Refusal::FolderNotKnown { .. } => "folder_not_known",
             Refusal::Thin(refusal) => refusal.code(),
+            Refusal::Directory(refusal) => refusal.code(),
         }
     }
 
@@ -317,6 +321,7 @@ impl Refusal {
                 format!("`journalctl -k` may say why; `moxnas pool show {pool}` says how it is")
             }
             Refusal::Thin(refusal) => refusal.hint(),
+            Refusal::Directory(refusal) => refusal.hint(),
             Refusal::RollbackUnfinished { pool, dataset } => format!(
                 "roll it back again, which ends it: `moxnas snapshot rollback {pool} {dataset} …`"
             ),

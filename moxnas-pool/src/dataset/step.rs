@@ -43,6 +43,11 @@ pub enum Step {
         /// The number of the project.
         project: u32,
     },
+    /// Make an empty folder that is the dataset at once.
+    MakeDirectory {
+        /// The dataset.
+        dataset: DatasetName,
+    },
     /// Say how much the files of a project may take.
     LimitProject {
         /// The dataset.
@@ -247,6 +252,7 @@ impl fmt::Display for Step {
                     "make a folder for the dataset {dataset}, as project {project}"
                 )
             }
+            Step::MakeDirectory { dataset } => write!(f, "make the folder {dataset}"),
             Step::LimitProject {
                 dataset,
                 project,

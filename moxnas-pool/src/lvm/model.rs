@@ -2,17 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{dataset::DatasetName, model::Standing};
+use crate::{dataset::DatasetName, devices::Devices, directory::Directory, model::Standing};
 
-/// What a pool is made of. ZFS, and btrfs over several devices, would be kinds of their own.
+/// What a pool is made of. ZFS would be a kind of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Kind {
     /// One filesystem on one device, in which all datasets are.
     #[default]
     Filesystem,
+    /// One btrfs on several devices.
+    Devices(Devices),
     /// A thin pool of LVM, with a filesystem for each dataset.
     Thin(Thin),
+    /// A folder of a filesystem that is somebody else's, as the host of a container gives it.
+    Directory(Directory),
 }
 
 /// The volumes of a pool, as far as the kernel and the units tell.

@@ -7,7 +7,7 @@ use moxnas_core::{
 
 use super::MountOption;
 use crate::{
-    dataset,
+    dataset, devices, directory,
     model::{Filesystem, PoolName, Standing},
     replica,
 };
@@ -156,6 +156,12 @@ pub enum Refusal {
         /// Why.
         why: &'static str,
     },
+    /// It is about several devices.
+    #[error(transparent)]
+    Devices(#[from] devices::Refusal),
+    /// It is about a folder of the host.
+    #[error(transparent)]
+    Directory(#[from] directory::Refusal),
     /// It is about what is in the pool.
     #[error(transparent)]
     Inside(#[from] dataset::Refusal),
@@ -189,6 +195,8 @@ impl Refusal {
             Refusal::NoSafeRepair(_) => "no_safe_repair",
             Refusal::MountedElsewhere { .. } => "mounted_elsewhere",
             Refusal::BadOption { .. } => "bad_mount_option",
+            Refusal::Devices(refusal) => refusal.code(),
+            Refusal::Directory(refusal) => refusal.code(),
             Refusal::Inside(refusal) => refusal.code(),
             Refusal::Replica(refusal) => refusal.code(),
         }
@@ -251,6 +259,8 @@ impl Refusal {
             ),
             Refusal::MountedElsewhere { at, .. } => format!("`umount {at}` first"),
             Refusal::BadOption { .. } => "leave it out".to_owned(),
+            Refusal::Devices(refusal) => refusal.hint(),
+            Refusal::Directory(refusal) => refusal.hint(),
             Refusal::Inside(refusal) => return refusal.hint(),
             Refusal::Replica(refusal) => refusal.hint(),
         })

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dataset,
+    devices::DevicesStep,
+    directory::{DirectoryStep, FolderPath},
     lvm::GroupStep,
     model::{Filesystem, PoolName},
     replica::{self, Route},
@@ -102,6 +104,24 @@ pub enum Step {
         #[serde(rename = "thin")]
         step: GroupStep,
     },
+    /// Do something with several devices of a pool.
+    Devices {
+        /// The pool.
+        pool: PoolName,
+        /// What.
+        #[serde(rename = "devices")]
+        step: DevicesStep,
+    },
+    /// Do something about a folder that is a pool.
+    Directory {
+        /// The pool.
+        pool: PoolName,
+        /// The folder.
+        path: FolderPath,
+        /// What.
+        #[serde(rename = "directory")]
+        step: DirectoryStep,
+    },
     /// Do something in a pool.
     Inside {
         /// The pool.
@@ -130,16 +150,17 @@ impl Step {
             // Files that were there are deleted or overwritten.
             Step::Replicate { step, .. } => !matches!(step, replica::Step::Copy { .. }),
             Step::Thin { step, .. } => step.is_reversible(),
-            other => other.destroys().is_none(),
+            other => other.destroys().is_empty(),
         }
     }
 
-    /// The device whose data the step destroys.
+    /// The devices whose data the step destroys.
     #[must_use]
-    pub fn destroys(&self) -> Option<&DeviceId> {
+    pub fn destroys(&self) -> Vec<&DeviceId> {
         match self {
-            Step::WipeSignatures { device } | Step::MakeFilesystem { device, .. } => Some(device),
-            Step::Thin { step, .. } => step.destroys(),
+            Step::WipeSignatures { device } | Step::MakeFilesystem { device, .. } => vec![device],
+            Step::Thin { step, .. } => step.destroys().into_iter().collect(),
+            Step::Devices { step, .. } => step.destroys(),
             Step::WriteUnit { .. }
             | Step::Mount { .. }
             | Step::Unmount { .. }
@@ -149,8 +170,9 @@ impl Step {
             | Step::Check { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
+            | Step::Directory { .. }
             | Step::Inside { .. }
-            | Step::Replicate { .. } => None,
+            | Step::Replicate { .. } => Vec::new(),
         }
     }
 
@@ -170,20 +192,23 @@ impl Step {
             | Step::RemoveUnit { .. }
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
+            | Step::Devices { .. }
+            | Step::Directory { .. }
             | Step::Inside { .. }
             | Step::Replicate { .. } => (),
         }
         self
     }
 
-    /// The device that the step touches.
+    /// The devices that the step touches.
     #[must_use]
-    pub fn touches(&self) -> Option<&DeviceId> {
+    pub fn touches(&self) -> Vec<&DeviceId> {
         match self {
             Step::WriteUnit { device, .. }
             | Step::Grow { device, .. }
-            | Step::Check { device, .. } => Some(device),
-            Step::Thin { step, .. } => step.touches(),
+            | Step::Check { device, .. } => vec![device],
+            Step::Thin { step, .. } => step.touches().into_iter().collect(),
+            Step::Devices { step, .. } => step.touches(),
             other => other.destroys(),
         }
     }
@@ -201,6 +226,8 @@ impl Step {
             | Step::Check { pool, .. }
             | Step::Scrub { pool, .. }
             | Step::Thin { pool, .. }
+            | Step::Devices { pool, .. }
+            | Step::Directory { pool, .. }
             | Step::ForgetErrors { pool } => Some(pool),
             Step::WipeSignatures { .. }
             | Step::MakeFilesystem { .. }
@@ -260,6 +287,8 @@ impl fmt::Display for Step {
             }
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
             Step::Thin { pool, step } => write!(f, "for pool {pool}: {step}"),
+            Step::Devices { pool, step } => f.write_str(&step.describe(pool)),
+            Step::Directory { pool, path, step } => f.write_str(&step.describe(pool, path)),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
             Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }

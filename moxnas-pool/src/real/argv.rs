@@ -3,6 +3,7 @@
 //! Devices are named by their links under `/dev/disk/by-id`, so that a command means the same device
 //! when it is shown and when it is run.
 
+mod devices;
 mod thin;
 
 use std::time::Duration;
@@ -86,6 +87,8 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
         }
         Step::ForgetErrors { pool } => btrfs(["device", "stats", "-z"]).arg(mount_point(pool)),
         Step::Thin { pool, step } => thin::group(pool, step)?,
+        Step::Devices { pool, step } => devices::argv(pool, step)?,
+        Step::Directory { .. } => return Ok(None),
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
         Step::Replicate { route, step } => transfer(route, step).0,
     }))
@@ -204,6 +207,7 @@ fn inside(pool: &PoolName, step: &dataset::Step) -> Option<Cmd> {
         | Step::Exchange { .. }
         | Step::Hold { .. }
         | Step::Release { .. }
+        | Step::MakeDirectory { .. }
         | Step::NameFolder { .. } => return None,
     })
 }
@@ -304,11 +308,15 @@ pub fn journal(at: &str) -> Cmd {
 /// What lets udev catch up with a step.
 pub fn catch_up(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     let settle = Cmd::new(UDEVADM).args(["settle", "--timeout=20"]);
-    let Some(device) = step.destroys() else {
+    let devices = step.destroys();
+    if devices.is_empty() {
         return Ok(Vec::new());
-    };
-    let trigger = Cmd::new(UDEVADM).args(["trigger", "--settle", "--action=change"]);
-    Ok(vec![trigger.arg(path(device)?), settle])
+    }
+    let mut trigger = Cmd::new(UDEVADM).args(["trigger", "--settle", "--action=change"]);
+    for device in devices {
+        trigger = trigger.arg(path(device)?);
+    }
+    Ok(vec![trigger, settle])
 }
 
 fn path(device: &DeviceId) -> Result<String, BackendError> {

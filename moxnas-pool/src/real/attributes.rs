@@ -39,7 +39,7 @@ pub(super) fn look_into(root: &Root, pool: &Pool, contents: &mut Contents) {
     for dataset in &mut contents.datasets {
         let is_there = match &pool.kind {
             Kind::Thin(thin) => thin.is_mounted(dataset.name.as_str()),
-            Kind::Filesystem => true,
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => true,
         };
         if is_there {
             let path = dataset_path(&pool.name, &dataset.name);

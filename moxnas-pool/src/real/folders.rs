@@ -67,6 +67,14 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         Step::TakeSnapshot { dataset, .. } | Step::KeepReplaced { dataset, .. } => {
             make_folder(root, &snapshot_folder(pool, dataset))?
         }
+        Step::MakeDirectory { dataset } => {
+            let path = root.path(dataset_path(pool, dataset));
+            fs::create_dir(&path).map_err(|cause| FileError {
+                verb: "made",
+                path,
+                cause,
+            })?;
+        }
         Step::MakeFolder { dataset, .. } => make_folder(root, &new_path(pool, dataset))?,
         Step::NameFolder { dataset } => {
             let (from, to) = (new_path(pool, dataset), dataset_path(pool, dataset));
@@ -187,11 +195,15 @@ pub(super) fn rewrite(
 
 /// rm(1) would go through a folder of the same filesystem that somebody mounted there a second time.
 fn check_nothing_mounted(root: &Root, folder: &str) -> Result<(), BackendError> {
-    let below = format!("{folder}/");
+    // The place of a pool may be a link.
+    let real = fs::canonicalize(root.path(folder)).ok();
+    let real = real.and_then(|it| root.within(&it));
+    let real = real.as_deref().unwrap_or(folder);
+    let below = format!("{real}/");
     let mounts = mounts(root)?;
     let found = mounts
         .iter()
-        .find(|it| it.at.starts_with(&below) || it.at == folder);
+        .find(|it| it.at.starts_with(&below) || it.at == real);
     match found {
         None => Ok(()),
         Some(found) => Err(BackendError::MountedInside {

@@ -297,6 +297,7 @@ pub(crate) fn group_unit(
     let root = lvm::mapped(pool, &Volume::Root);
     let folder = uuid(&root, Filesystem::Ext4.word())?.filter(|it| is_uuid(it));
     Ok(MountUnit {
+        devices: None,
         name: pool.clone(),
         filesystem: Filesystem::Ext4,
         uuid: folder.ok_or(BackendError::NoFilesystem {

@@ -47,6 +47,10 @@ pub(super) fn find(
         let mount = mounted.get(pool.at.as_str());
         pool.is_forced_read_only =
             mount.is_some_and(|it| is_ro(&it.options)) && !is_ro(&pool.options);
+        if let Kind::Devices(it) = &mut pool.kind {
+            let data = root.list(format!("/sys/fs/btrfs/{}/allocation/data", pool.uuid))?;
+            it.profiles = data.into_iter().filter(|it| is_profile(it)).collect();
+        }
         match errors(root, devices, pool) {
             Ok(errors) => pool.errors = errors,
             Err(err) => pools
@@ -94,6 +98,11 @@ fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorC
         Filesystem::Xfs => (),
     }
     Ok(listed(found))
+}
+
+/// Whether a folder there is named after a profile, see btrfs(5); others hold numbers.
+fn is_profile(name: &str) -> bool {
+    name.starts_with("raid") || ["single", "dup"].contains(&name)
 }
 
 fn listed(found: BTreeMap<String, u64>) -> Vec<ErrorCount> {

@@ -269,6 +269,14 @@ impl<'a> Planner<'a> {
         Self::check_mounted(self.to, &self.route.as_dataset)?;
         // Where there are snapshots, one of them: all of its files are of one moment.
         let snapshot = match self.from.pool.filesystem {
+            _ if matches!(self.from.pool.kind, Kind::Directory(_)) => {
+                plan.warnings.push(
+                    "a folder of the host has no snapshots: what is changed while it is copied may be \
+                     of different moments"
+                        .to_owned(),
+                );
+                None
+            }
             Filesystem::Btrfs => self.snapshots()?.last().map(|it| it.name.clone()),
             Filesystem::Ext4 | Filesystem::Xfs => {
                 plan.warnings.push(format!(

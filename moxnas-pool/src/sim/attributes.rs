@@ -125,7 +125,7 @@ pub(super) fn shown(mut contents: Contents, pool: &Pool) -> Contents {
     for dataset in &mut contents.datasets {
         let is_there = match &pool.kind {
             Kind::Thin(thin) => thin.is_mounted(dataset.name.as_str()),
-            Kind::Filesystem => true,
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => true,
         };
         dataset.folder = dataset.folder.take().filter(|_| is_there);
         if let Some(folder) = &mut dataset.folder {

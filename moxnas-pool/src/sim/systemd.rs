@@ -2,7 +2,7 @@
 //! systemd.mount(5) and systemd.device(5).
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -92,7 +92,16 @@ fn let_go(state: &mut SimState) {
         })
         .map(|(device, _)| device.clone())
         .collect();
-    let is_left = |device: &String, at: &String| !gone.contains(device) || !places.contains(at);
+    // Of a filesystem on several devices the kernel names one: with that one the mount ends.
+    let mut named: BTreeMap<&String, &String> = BTreeMap::new();
+    for (device, at) in &state.mounts {
+        named.entry(at).or_insert(device);
+    }
+    let ended = named.into_iter().filter(|(_, it)| gone.contains(*it));
+    let ended: BTreeSet<String> = ended.map(|(at, _)| at.clone()).collect();
+    let is_left = |device: &String, at: &String| {
+        !places.contains(at) || !(gone.contains(device) || ended.contains(at))
+    };
     state.mounts.retain(|(device, at)| is_left(device, at));
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Mounted {
 
 #[derive(Clone, Debug)]
 pub(super) struct Subvolume {
-    id: u64,
+    pub(super) id: u64,
     pub(super) uuid: String,
     origin: Option<String>,
     pub(super) read_only: bool,
@@ -191,7 +191,9 @@ impl Volume {
         }
         match step {
             Step::Count => self.counts = true,
-            Step::Create { dataset } => self.add(dataset_at(dataset), None, false, new)?,
+            Step::Create { dataset } | Step::MakeDirectory { dataset } => {
+                self.add(dataset_at(dataset), None, false, new)?
+            }
             Step::Clone {
                 dataset,
                 snapshot,
@@ -494,7 +496,7 @@ impl Volume {
     }
 
     /// The names at the top that do not begin with a dot, and are no subvolumes or folders.
-    fn names_at_top(&self) -> impl Iterator<Item = String> {
+    pub(super) fn names_at_top(&self) -> impl Iterator<Item = String> {
         let top = self.subvolumes.get("");
         let names = top.into_iter().flat_map(|it| it.files.keys());
         names.filter(|it| !it.starts_with('.')).cloned()

@@ -153,7 +153,7 @@ fn a_dataset_is_made_with_all_that_is_said_of_it() {
                     assert!(refusal.hint().is_some(), "{kind} at {at}");
                     let is_mounted = match &tank.0.look().1.find("tank").unwrap().kind {
                         Kind::Thin(thin) => thin.is_mounted("new"),
-                        Kind::Filesystem => true,
+                        Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => true,
                     };
                     if is_mounted {
                         let again = Change::Set {

@@ -4,6 +4,8 @@
 mod attributes;
 mod clocks;
 mod datasets;
+mod devices;
+mod directories;
 mod folders;
 mod foreseen;
 mod pools;

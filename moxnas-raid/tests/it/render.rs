@@ -130,11 +130,18 @@ fn udev(seen: &Inventory, device: &BlockDevice) -> String {
         };
         put("ID_BUS", &bus.map(str::to_owned));
     }
-    for Signature { kind, uuid, label } in &device.signatures {
+    for Signature {
+        kind,
+        uuid,
+        label,
+        member,
+    } in &device.signatures
+    {
         let is_table = kind == "gpt" || kind == "dos";
         let prefix = if is_table { "ID_PART_TABLE" } else { "ID_FS" };
         put(&format!("{prefix}_TYPE"), &Some(kind.clone()));
         put(&format!("{prefix}_UUID"), uuid);
+        put(&format!("{prefix}_UUID_SUB"), member);
         put(
             &format!("{prefix}_LABEL_ENC"),
             &label.as_ref().map(|it| encode(it)),

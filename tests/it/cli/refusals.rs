@@ -115,18 +115,35 @@ fn typing_errors_are_explained() {
         (
             "--sim blank pool create data --fs ext4",
             &[
-                "either `device` or `array`",
+                "one of `device`, `array` and `path`",
                 "--device",
                 "--level and --member",
+                "--path",
             ],
         ),
         (
             "--sim blank pool create data --fs ext4 --device x --level raid1 --member y",
             &[
-                "either `device` or `array`",
+                "one of `device`, `array` and `path`",
                 "--device",
                 "--level and --member",
             ],
+        ),
+        (
+            "--sim blank pool create data --path /mnt/host",
+            &["`path` and the kind `directory`", "--kind directory"],
+        ),
+        (
+            "--sim blank pool create data --kind directory --path /mnt/host --fs xfs",
+            &["no filesystem", "--fs"],
+        ),
+        (
+            "--sim blank pool create data --kind directory --path /mnt/none",
+            &["there is no folder /mnt/none", "pct set"],
+        ),
+        (
+            "--sim blank pool create data --kind directory --path /etc",
+            &["belongs to the system", "/srv/NAME"],
         ),
         (
             "--sim blank pool create data --fs ext4 --spare x",

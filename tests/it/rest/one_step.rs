@@ -57,7 +57,10 @@ async fn it_is_a_device_or_an_array() {
         for ask in [post(POOLS, body.clone()), post("/api/plans", plan)] {
             let refused = nas.ask(ask).await.problem(400, "invalid_request");
             let detail = refused["detail"].as_str().unwrap();
-            assert!(detail.contains("either `device` or `array`"), "{refused:#}");
+            assert!(
+                detail.contains("one of `device`, `array` and `path`"),
+                "{refused:#}"
+            );
             assert!(
                 refused["hint"].as_str().unwrap().contains("--level"),
                 "{refused:#}"

@@ -245,7 +245,7 @@ fn devices_are_left_alone(
             let touched = match step {
                 AppStep::Raid(step) => step.touches(),
                 AppStep::Disk(step) => vec![step.device()],
-                AppStep::Pool(step) => step.touches().into_iter().collect(),
+                AppStep::Pool(step) => step.touches(),
                 AppStep::OnNewArray(_) => Vec::new(),
             };
             agreed.extend(touched.into_iter().map(DeviceId::to_string));

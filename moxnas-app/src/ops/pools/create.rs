@@ -1,11 +1,15 @@
 //! A new pool: on a device that is there, or on an array that is made for it in the same change.
 
+use std::collections::BTreeSet;
+
 use moxnas_core::{
     disk::{BlockDevices, DeviceId},
     plan::{Danger, Plan},
 };
 use moxnas_pool::{
     self as pool,
+    devices::{CreateOnDevices, Profile},
+    directory::{self, CreateDirectory, FolderPath, Mark},
     lvm::Kind,
     model::{Pool, Standing},
     plan::{CreatePool, Facts, MountOption, Refusal, Step},
@@ -36,6 +40,11 @@ impl Change for PoolCreate {
                 let plan = self.on(seen, devices, device(seen, text)?)?;
                 Ok(plan.map(AppStep::Pool))
             }
+            Base::Devices { devices, profile } => {
+                let plan = self.on_devices(seen, devices, *profile)?;
+                Ok(plan.map(AppStep::Pool))
+            }
+            Base::Directory(path) => Ok(self.of_folder(seen, path)?.map(AppStep::Pool)),
             Base::Array(array) => {
                 let wish = array.resolved(seen)?;
                 match made(&seen.raid, &wish) {
@@ -47,7 +56,11 @@ impl Change for PoolCreate {
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Question> {
-        contents_of(seen, self.name.as_str())
+        let mut asks = contents_of(seen, self.name.as_str());
+        if let Base::Directory(path) = &self.base {
+            asks.push(Question::Folder(path.clone()));
+        }
+        asks
     }
 
     fn etag(&self, _: &Seen) -> Option<String> {
@@ -58,6 +71,8 @@ impl Change for PoolCreate {
         let not = |why: String| Err(Error::NotVerified(why));
         let array = match &self.base {
             Base::Device(_) => None,
+            Base::Devices { devices, .. } => return self.verify_devices(after, devices),
+            Base::Directory(path) => return self.verify_folder(after, path),
             Base::Array(array) => Some(array.verify(after)?.array),
         };
         let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
@@ -81,6 +96,90 @@ impl Change for PoolCreate {
 }
 
 impl PoolCreate {
+    /// One filesystem on all of these devices.
+    fn on_devices(
+        &self,
+        seen: &Seen,
+        devices: &[String],
+        profile: Profile,
+    ) -> Result<Plan<Step>, Error> {
+        let named = devices.iter().map(|it| device(seen, it));
+        let wish = CreateOnDevices {
+            name: self.name.clone(),
+            devices: named.collect::<Result<_, _>>()?,
+            filesystem: self.filesystem,
+            profile,
+            options: self.options.clone(),
+        };
+        let facts = Facts {
+            devices: &seen.raid.devices,
+            pools: &seen.pools,
+        };
+        Ok(pool::plan::plan(
+            facts,
+            &pool::plan::Change::CreateOnDevices(wish),
+        )?)
+    }
+
+    /// It is on all of them.
+    fn verify_devices(&self, after: &Seen, devices: &[String]) -> Result<PoolView, Error> {
+        let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let used: BTreeSet<&DeviceId> = match &view.pool.kind {
+            Kind::Devices(it) => it
+                .members
+                .iter()
+                .filter(|it| it.in_use)
+                .filter_map(|it| it.device.as_ref())
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        for text in devices {
+            let id = device(after, text)?;
+            if !used.contains(&id) {
+                return Err(Error::NotVerified(format!("it is not on {id}")));
+            }
+        }
+        Ok(view)
+    }
+
+    /// The pool that is this folder, as it was asked just before.
+    fn of_folder(&self, seen: &Seen, path: &FolderPath) -> Result<Plan<Step>, Error> {
+        let not_known = |why: &str| {
+            let (path, why) = (path.clone(), why.to_owned());
+            Refusal::Directory(directory::Refusal::NotKnown { path, why })
+        };
+        let folder = match &seen.answers.folder {
+            Some((asked, Ok(folder))) if asked == path => folder.clone(),
+            Some((asked, Err(why))) if asked == path => return Err(not_known(why).into()),
+            _ => return Err(not_known("it was not asked").into()),
+        };
+        let name = self.name.clone();
+        let wish = CreateDirectory { name, folder };
+        let facts = Facts {
+            devices: &seen.raid.devices,
+            pools: &seen.pools,
+        };
+        Ok(pool::plan::plan(
+            facts,
+            &pool::plan::Change::CreateDirectory(wish),
+        )?)
+    }
+
+    /// It is that folder, and has its mark.
+    fn verify_folder(&self, after: &Seen, path: &FolderPath) -> Result<PoolView, Error> {
+        let not = |why: &str| Err(Error::NotVerified(why.to_owned()));
+        let view = must_be(after, self.name.as_str(), Standing::Mounted)?;
+        let is_it = |it: &Kind| matches!(it, Kind::Directory(it) if it.path == *path);
+        if !is_it(&view.pool.kind) {
+            return not("it is something else");
+        }
+        let asked = after.answers.contents.get(&self.name);
+        match asked.and_then(|it| it.said.as_ref().ok()?.directory.as_ref()) {
+            Some(Mark::Ours) => Ok(view),
+            _ => not("the folder does not have its mark"),
+        }
+    }
+
     /// The pool on one of these devices.
     fn on(
         &self,
@@ -132,13 +231,15 @@ impl PoolCreate {
             | Danger::Stops { .. } => false,
         };
         next.dangers.retain(|it| !is_of_it(it));
-        Ok(first.then(next.map(|step| match step.touches() {
-            Some(touched) if *touched == id => AppStep::OnNewArray(OnNewArray {
-                array: wish.clone(),
-                step,
-            }),
-            _ => AppStep::Pool(step),
-        })))
+        Ok(
+            first.then(next.map(|step| match step.touches().contains(&&id) {
+                true => AppStep::OnNewArray(OnNewArray {
+                    array: wish.clone(),
+                    step,
+                }),
+                false => AppStep::Pool(step),
+            })),
+        )
     }
 
     /// Just that array is there, as an earlier try has left it: what is missing is done.

@@ -22,6 +22,8 @@ pub struct Mount {
     pub source: String,
     /// The options of the filesystem, wherever it is mounted.
     pub options: Vec<String>,
+    /// Whether nothing can be written to it here: the filesystem, or just this mount of it.
+    pub read_only: bool,
 }
 
 /// All that is mounted, in the order of mounting. It asks the kernel only.
@@ -60,10 +62,13 @@ fn mount(line: &str) -> Option<Mount> {
     let mut place = place.split(' ');
     let number = parse_number(place.nth(2)?)?;
     let at = unescape(place.nth(1)?);
+    let of_mount = place.next().unwrap_or_default();
     let mut what = what.split(' ');
     let filesystem = what.next().filter(|it| !it.is_empty())?.to_owned();
     let source = unescape(what.next()?);
     let options = what.next().unwrap_or_default();
+    let is_ro = |options: &str| options.split(',').any(|it| it == "ro");
+    let read_only = is_ro(of_mount) || is_ro(options);
     let options = options.split(',').map(str::to_owned).collect();
     at.starts_with('/').then_some(Mount {
         number,
@@ -71,6 +76,7 @@ fn mount(line: &str) -> Option<Mount> {
         filesystem,
         source,
         options,
+        read_only,
     })
 }
 
@@ -128,7 +134,7 @@ mod tests {
         27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n\
         31 27 0:34 /@data /srv/my\\040data rw shared:7 master:2 - btrfs /dev/sda2 rw,subvol=/@data\n\
         32 27 0:5 / /dev/hugepages rw - hugetlbfs hugetlbfs rw\n\
-        33 27 9:127 / /srv/back\\134slash\\012 rw - xfs /dev/md127 rw\n";
+        33 27 9:127 / /srv/back\\134slash\\012 ro,noatime - xfs /dev/md127 rw\n";
     const SWAPS: &str = "\
         Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n\
         /dev/sda3                               partition\t1000444\t\t0\t\t-2\n\
@@ -153,6 +159,8 @@ mod tests {
             ]
         );
         assert_eq!(mounts.items[1].filesystem, "btrfs");
+        let read_only = mounts.items.iter().map(|it| it.read_only);
+        assert!(read_only.eq([false, false, false, true]));
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl Named<'_> {
         let mut names = Vec::new();
         // bcachefs: `/dev/sda:/dev/sdb`.
         for below in below.split(":/dev/") {
-            match self.resolve(below) {
+            // The kernel may name one that is gone; the others are in use all the same.
+            let gone = || Some(below.to_owned()).filter(|it| self.is_of_btrfs(it));
+            match self.resolve(below).or_else(gone) {
                 Some(name) => names.extend(self.btrfs_with(&name)),
                 None => self.errors.add(format!(
                     "/dev/{below} is mounted at {} and not known",
@@ -90,6 +92,10 @@ impl Named<'_> {
             }
         }
         names
+    }
+
+    fn is_of_btrfs(&self, name: &str) -> bool {
+        self.btrfs_with(name).len() > 1
     }
 
     /// The device and all others of its btrfs, of which mountinfo shows one.

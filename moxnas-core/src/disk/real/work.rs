@@ -220,6 +220,7 @@ fn signature(line: &str) -> Option<Signature> {
         kind: part().unwrap_or_else(|| "unknown".to_owned()),
         uuid: part(),
         label: part(),
+        member: None,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::{
     dataset::{
         Account, Attributes, Compression, Counting, DatasetName, Folder, Names, Owner, Refusal,
     },
+    directory,
     lvm::{self, Kind},
     model::Filesystem,
 };
@@ -121,6 +122,9 @@ impl Planner<'_> {
         if let Some(to) = attributes.soft_quota
             && to != before.soft_quota
         {
+            if self.is_directory() {
+                return self.host_limits();
+            }
             plan.steps.push(Step::SetSoftQuota {
                 dataset: name.clone(),
                 from: before.soft_quota,
@@ -128,6 +132,10 @@ impl Planner<'_> {
             });
         }
         Ok(())
+    }
+
+    fn is_directory(self) -> bool {
+        matches!(self.pool.kind, Kind::Directory(_))
     }
 
     /// What is said of a filesystem as long as nobody has looked at the folder.
@@ -143,6 +151,9 @@ impl Planner<'_> {
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
         let filesystem = self.pool.filesystem;
+        if self.is_directory() {
+            return Err(directory::Refusal::HostCompresses(self.pool.name.clone()).into());
+        }
         if filesystem != Filesystem::Btrfs {
             return Err(Refusal::NoCompression {
                 pool: self.pool.name.clone(),

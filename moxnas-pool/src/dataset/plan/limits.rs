@@ -22,9 +22,12 @@ pub fn countable(filesystem: Filesystem, quota: Option<Bytes>) -> Option<Bytes> 
 #[must_use]
 pub fn is_limited_to(pool: &Pool, dataset: &Dataset, wished: Option<Bytes>) -> bool {
     match (&pool.kind, wished) {
-        (Kind::Filesystem, wished) => dataset.quota == countable(pool.filesystem, wished),
+        (Kind::Filesystem | Kind::Devices(_), wished) => {
+            dataset.quota == countable(pool.filesystem, wished)
+        }
         (Kind::Thin(_), Some(wished)) => dataset.quota == Some(whole_extents(wished)),
         (Kind::Thin(_), None) => dataset.quota.is_some(),
+        (Kind::Directory(_), wished) => dataset.quota == wished,
     }
 }
 

@@ -408,8 +408,9 @@ impl<'w> PoolJournal<'w> {
             replaced,
             others,
             projects,
-            // No scenario makes a pool of thin volumes.
+            // No scenario makes a pool of thin volumes, or of a folder.
             thin: _,
+            directory: _,
         } = &seen;
         let before = self.sizes.insert(pool.name.to_string(), space.size);
         let mut text = match before {

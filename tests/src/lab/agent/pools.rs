@@ -40,12 +40,11 @@ pub(super) fn check(step: &Step) -> Result<Told<Outcome>> {
     Ok(checked.map(|it| it.outcome).map_err(|err| told(&err)))
 }
 
-/// Third lock: the device that the step touches is one of the lab.
+/// Third lock: the devices that the step touches are of the lab.
 fn require_lab_disk(step: &Step) -> Result<()> {
     let (devices, _) = observe()?;
     // One that has left cannot be destroyed any more.
-    match step.touches().and_then(|it| devices.by_id(it)) {
-        Some(device) => lab_disk(&device.name),
-        None => Ok(()),
-    }
+    let touched = step.touches().into_iter();
+    let mut there = touched.filter_map(|it| devices.by_id(it));
+    there.try_for_each(|it| lab_disk(&it.name))
 }

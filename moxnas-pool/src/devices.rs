@@ -1,0 +1,25 @@
+//! Pools of one btrfs over several devices, see btrfs-device(8).
+//!
+//! Each device has the UUID of the filesystem and one of its own, by which members are told from copies
+//! of a disk. The unit of the pool notes those of all members: so a look that asks no filesystem knows
+//! which are not there. What the kernel works with is read off what is mounted.
+//!
+//! Seen with systemd 252: a `.mount` unit ends when the device goes that the kernel names for it, though
+//! the filesystem could go on; `x-systemd.device-bound=no` does not keep it. While a member is away udev
+//! calls none of the others ready, so that systemd waits for it in vain. A pool that lacks a member is
+//! therefore mounted by mount(8), once, by somebody who agrees to have fewer copies (`degraded`).
+
+mod look;
+mod model;
+mod plan;
+mod profile;
+mod refusal;
+mod step;
+
+pub(crate) use look::{noted, pool};
+pub use model::{Devices, DevicesUnit, Member};
+pub use plan::CreateOnDevices;
+pub(crate) use plan::{create, delete, import, mount};
+pub use profile::{OtherProfile, Profile};
+pub use refusal::Refusal;
+pub use step::DevicesStep;
