@@ -279,6 +279,7 @@ async fn after_a_restart_nothing_is_deleted_that_nobody_has_seen() {
         dataset: "photos".parse().unwrap(),
         to: "backup".parse().unwrap(),
         as_dataset: "photos".parse().unwrap(),
+        target: None,
     };
     let other = replica::Step::Send {
         snapshot: "tuesday".parse().unwrap(),

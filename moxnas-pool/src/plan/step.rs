@@ -9,6 +9,7 @@ use crate::{
     dataset,
     lvm::GroupStep,
     model::{Filesystem, PoolName},
+    remote::TargetName,
     replica::{self, Route},
     unit::mount_point,
 };
@@ -110,6 +111,16 @@ pub enum Step {
         #[serde(rename = "inside")]
         step: dataset::Step,
     },
+    /// Do something in a pool of another machine.
+    There {
+        /// The machine.
+        target: TargetName,
+        /// The pool.
+        pool: PoolName,
+        /// What: hold a snapshot, hold it no more, or delete what arrived of one.
+        #[serde(rename = "there")]
+        step: dataset::Step,
+    },
     /// Do something on the way from one pool to another.
     Replicate {
         /// From where to where.
@@ -125,7 +136,7 @@ impl Step {
     #[must_use]
     pub fn is_reversible(&self) -> bool {
         match self {
-            Step::Inside { step, .. } => step.destroys().is_none(),
+            Step::Inside { step, .. } | Step::There { step, .. } => step.destroys().is_none(),
             Step::Check { repair, .. } => !repair,
             // Files that were there are deleted or overwritten.
             Step::Replicate { step, .. } => !matches!(step, replica::Step::Copy { .. }),
@@ -150,6 +161,7 @@ impl Step {
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => None,
         }
     }
@@ -171,6 +183,7 @@ impl Step {
             | Step::Scrub { .. }
             | Step::ForgetErrors { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => (),
         }
         self
@@ -205,6 +218,7 @@ impl Step {
             Step::WipeSignatures { .. }
             | Step::MakeFilesystem { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => None,
         }
     }
@@ -261,6 +275,7 @@ impl fmt::Display for Step {
             Step::ForgetErrors { pool } => write!(f, "count errors of pool {pool} from none on"),
             Step::Thin { pool, step } => write!(f, "for pool {pool}: {step}"),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
+            Step::There { target, pool, step } => write!(f, "in pool {pool} on {target}: {step}"),
             Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }
     }

@@ -47,6 +47,7 @@ impl DatasetReplicate {
             dataset: self.dataset.clone(),
             to: self.to.clone(),
             compare,
+            target: None,
         }
     }
 
