@@ -14,6 +14,7 @@ use moxnas_core::{
 use moxnas_pool::{
     dataset::Contents,
     model::{Pool, PoolName, Pools},
+    remote::{Facts, RemoteError, Target, TargetName},
 };
 use moxnas_raid::initramfs::Image;
 
@@ -30,6 +31,8 @@ pub enum Question {
     Initramfs,
     /// What is in a pool.
     Contents(Box<Pool>),
+    /// What is in a pool of another machine.
+    Target(Box<Target>, PoolName),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -43,6 +46,8 @@ pub struct Answers {
     pub initramfs: Option<Result<Vec<Image>, String>>,
     /// What is in the pools that are mounted.
     pub contents: BTreeMap<PoolName, Asked<Contents>>,
+    /// What is in pools of other machines, or why nobody knows.
+    pub targets: BTreeMap<(TargetName, PoolName), Result<Arc<Facts>, RemoteError>>,
 }
 
 /// An answer, with its time.
@@ -121,6 +126,10 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = machine.raid.initramfs(known.images().unwrap_or_default());
             let said = said.map_err(|err| chain(&err));
             Box::new(move |it| it.initramfs = Some(said))
+        }
+        Question::Target(target, pool) => {
+            let said = machine.targets.look(&target, &pool).map(Arc::new);
+            Box::new(move |it| drop(it.targets.insert((target.name, pool), said)))
         }
         Question::Contents(pool) => {
             let as_of = machine.clock.now();

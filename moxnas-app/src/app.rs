@@ -48,6 +48,7 @@ use crate::{
     seen::Seen,
     settings::{AuditSettings, Pace, Right, Settings},
     store::{self, Dropped, Entry, Login, Node, NodeError, Outcome, Phase, Store},
+    targets::{Known, TargetError, Targets},
 };
 
 /// Everything the service is.
@@ -66,6 +67,8 @@ pub struct App {
     pub sealer: Sealer,
     /// What happens.
     pub events: Events,
+    /// The machines that replicas may be sent to.
+    pub targets: Targets,
     /// What runs in the background.
     pub jobs: Jobs,
     /// Where it keeps its files; `None`: it keeps nothing.
@@ -142,6 +145,7 @@ impl App {
             return Ok(Arc::clone(&seen));
         }
         new.answers = seen.answers.still_there(&new.raid.devices, &new.pools);
+        new.targets = self.targets.known();
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events
@@ -210,6 +214,17 @@ impl App {
         *seen = Arc::new(new);
         self.looked.add();
         Arc::clone(&seen)
+    }
+
+    /// Change what is known of the machines that replicas may be sent to.
+    pub(crate) fn change_targets(
+        &self,
+        change: impl FnOnce(&mut Known) -> Result<(), TargetError>,
+    ) -> Result<Arc<Known>, Error> {
+        let known = self.targets.change(change)?;
+        let now = Arc::clone(&known);
+        self.see_anew(|new| new.targets = now);
+        Ok(known)
     }
 
     /// Have the machine do something that may take a while.
@@ -361,6 +376,7 @@ async fn look(
             look,
             serial: look,
             expected,
+            targets: Arc::default(),
             differences: Vec::new(),
         };
         seen.differences = seen.compare();

@@ -8,6 +8,7 @@ mod load;
 mod nas;
 mod pool_check;
 mod pools;
+mod remote;
 mod replicas;
 mod thin;
 

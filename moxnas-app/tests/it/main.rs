@@ -16,6 +16,7 @@ mod initramfs;
 mod jobs;
 mod one_step;
 mod pools;
+mod remote;
 mod replicas;
 mod schedules;
 mod seal;
