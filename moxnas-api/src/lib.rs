@@ -79,7 +79,8 @@ type Api = Shaped<(
     arrays::Status,
     pools::Pools,
     datasets::Datasets,
-    datasets::Snapshots,
+    // A tuple has sixteen at most.
+    (datasets::Snapshots, targets::Targets),
     plans::Plans,
     events::Events,
     jobs::Jobs,
@@ -118,7 +119,7 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         arrays::Status,
         pools::Pools,
         datasets::Datasets,
-        datasets::Snapshots,
+        (datasets::Snapshots, targets::Targets),
         plans::Plans,
         events::Events,
         jobs::Jobs,

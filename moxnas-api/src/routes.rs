@@ -15,6 +15,7 @@ pub mod pools;
 pub mod schedules;
 pub mod simulation;
 pub mod system;
+pub mod targets;
 pub mod users;
 
 use bytes::Bytes;

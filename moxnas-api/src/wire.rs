@@ -22,6 +22,7 @@ pub mod schedules;
 pub mod sessions;
 pub mod simulation;
 pub mod system;
+pub mod targets;
 pub mod users;
 
 use std::time::SystemTime;

@@ -16,6 +16,7 @@ use moxnas_pool::{
     directory::{Folder, FolderPath},
     growth::Growth,
     model::{Pool, PoolName, Pools},
+    remote::{Facts, RemoteError, Target, TargetName},
 };
 use moxnas_raid::initramfs::Image;
 
@@ -36,6 +37,8 @@ pub enum Question {
     Account(AccountKind, AccountName),
     /// What is at a path that may become a pool.
     Folder(FolderPath),
+    /// What is in a pool of another machine.
+    Target(Box<Target>, PoolName),
 }
 
 /// What was answered last. A question that failed is answered with the reason, in words.
@@ -55,6 +58,8 @@ pub struct Answers {
     pub accounts: BTreeMap<(AccountKind, AccountName), Result<Option<u32>, String>>,
     /// What was at the path that was asked for last. Nothing goes by it but the change that asked.
     pub folder: Option<(FolderPath, Result<Folder, String>)>,
+    /// What is in pools of other machines, or why nobody knows.
+    pub targets: BTreeMap<(TargetName, PoolName), Result<Arc<Facts>, RemoteError>>,
 }
 
 /// More names are not kept: whoever names one asks for it again.
@@ -153,6 +158,10 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
         Question::Folder(path) => {
             let said = machine.pools.folder(&path).map_err(|err| chain(&err));
             Box::new(move |it| it.folder = Some((path, said)))
+        }
+        Question::Target(target, pool) => {
+            let said = machine.targets.look(&target, &pool).map(Arc::new);
+            Box::new(move |it| drop(it.targets.insert((target.name, pool), said)))
         }
         Question::Contents(pool) => {
             let as_of = machine.clock.now();

@@ -55,6 +55,7 @@ use crate::{
     seen::Seen,
     settings::{AuditSettings, Pace, Right, Settings},
     store::{self, Dropped, Entry, Login, Node, NodeError, Outcome, Phase, Store},
+    targets::{Known, TargetError, Targets},
 };
 
 /// Everything the service is.
@@ -73,6 +74,8 @@ pub struct App {
     pub sealer: Sealer,
     /// What happens.
     pub events: Events,
+    /// The machines that replicas may be sent to.
+    pub targets: Targets,
     /// What runs in the background.
     pub jobs: Jobs,
     /// Where it keeps its files; `None`: it keeps nothing.
@@ -155,6 +158,7 @@ impl App {
         new.answers = seen.answers.still_there(&new.raid.devices, &new.pools);
         let is_said_of_what_left = !Arc::ptr_eq(&new.answers, &seen.answers);
         new.answered = seen.answered + u64::from(is_said_of_what_left);
+        new.targets = self.targets.known();
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events
@@ -263,6 +267,17 @@ impl App {
         *seen = Arc::new(new);
         self.looked.add();
         Arc::clone(&seen)
+    }
+
+    /// Change what is known of the machines that replicas may be sent to.
+    pub(crate) fn change_targets(
+        &self,
+        change: impl FnOnce(&mut Known) -> Result<(), TargetError>,
+    ) -> Result<Arc<Known>, Error> {
+        let known = self.targets.change(change)?;
+        let now = Arc::clone(&known);
+        self.see_anew(|new| new.targets = now);
+        Ok(known)
     }
 
     /// Have the machine do something that may take a while.
@@ -415,6 +430,7 @@ async fn look(
             serial: look,
             answered: 0,
             expected,
+            targets: Arc::default(),
             differences: Vec::new(),
         };
         seen.differences = seen.compare();

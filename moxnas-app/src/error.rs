@@ -7,6 +7,7 @@ use moxnas_pool::{
     self as pool,
     dataset::BadAttribute,
     model::{Filesystem, PoolName},
+    remote::RemoteError,
 };
 use moxnas_raid::{self as raid, Refusal};
 
@@ -20,6 +21,7 @@ use crate::{
     scenario::ScenarioError,
     schedules::{RuleError, ScheduleRefusal},
     store::{JobState, StoreError},
+    targets::TargetError,
 };
 
 /// Why an operation did not do what was asked.
@@ -172,6 +174,12 @@ pub enum Error {
     /// The audit log could not be kept or verified.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// Another machine did not do its part.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// Something about a target is not done.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// Only in a simulated service.
     #[error("this machine is not simulated")]
     NotSimulated,
@@ -264,6 +272,10 @@ impl Error {
             | Error::PoolWorkedOn { .. }
             | Error::Disk(_) => Kind::Conflict,
             Error::Stale(_) => Kind::Stale,
+            Error::Target(TargetError::NoPool) => Kind::Invalid,
+            Error::Target(TargetError::File(_) | TargetError::Damaged(_)) => Kind::Internal,
+            // What stands against it is not on this machine, and not of this moment.
+            Error::Target(_) | Error::Remote(_) => Kind::Conflict,
             Error::Observe(_)
             | Error::ObservePools(_)
             | Error::Stopped(_)
@@ -307,6 +319,8 @@ impl Error {
             Error::Store(StoreError::Held { .. }) => "job_running",
             Error::Audit(_) => "audit",
             Error::Store(_) => "database",
+            Error::Remote(err) => err.code(),
+            Error::Target(err) => err.code(),
             Error::NotSimulated => "not_simulated",
             Error::JobIsOver { .. } => "job_is_over",
             Error::JobIsNotFailed { .. } => "job_is_not_failed",
@@ -378,6 +392,8 @@ impl Error {
             }
             Error::ReadOnly(ReadOnly::NotRoot) => "run it as root",
             Error::ReadOnly(ReadOnly::Lock(_)) => "wait until the other process is done",
+            Error::Remote(err) => return err.hint(),
+            Error::Target(err) => return Some(err.hint()),
             Error::NotSimulated => "start the service with --sim",
             Error::Store(StoreError::Held { holder, .. }) => {
                 return Some(format!(

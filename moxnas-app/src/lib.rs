@@ -46,6 +46,7 @@ pub mod seal;
 pub mod seen;
 pub mod settings;
 pub mod store;
+pub mod targets;
 pub mod turns;
 
 pub use actor::{Actor, Credential, Role, Via};

@@ -1,6 +1,6 @@
 //! The machine under the service: real or simulated, chosen once, and nobody above knows which.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use moxnas_core::{
     clock::{Clock, SystemClock},
@@ -21,6 +21,8 @@ use moxnas_pool::{
     lvm::{GroupStep, ThinUnit},
     model::Filesystem,
     real::SystemPools,
+    remote::{self, SimTargets, SshTargets, TargetBackend},
+    replica::Route,
     sim::SimPools,
 };
 use moxnas_raid::{
@@ -38,6 +40,8 @@ use crate::{
     new_array::{NotThatArray, OnNewArray},
     report::{FileReport, StepReport},
     seen::Seen,
+    settings::DATA_DIR,
+    targets::key_folder,
 };
 
 /// The backends of one machine.
@@ -47,6 +51,8 @@ pub struct Machine {
     pub raid: Arc<dyn RaidBackend>,
     /// Pools.
     pub pools: Arc<dyn PoolBackend>,
+    /// Other machines that take replicas.
+    pub targets: Arc<dyn TargetBackend>,
     /// What is done to single disks.
     pub disks: Arc<dyn DiskWork>,
     /// Disks that test themselves.
@@ -99,6 +105,7 @@ impl Machine {
         Machine {
             raid: Arc::new(Mdadm::system()),
             pools: Arc::new(SystemPools::system()),
+            targets: Arc::new(SshTargets::system(&key_folder(Path::new(DATA_DIR)))),
             disks: Arc::new(SystemDiskWork::system()),
             self_tests: Arc::new(NoSelfTests),
             has_initramfs: has_image(&root.list(IMAGE_FOLDER).unwrap_or_default()),
@@ -112,9 +119,11 @@ impl Machine {
     #[must_use]
     pub fn simulated(machine: &Arc<SimMachine>, raid: SimRaid) -> Machine {
         let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
+        let pools = Arc::new(SimPools::new(Arc::clone(machine)));
         Machine {
             raid: Arc::new(raid),
-            pools: Arc::new(SimPools::new(Arc::clone(machine))),
+            targets: Arc::new(SimTargets::new(Arc::clone(&pools))),
+            pools,
             disks: Arc::new(SimDiskWork::new(Arc::clone(machine))),
             self_tests: Arc::new(NoSelfTests),
             figures: Arc::new(SimSource::new(Arc::clone(&clock), 1)),
@@ -276,9 +285,29 @@ fn written(path: String, text: &str) -> FileReport {
     }
 }
 
+/// What sends, and what has another machine do something.
+fn commands_there(target: &str, step: &pool::plan::Step, seen: &Seen) -> Option<Vec<String>> {
+    let target = seen.targets.find(target)?;
+    let (send, ssh) = remote::commands(&seen.targets.folder, target, step)?;
+    let mut words = send.map(|it| it.words()).unwrap_or_default();
+    if !words.is_empty() {
+        words.push("|".to_owned());
+    }
+    words.extend(ssh.words());
+    Some(words)
+}
+
 fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
     use pool::{plan::Step, real};
     let command = match step {
+        Step::There { target, .. }
+        | Step::Replicate {
+            route: Route {
+                target: Some(target),
+                ..
+            },
+            ..
+        } => commands_there(target.as_str(), step, seen),
         Step::Replicate { route, step } => {
             let (cmd, reader) = real::argv::transfer(route, step);
             let mut words = cmd.words();
@@ -398,6 +427,12 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
             Step::Inside { pool, step } => {
                 let what = step.destroys();
                 what.map(|it| format!("{it} in pool {pool}"))
+                    .into_iter()
+                    .collect()
+            }
+            Step::There { target, pool, step } => {
+                let what = step.destroys();
+                what.map(|it| format!("{it} in pool {pool} on {target}"))
                     .into_iter()
                     .collect()
             }

@@ -29,6 +29,7 @@ pub mod schedules;
 pub mod sessions;
 pub mod simulation;
 pub mod system;
+pub mod targets;
 pub mod totp;
 pub mod users;
 
@@ -154,6 +155,11 @@ pub fn all() -> Vec<OperationInfo> {
         info::<system::HealthReady>(),
         info::<system::HealthDetailed>(),
         info::<system::SystemInfo>(),
+        info::<targets::TargetList>(),
+        info::<targets::TargetGet>(),
+        info::<targets::TargetAdd>(),
+        info::<targets::TargetCheck>(),
+        info::<targets::TargetRemove>(),
         info::<totp::TotpEnrol>(),
         info::<totp::TotpConfirm>(),
         info::<totp::TotpDisable>(),

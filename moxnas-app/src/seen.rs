@@ -8,11 +8,19 @@ use std::{
 };
 
 use moxnas_core::disk::{Abilities, DeviceId, ResolveError};
-use moxnas_pool::model::Pools;
+use moxnas_pool::{
+    model::{PoolName, Pools},
+    remote::{Facts, TargetName},
+};
 use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
 use sha2::{Digest, Sha256};
 
-use crate::{answers::Answers, expected::Expected};
+use crate::{
+    answers::Answers,
+    error::Error,
+    expected::Expected,
+    targets::{Known, TargetError},
+};
 
 /// A look at the machine. What is large in it is shared by all that was seen until it is another one.
 #[derive(Clone, Debug)]
@@ -39,6 +47,8 @@ pub struct Seen {
     pub answered: u64,
     /// What should be there. `None`: nobody has ever agreed to anything.
     pub expected: Option<Arc<Expected>>,
+    /// The machines that replicas may be sent to.
+    pub targets: Arc<Known>,
     /// What is not as it should be.
     pub differences: Vec<Difference>,
 }
@@ -70,6 +80,20 @@ impl Seen {
         match array.members.iter().find(named) {
             Some(member) => Ok(member.device.clone()),
             None => self.device(text),
+        }
+    }
+
+    /// What another machine said last of a pool.
+    pub fn there(&self, target: &TargetName, pool: &PoolName) -> Result<Arc<Facts>, Error> {
+        let asked = self.answers.targets.get(&(target.clone(), pool.clone()));
+        match asked {
+            Some(Ok(facts)) => Ok(Arc::clone(facts)),
+            Some(Err(why)) => Err(why.clone().into()),
+            None => Err(TargetError::NotAsked {
+                target: target.to_string(),
+                pool: pool.clone(),
+            }
+            .into()),
         }
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod database;
 mod prune;
+mod remote;
 mod storage;
 mod work;
 
@@ -23,6 +24,7 @@ pub(crate) use self::{
     audit::{AuditFilter, AuditVerb, VerifyAudit},
     database::{DatabasePlace, DbVerb},
     prune::{PruneVerb, SimulatePrune},
+    remote::{ReplicaVerb, TargetVerb},
     storage::{DatasetVerb, PoolVerb, SnapshotVerb},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
@@ -129,6 +131,12 @@ pub(crate) enum Noun {
     /// Snapshots: datasets as they were
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// Other machines that replicas may be sent to
+    #[command(subcommand)]
+    Target(TargetVerb),
+    /// Being a machine that replicas are sent to
+    #[command(subcommand)]
+    Replica(ReplicaVerb),
     /// The machine as a whole
     #[command(subcommand)]
     System(SystemVerb),

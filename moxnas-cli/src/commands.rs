@@ -14,6 +14,7 @@ mod moments;
 mod paper;
 mod pools;
 mod prune;
+pub(crate) mod remote;
 mod schedules;
 mod serve;
 mod users;
@@ -101,6 +102,13 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
             let done = datasets::snapshot(&transport, &global, verb, printer).await;
             told(&transport, printer, done)
         }
+        Noun::Target(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = remote::target(&transport, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        // It needs neither a service nor a runtime, see `main`.
+        Noun::Replica(_) => Ok(()),
         Noun::System(verb) => {
             let transport = Transport::open(&global).await?;
             told(

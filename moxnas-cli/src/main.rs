@@ -16,13 +16,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{cli::Cli, failure::Failure, print::Printer};
+use crate::{
+    cli::{Cli, Noun, ReplicaVerb},
+    failure::Failure,
+    print::Printer,
+};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(cli::with_scenario(std::env::args_os())) {
         Ok(cli) => cli,
         Err(err) => return cli::usage(&err),
     };
+    if let Noun::Replica(ReplicaVerb::Serve { pools }) = &cli.noun {
+        return commands::remote::serve(pools, &Printer::new(cli.global.output));
+    }
     // One ring for TLS, chosen before anything uses it. A second call would find it chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let printer = Printer::new(cli.global.output);

@@ -3,7 +3,13 @@
 mod scripted;
 mod system;
 
-use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Read},
+    path::PathBuf,
+    time::Duration,
+};
 
 pub use scripted::ScriptedRunner;
 pub use system::SystemRunner;
@@ -278,6 +284,17 @@ pub trait Runner: Send + Sync {
     fn pipe(
         &self,
         from: &Cmd,
+        to: &Cmd,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(u64),
+    ) -> Result<Output, CmdError>;
+
+    /// Run one that reads what comes from elsewhere, such as over the network, for as long as it is
+    /// wanted. `passed` is told as by [`pipe`](Runner::pipe). Whether `from` came to its end or was cut
+    /// short cannot be told: what reads it must know.
+    fn feed(
+        &self,
+        from: Box<dyn Read + Send>,
         to: &Cmd,
         is_wanted: &dyn Fn() -> bool,
         passed: &dyn Fn(u64),

@@ -14,6 +14,7 @@ use crate::{
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
     real::btrfs::Odd,
+    remote::TargetName,
     replica::{self, Route},
 };
 
@@ -199,6 +200,9 @@ pub enum BackendError {
         /// Some of them, as rsync(1) itemizes them.
         first: Vec<String>,
     },
+    /// It is not this machine that is to do it.
+    #[error("that is to be done on {0}, not here")]
+    Elsewhere(TargetName),
     /// The simulation was told to fail here.
     #[error("{0}")]
     Injected(String),

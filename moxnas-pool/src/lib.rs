@@ -43,6 +43,7 @@ pub mod model;
 pub mod plan;
 pub mod prune;
 pub mod real;
+pub mod remote;
 pub mod replica;
 pub mod sim;
 pub mod unit;

@@ -8,6 +8,7 @@ mod directory;
 mod folders;
 mod lvm;
 mod projects;
+mod receive;
 mod transfer;
 mod troubles;
 
@@ -280,6 +281,7 @@ impl PoolBackend for SystemPools {
             Step::Replicate { route, step } => {
                 return self.transfer(route, step, &|| true, &|_| ());
             }
+            Step::There { target, .. } => return Err(BackendError::Elsewhere(target.clone())),
             Step::Check { .. } | Step::Scrub { .. } => return self.check(step, &|| true)?.done(),
             Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
             Step::WriteUnit {

@@ -16,12 +16,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use plan::{Side, hold_of, plan, target};
+pub use plan::{SOURCE, Side, hold_of, plan, target};
 pub use refusal::Refusal;
 
 use crate::{
     dataset::{DatasetName, SnapshotName, dataset_path, snapshot_path},
     model::PoolName,
+    remote::TargetName,
 };
 
 /// A replica that is to be made, or brought up to date.
@@ -34,6 +35,9 @@ pub struct Replicate {
     pub to: Option<DatasetName>,
     /// Compare what arrived byte by byte with what was sent. What is copied always is.
     pub compare: bool,
+    /// The machine that has the other pool; `None`: this one.
+    #[serde(default)]
+    pub target: Option<TargetName>,
 }
 
 /// From where to where.
@@ -47,17 +51,26 @@ pub struct Route {
     pub to: PoolName,
     /// What the dataset is there.
     pub as_dataset: DatasetName,
+    /// The machine that has the other pool; `None`: this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetName>,
+}
+
+impl Route {
+    /// The other dataset, as `POOL/DATASET` or `MACHINE:POOL/DATASET`.
+    #[must_use]
+    pub fn end(&self) -> String {
+        let Route { to, as_dataset, .. } = self;
+        match &self.target {
+            Some(target) => format!("{target}:{to}/{as_dataset}"),
+            None => format!("{to}/{as_dataset}"),
+        }
+    }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Route {
-            from,
-            dataset,
-            to,
-            as_dataset,
-        } = self;
-        write!(f, "{from}/{dataset} to {to}/{as_dataset}")
+        write!(f, "{}/{} to {}", self.from, self.dataset, self.end())
     }
 }
 
@@ -132,37 +145,31 @@ impl Step {
     /// In words, for plans that are shown.
     #[must_use]
     pub fn describe(&self, route: &Route) -> String {
-        let Route {
-            from,
-            dataset,
-            to,
-            as_dataset,
-        } = route;
+        let Route { from, dataset, .. } = route;
+        let end = route.end();
         match self {
             Step::Send {
                 snapshot,
                 base: None,
                 ..
-            } => format!("send all of {from}/{dataset}@{snapshot} to {to}/{as_dataset}"),
+            } => format!("send all of {from}/{dataset}@{snapshot} to {end}"),
             Step::Send {
                 snapshot,
                 base: Some(base),
                 ..
-            } => format!(
-                "send what {from}/{dataset}@{snapshot} differs by from {base} to {to}/{as_dataset}"
-            ),
+            } => format!("send what {from}/{dataset}@{snapshot} differs by from {base} to {end}"),
             Step::Copy { snapshot: None } => {
-                format!("make the files of {to}/{as_dataset} those of {from}/{dataset}")
+                format!("make the files of {end} those of {from}/{dataset}")
             }
             Step::Copy {
                 snapshot: Some(snapshot),
             } => {
-                format!("make the files of {to}/{as_dataset} those of {from}/{dataset}@{snapshot}")
+                format!("make the files of {end} those of {from}/{dataset}@{snapshot}")
             }
             Step::Compare { snapshot, .. } => {
                 let at = snapshot.as_ref().map(|it| format!("@{it}"));
                 let at = at.unwrap_or_default();
-                format!("compare {to}/{as_dataset} with {from}/{dataset}{at}, byte by byte")
+                format!("compare {end} with {from}/{dataset}{at}, byte by byte")
             }
         }
     }

@@ -9,6 +9,7 @@ mod devices;
 mod directory;
 mod lvm;
 mod past;
+mod stream;
 mod systemd;
 mod troubles;
 mod volume;
@@ -193,7 +194,7 @@ impl SimPools {
     }
 
     /// Whether a step does nothing and says nothing of it; an error if something else strikes it.
-    fn is_struck(&self, step: &Step) -> Result<bool, BackendError> {
+    pub(crate) fn is_struck(&self, step: &Step) -> Result<bool, BackendError> {
         let text = step.to_string();
         let fault = self.state().take_fault(&text);
         let injected = |why: &str| Err(BackendError::Injected(format!("`{text}` {why}")));
@@ -344,6 +345,9 @@ impl PoolBackend for SimPools {
         if let Step::Replicate { route, step } = step {
             return self.transfer(route, step, &|| true, &|_| ());
         }
+        if let Step::There { target, .. } = step {
+            return Err(BackendError::Elsewhere(target.clone()));
+        }
         if self.is_struck(step)? {
             return Ok(());
         }
@@ -448,6 +452,7 @@ fn perform(step: &Step, state: &mut SimState) -> Result<(), BackendError> {
         // What is done to what is on the device, and not to the device.
         Step::Grow { .. }
         | Step::Inside { .. }
+        | Step::There { .. }
         | Step::Replicate { .. }
         | Step::Thin { .. }
         | Step::Devices { .. }

@@ -23,17 +23,10 @@ mod people;
 ///
 /// An operation without a row here fails the test.
 pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
-    let path = path.replace("{array}", "none").replace("{disk}", "none");
-    let path = path
-        .replace("{job}", "none")
-        .replace("{schedule}", "none")
-        .replace("{device}", "none")
-        .replace("{pool}", "none")
-        .replace("{dataset}", "none")
-        .replace("{snapshot}", "none")
-        .replace("{username}", "nobody")
-        .replace("{session}", "none")
-        .replace("{key}", "999");
+    let names = "array disk job schedule device pool dataset snapshot target session";
+    let none = |path: String, it: &str| path.replace(&format!("{{{it}}}"), "none");
+    let path = names.split(' ').fold(path.to_owned(), none);
+    let path = path.replace("{username}", "nobody").replace("{key}", "999");
     let ask = bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
     let body = match id {
         "array_create" => wish("none", "raid1", &[1, 2]),
@@ -45,6 +38,7 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         "dataset_rename" | "snapshot_clone" => json!({ "to": "none" }),
         "dataset_replicate" => json!({ "to_pool": "none" }),
         "snapshot_hold" | "snapshot_release" => json!({ "hold": "none" }),
+        "target_add" => json!({ "name": "none", "host": "neighbour.sim", "pools": ["none"] }),
         "snapshot_create" => json!({ "pool": "none", "dataset": "none", "name": "none" }),
         "snapshot_prune" => json!({ "pool": "none", "dataset": "none", "keep": { "last": 1 } }),
         "array_assemble" | "expected_accept" => json!({ "array": "none" }),
@@ -132,6 +126,10 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "snapshot_delete"
         | "snapshot_list"
         | "snapshot_rollback"
+        | "target_check"
+        | "target_get"
+        | "target_list"
+        | "target_remove"
         | "pool_get"
         | "pool_list"
         | "pool_mount"

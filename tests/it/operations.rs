@@ -36,6 +36,8 @@ const BTRFS: &str = "pool create data --device {1} --fs btrfs";
 const PHOTOS: &str = "dataset create data photos --quota 1GB";
 const MONDAY: &str = "snapshot create data photos monday";
 const BACKUP: &str = "pool create backup --device {2} --fs btrfs";
+const TARGET: &str = "target add attic neighbour.sim --pool backup --host-key \
+                      SHA256:gNSIRW+2Iyiuvsdp/bgjy38bvWHw6wQm3tuoXrl3WjQ";
 const SPARE: &str = "array add tank {4} --spare";
 const FILLED: &str = "sim advance 30d";
 const SHOW: &str = "array show tank";
@@ -43,7 +45,7 @@ const AT: &str = "/api/storage/arrays/tank";
 
 /// One test over REST and one by the command line for each row, named after its operation.
 macro_rules! operations {
-    ($($operation:ident: $before:expr, $command:literal, $method:literal $path:expr, $body:literal => $show:expr, $part:literal;)*) => {
+    ($($operation:ident: $before:expr, $command:expr, $method:literal $path:expr, $body:literal => $show:expr, $part:literal;)*) => {
         const ROWS: &[Row] = &[$(Row {
             operation: stringify!($operation),
             before: $before,
@@ -125,6 +127,12 @@ operations! {
         "POST" "/api/storage/datasets/data/photos/rename", r#"{"to":"films"}"# => "snapshot list", "/srv/data/.snapshots/films/monday";
     dataset_replicate: &[BTRFS, PHOTOS, MONDAY, BACKUP], "dataset replicate data photos --to backup --detach",
         "POST" "/api/storage/datasets/data/photos/replicate", r#"{"to_pool":"backup"}"# => "job list", "dataset_replicate";
+    target_add: &[], TARGET,
+        "POST" "/api/storage/targets", r#"{"name":"attic","host":"neighbour.sim","pools":["backup"],"host_key":"SHA256:gNSIRW+2Iyiuvsdp/bgjy38bvWHw6wQm3tuoXrl3WjQ"}"# => "target list", "restrict,command=";
+    target_check: &[TARGET], "target check attic", "POST" "/api/storage/targets/attic/check", "" => "target check attic", "available_bytes";
+    target_get: &[TARGET], "target show attic", "GET" "/api/storage/targets/attic", "" => "target show attic", "neighbour.sim";
+    target_list: &[TARGET], "target list", "GET" "/api/storage/targets", "" => "target list", "attic";
+    target_remove: &[TARGET], "target remove attic", "DELETE" "/api/storage/targets/attic", "" => "target list", r#""items":[]"#;
     snapshot_hold: &[BTRFS, PHOTOS, MONDAY], "snapshot hold data photos monday",
         "POST" "/api/storage/snapshots/data/photos/monday/hold", "{}" => "snapshot list", r#""held":["keep"]"#;
     snapshot_release: &[BTRFS, PHOTOS, MONDAY, "snapshot hold data photos monday"], "snapshot release data photos monday",
@@ -207,6 +215,11 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("dataset_set", ATTRIBUTES),
     ("dataset_rename", DATASETS),
     ("dataset_replicate", REPLICAS),
+    ("target_add", REMOTE),
+    ("target_check", REMOTE),
+    ("target_get", REMOTE),
+    ("target_list", REMOTE),
+    ("target_remove", REMOTE),
     ("snapshot_hold", REPLICAS),
     ("snapshot_release", REPLICAS),
     ("snapshot_clone", DATASETS),
@@ -272,6 +285,11 @@ const REPLICAS: [&str; 3] = [
     "whatever_step_stops_the_next_try_ends_it",
     "a_dataset_is_replicated_and_what_lies_is_found",
     "datasets_are_replicated_and_compared",
+];
+const REMOTE: [&str; 3] = [
+    "each_thing_that_can_be_wrong_with_the_other_machine_has_its_word",
+    "a_target_is_told_by_its_host_key_and_stays_known",
+    "a_dataset_is_replicated_to_another_machine_and_its_key_does_nothing_else",
 ];
 /// Every change of arrays, by the library alone; a change without a case does not compile there.
 const LIBRARY: &str = "every_change_can_be_tried_again_or_says_why_not";
@@ -388,6 +406,7 @@ fn each_operation_is_shown_by_a_test_everywhere() {
         "pool_",
         "dataset_",
         "snapshot_",
+        "target_",
     ];
     for operation in ops::all().iter().map(|it| it.name) {
         if !of_storage.iter().any(|it| operation.starts_with(it)) {

@@ -11,6 +11,7 @@ mod load;
 mod nas;
 mod pool_check;
 mod pools;
+mod remote;
 mod replicas;
 mod schedules;
 mod thin;

@@ -259,7 +259,7 @@ impl Datasets {
     /// The answer is the job that does it. From btrfs to btrfs the snapshots are sent that the other
     /// pool does not have yet, and are held here for the next time. Else files are copied and compared;
     /// where the other dataset is there already its files may be overwritten or deleted, so the plan has
-    /// to be confirmed then.
+    /// to be confirmed then. To another machine (`target`) only snapshots are sent.
     #[oai(
         path = "/:pool/:dataset/replicate",
         method = "post",

@@ -12,7 +12,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Texts, by schema and property, that are parsed later and refused then with better words than a
 /// pattern has.
-const PATTERNS: [(&str, &str, &str); 14] = [
+const PATTERNS: [(&str, &str, &str); 19] = [
     ("CreateArray", "name", ARRAY_NAME),
     ("SetArray", "spare_group", SPARE_GROUP),
     ("CreatePool", "name", POOL_NAME),
@@ -23,6 +23,11 @@ const PATTERNS: [(&str, &str, &str); 14] = [
     ("RenameDataset", "to", DATASET_NAME),
     ("CloneSnapshot", "to", DATASET_NAME),
     ("ReplicateDataset", "to_dataset", DATASET_NAME),
+    ("ReplicateDataset", "target", TARGET_NAME),
+    ("AddTarget", "name", TARGET_NAME),
+    ("AddTarget", "host", HOST_NAME),
+    ("AddTarget", "user", USER_NAME),
+    ("AddTarget", "pools", POOL_NAME),
     ("CreateSnapshot", "name", SNAPSHOT_NAME),
     ("HoldSnapshot", "hold", HOLD_NAME),
     ("PruneSnapshots", "prefix", SNAPSHOT_PREFIX),
@@ -42,6 +47,12 @@ const SNAPSHOT_NAME: &str = "^[A-Za-z0-9_:][A-Za-z0-9_:-]{0,63}$";
 const SNAPSHOT_PREFIX: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,39}$";
 /// As [`moxnas_pool::dataset::HoldName`] is parsed.
 const HOLD_NAME: &str = "^[A-Za-z0-9_:/@][A-Za-z0-9_:/@-]{0,99}$";
+/// As [`moxnas_pool::remote::TargetName`] is parsed, which is as an array's name is.
+const TARGET_NAME: &str = ARRAY_NAME;
+/// As [`moxnas_pool::remote::HostName`] is parsed.
+const HOST_NAME: &str = "^[A-Za-z0-9._:][A-Za-z0-9._:-]{0,252}$";
+/// As [`moxnas_pool::remote::UserName`] is parsed.
+const USER_NAME: &str = "^[A-Za-z0-9._][A-Za-z0-9._-]{0,31}$";
 /// As [`moxnas_pool::plan::MountOption`] is parsed, and none begins with a dot.
 const MOUNT_OPTION: &str = "^[A-Za-z0-9_=:/][A-Za-z0-9_=:./-]{0,63}$";
 

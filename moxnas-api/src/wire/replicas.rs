@@ -9,7 +9,7 @@ use poem_openapi::Object;
 #[derive(Clone, Debug, PartialEq, Object, Args)]
 #[oai(deny_unknown_fields)]
 pub struct ReplicateDataset {
-    /// The other pool
+    /// The other pool; on the command line also TARGET:POOL
     #[arg(long = "to", value_name = "POOL")]
     #[oai(validator(max_length = 32))]
     pub to_pool: String,
@@ -22,6 +22,10 @@ pub struct ReplicateDataset {
     #[arg(long)]
     #[oai(default)]
     pub compare: bool,
+    /// The machine that has the other pool, by its name as a target; this one if left out
+    #[arg(long, value_name = "TARGET")]
+    #[oai(validator(max_length = 32))]
+    pub target: Option<String>,
 }
 
 /// Hold a snapshot, so that it is not deleted
@@ -44,6 +48,7 @@ impl ReplicateDataset {
             to_pool: self.to_pool,
             to,
             compare: self.compare,
+            target: self.target.map(|it| it.parse()).transpose()?,
         })
     }
 }

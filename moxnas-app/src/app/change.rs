@@ -237,7 +237,7 @@ impl App {
     }
 
     /// Whether this process may change the machine and what is expected of it, or why not.
-    pub(super) fn check_right(&self) -> Result<(), Error> {
+    pub(crate) fn check_right(&self) -> Result<(), Error> {
         match &self.right {
             Ok(_) => Ok(()),
             Err(Right::ServiceRuns(socket)) => Err(Error::ReadOnly(ReadOnly::ServiceRuns {

@@ -1,15 +1,17 @@
 //! Bringing the service up, and to its end.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use moxnas_core::{
     clock::{Clock, SystemClock},
     lock::MachineLock,
 };
+use moxnas_pool::remote::{SimTargets, SshTargets};
 use serde_json::json;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::*;
+use crate::{settings::DATA_DIR, targets::key_folder};
 
 /// The service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +40,20 @@ impl App {
     /// Bring the service up: open the database, take the lock, look at the machine.
     pub async fn start(settings: &Settings) -> Result<Arc<App>, StartError> {
         let (machine, simulation) = match &settings.scenario {
-            None => (Machine::system(), None),
+            None => {
+                let folder = settings.data_dir.as_deref().unwrap_or(Path::new(DATA_DIR));
+                let targets = SshTargets::system(&key_folder(folder));
+                let machine = Machine {
+                    targets: Arc::new(targets),
+                    ..Machine::system()
+                };
+                (machine, None)
+            }
             Some(scenario) => {
                 let (sim, raid, pools) = scenario.build().map_err(Error::from)?;
                 let pools = Arc::new(pools);
                 let machine = Machine {
+                    targets: Arc::new(SimTargets::new(Arc::clone(&pools))),
                     pools: Arc::clone(&pools) as _,
                     ..Machine::simulated(&sim, raid)
                 };
@@ -117,6 +128,8 @@ impl App {
         }
         first.expected = expected.map(Arc::new);
         first.differences = first.compare();
+        let targets = Targets::load(settings.data_dir.as_deref()).map_err(Error::from)?;
+        first.targets = targets.known();
         let app = Arc::new(App {
             machine,
             simulation,
@@ -126,6 +139,7 @@ impl App {
             audit_settings: settings.audit.clone(),
             sealer,
             events: Events::default(),
+            targets,
             jobs: Jobs::default(),
             data_dir: settings.data_dir.clone(),
             expected: RwLock::new(first.expected.clone()),

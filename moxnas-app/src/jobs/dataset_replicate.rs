@@ -1,4 +1,4 @@
-//! Sending a dataset to another pool.
+//! Sending a dataset to another pool, of this machine or of another one.
 
 use std::{
     sync::{
@@ -15,8 +15,10 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     backend::BackendError,
-    dataset::{self, DatasetName, SnapshotName},
+    dataset::{self, Contents, DatasetName, SnapshotName},
+    model::PoolName,
     plan::Step,
+    remote::{RemoteError, Target, TargetName},
     replica::{self, Route},
 };
 use serde::{Deserialize, Serialize};
@@ -25,16 +27,19 @@ use serde_json::json;
 use super::{Done, Job, JobError, Run, Wanted};
 use crate::{
     actor::Role,
-    machine::AppStep,
+    machine::{AppStep, Machine},
     operation::{Change, Lane, Operation},
-    ops::datasets::{DatasetReplicate, sent},
+    ops::{
+        datasets::{DatasetReplicate, sent},
+        targets::found,
+    },
     store::Level,
 };
 
 /// How long nobody may look at the machine while it goes on.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Send a dataset to another pool. After a restart of the service it goes on with the first snapshot
+/// Send a dataset to another pool, here or on another machine. After a restart of the service it goes on with the first snapshot
 /// that did not arrive as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replication {
@@ -48,6 +53,9 @@ pub struct Replication {
     pub to: DatasetName,
     /// Compare what arrived byte by byte with what was sent.
     pub compare: bool,
+    /// The machine that has the other pool; `None`: this one.
+    #[serde(default)]
+    pub target: Option<TargetName>,
     /// The plan that was confirmed; `None`: it is the run of a schedule.
     pub fingerprint: Option<String>,
     /// Runs of the schedule may delete and overwrite files of the other dataset.
@@ -71,7 +79,7 @@ impl Job for Replication {
     const NEEDS: Role = Role::Admin;
 
     fn object(&self) -> String {
-        format!("replica:{}", self.target())
+        format!("replica:{}", self.end())
     }
 
     async fn run(self, run: &mut Run) -> Result<Done, JobError> {
@@ -81,6 +89,7 @@ impl Job for Replication {
             to_pool: self.to_pool.clone(),
             to: Some(self.to.clone()),
             compare: self.compare,
+            target: self.target.clone(),
         };
         let known = run.noted::<Noted>()?;
         let plan = match &known {
@@ -101,6 +110,8 @@ impl Job for Replication {
         let planned: Vec<SnapshotName> = steps.iter().filter_map(sent).cloned().collect();
         let many = planned.len();
         let mut number = 0;
+        // What may be copied once more, as files changed while they were.
+        let mut copied = None;
         for step in steps {
             run.obey()?;
             if goes_on && !is_new {
@@ -109,22 +120,40 @@ impl Job for Replication {
             match step {
                 Step::Replicate { route, step } => {
                     number += usize::from(matches!(step, replica::Step::Send { .. }));
-                    self.transfer(run, &wish, &mut noted, (route, step), (number, many))
-                        .await?;
+                    let again = match &step {
+                        replica::Step::Copy { snapshot: None } => {
+                            copied = Some(step.clone());
+                            None
+                        }
+                        replica::Step::Compare { .. } => copied.take(),
+                        _ => None,
+                    };
+                    let (place, may_differ) = ((number, many), again.is_some());
+                    let what = (&route, &step, may_differ);
+                    let is_same = self.transfer(run, &wish, &mut noted, what, place).await?;
+                    if let (false, Some(copy)) = (is_same, again) {
+                        let why = "files were changed while they were copied: once more";
+                        run.say(Level::Warning, why).await?;
+                        for step in [copy, step] {
+                            let what = (&route, &step, false);
+                            self.transfer(run, &wish, &mut noted, what, place).await?;
+                        }
+                    }
                 }
-                step => apply(run, step).await?,
+                step => self.apply(run, step).await?,
             }
         }
         let after = run.app().look_for(&wish).await?;
         wish.verify_sent(&after, |it| !planned.contains(it))?;
         let of = format!("{}/{}", self.pool, self.dataset);
-        let to = self.target();
+        let to = self.end();
         let message = match (number, noted.begun.len()) {
             (0, 0) => format!("{to} is a replica of {of}"),
             (_, 1) => format!("1 snapshot of {of} was sent to {to}"),
             (_, begun) => format!("{begun} snapshots of {of} were sent to {to}"),
         };
         let result = json!({
+            "target": self.target,
             "pool": self.to_pool,
             "dataset": self.to,
             "snapshots": noted.begun,
@@ -135,11 +164,6 @@ impl Job for Replication {
 }
 
 impl Replication {
-    /// As `POOL/DATASET`.
-    pub(crate) fn target(&self) -> String {
-        format!("{}/{}", self.to_pool, self.to)
-    }
-
     /// The plan of a run that nobody is asked about, if it loses only what may be lost.
     fn unattended(&self, plan: Plan<AppStep>) -> Result<Plan<AppStep>, JobError> {
         match plan.dangers.first() {
@@ -156,16 +180,37 @@ impl Replication {
         }
     }
 
+    /// As `POOL/DATASET`, or `MACHINE:POOL/DATASET`.
+    pub(crate) fn end(&self) -> String {
+        let end = format!("{}/{}", self.to_pool, self.to);
+        match &self.target {
+            Some(target) => format!("{target}:{end}"),
+            None => end,
+        }
+    }
+
+    /// The other machine, as it is known now.
+    fn there(&self, run: &Run) -> Result<Option<Target>, JobError> {
+        let Some(name) = &self.target else {
+            return Ok(None);
+        };
+        let seen = run.app().seen();
+        Ok(Some(found(&seen.targets, name.as_str())?.clone()))
+    }
+
+    /// Returns whether what was compared is the same; where it may not differ that is an error.
     async fn transfer(
         &self,
         run: &mut Run,
         wish: &DatasetReplicate,
         noted: &mut Noted,
-        (route, step): (Route, replica::Step),
+        (route, step, may_differ): (&Route, &replica::Step, bool),
         (number, many): (usize, usize),
-    ) -> Result<(), JobError> {
-        let words = step.describe(&route);
-        let sent = match &step {
+    ) -> Result<bool, JobError> {
+        let words = step.describe(route);
+        let whole = whole(run, route, step);
+        let there = self.there(run)?;
+        let sent = match step {
             replica::Step::Send { snapshot, .. } => Some(snapshot.clone()),
             _ => None,
         };
@@ -188,15 +233,30 @@ impl Replication {
         let work = app.with_machine(move |it| {
             let is_wanted = || asks.load(Ordering::Relaxed);
             let told = |it: Bytes| tells.store(it.0, Ordering::Relaxed);
-            it.pools.transfer(&way, &what, &is_wanted, &told)
+            match there {
+                None => it
+                    .pools
+                    .transfer(&way, &what, &is_wanted, &told)
+                    .map_err(NotDone::Here),
+                Some(there) => {
+                    let step = Step::Replicate {
+                        route: way,
+                        step: what,
+                    };
+                    it.targets
+                        .apply(&there, &step, &is_wanted, &told)
+                        .map_err(NotDone::There)
+                }
+            }
         });
         tokio::pin!(work);
         let done = loop {
             let so_far = Bytes(passed.load(Ordering::Relaxed));
-            let share = share(number, many);
-            let line = match so_far {
-                Bytes(0) => words.clone(),
-                so_far => format!("{words}: {so_far} so far"),
+            let share = share((number, many), so_far, whole);
+            let line = match (so_far, whole) {
+                (Bytes(0), _) => words.clone(),
+                (so_far, None) => format!("{words}: {so_far} so far"),
+                (so_far, Some(whole)) => format!("{words}: {so_far} of about {whole} so far"),
             };
             run.progress(share, &line).await?;
             tokio::select! {
@@ -210,8 +270,12 @@ impl Replication {
         };
         noted.sent = Bytes(noted.sent.0 + passed.load(Ordering::Relaxed));
         let Err(err) = done else {
-            return run.checkpoint(noted).await;
+            run.checkpoint(noted).await?;
+            return Ok(true);
         };
+        if let (true, NotDone::Here(BackendError::Differs { .. })) = (may_differ, &err) {
+            return Ok(false);
+        }
         if let Some(snapshot) = &sent
             && let Err(err) = self.clear(run, wish, snapshot).await
         {
@@ -219,11 +283,11 @@ impl Replication {
             run.say(Level::Warning, &chain(&err)).await?;
         }
         Err(match err {
-            BackendError::Ended => {
+            NotDone::Here(BackendError::Ended) | NotDone::There(RemoteError::Ended) => {
                 run.obey()?;
                 JobError::step_failed("it was ended before its time".to_owned(), None)
             }
-            err => JobError::step_failed(format!("{words}: {}", chain(&err)), err.hint()),
+            err => err.fails(&words),
         })
     }
 
@@ -235,25 +299,44 @@ impl Replication {
         snapshot: &SnapshotName,
     ) -> Result<(), JobError> {
         let seen = run.app().look_for(wish).await?;
-        let asked = seen.answers.contents.iter();
-        let mut asked = asked.filter(|(pool, _)| pool.as_str() == self.to_pool);
-        let found = asked.find_map(|(pool, asked)| {
-            let contents = asked.said.as_ref().ok()?;
-            let found = contents.snapshot(self.to.as_str(), snapshot.as_str())?;
-            (!found.read_only && found.received.is_none()).then(|| pool.clone())
-        });
-        let Some(pool) = found else { return Ok(()) };
+        let Ok(pool) = self.to_pool.parse::<PoolName>() else {
+            return Ok(());
+        };
+        let is_in_part = |contents: &Contents| {
+            let found = contents.snapshot(self.to.as_str(), snapshot.as_str());
+            found.is_some_and(|it| !it.read_only && it.received.is_none())
+        };
+        let is_left = match &self.target {
+            Some(target) => is_in_part(&seen.there(target, &pool)?.contents),
+            None => {
+                let asked = seen.answers.contents.get(&pool);
+                asked
+                    .and_then(|it| it.said.as_ref().ok())
+                    .is_some_and(|it| is_in_part(it))
+            }
+        };
+        if !is_left {
+            return Ok(());
+        }
         let step = dataset::Step::DeleteSnapshot {
             dataset: self.to.clone(),
             snapshot: snapshot.clone(),
         };
-        apply(run, Step::Inside { pool, step }).await
+        let step = match self.target.clone() {
+            None => Step::Inside { pool, step },
+            Some(target) => Step::There { target, pool, step },
+        };
+        self.apply(run, step).await
     }
 
     /// After a restart nobody has confirmed anew what is lost: only what this job has brought itself.
     fn only_own(&self, step: &Step, noted: &Noted) -> Result<(), JobError> {
         let found = match step {
             Step::Inside {
+                step: dataset::Step::DeleteSnapshot { snapshot, .. },
+                ..
+            }
+            | Step::There {
                 step: dataset::Step::DeleteSnapshot { snapshot, .. },
                 ..
             } if !noted.begun.contains(snapshot) => format!("something named {snapshot}"),
@@ -268,20 +351,54 @@ impl Replication {
             why: format!(
                 "{} has {found} now that this job did not bring: replicate again, which shows what \
                  would be lost",
-                self.target()
+                self.end()
             ),
         })
     }
+
+    /// One that is soon done: while nothing else changes the machine, if it is this one.
+    async fn apply(&self, run: &Run, step: Step) -> Result<(), JobError> {
+        let app = run.app();
+        if let (Step::There { .. }, Some(there)) = (&step, self.there(run)?) {
+            let words = step.to_string();
+            let work = move |it: &Machine| it.targets.apply(&there, &step, &|| true, &|_| ());
+            let done = app.with_machine(work).await?;
+            return done.map_err(|err| NotDone::There(err).fails(&words));
+        }
+        let _one_at_a_time = app.lane(Lane::Storage).lock().await;
+        let step = AppStep::Pool(step);
+        let words = step.to_string();
+        let done = app.with_machine(move |it| it.apply(&step)).await?;
+        done.map_err(|err| JobError::step_failed(format!("{words}: {}", chain(&err)), err.hint()))
+    }
 }
 
-/// One that is soon done, while nothing else changes the machine.
-async fn apply(run: &Run, step: Step) -> Result<(), JobError> {
-    let app = run.app();
-    let _one_at_a_time = app.lane(Lane::Storage).lock().await;
-    let step = AppStep::Pool(step);
-    let words = step.to_string();
-    let done = app.with_machine(move |it| it.apply(&step)).await?;
-    done.map_err(|err| JobError::step_failed(format!("{words}: {}", chain(&err)), err.hint()))
+/// Why something on the way did not come to its end.
+enum NotDone {
+    /// On this machine.
+    Here(BackendError),
+    /// Between this one and another.
+    There(RemoteError),
+}
+
+impl NotDone {
+    fn fails(self, words: &str) -> JobError {
+        match self {
+            NotDone::Here(err) => {
+                JobError::step_failed(format!("{words}: {}", chain(&err)), err.hint())
+            }
+            NotDone::There(err) => {
+                let why = format!("{words}: {err}");
+                JobError::Failed {
+                    code: err.code(),
+                    why: match err.hint() {
+                        Some(hint) => format!("{why}: {hint}"),
+                        None => why,
+                    },
+                }
+            }
+        }
+    }
 }
 
 fn of_pool(step: AppStep) -> Option<Step> {
@@ -291,9 +408,38 @@ fn of_pool(step: AppStep) -> Option<Step> {
     }
 }
 
-/// By whole snapshots: how large one will be is not known before it is sent.
-fn share(number: usize, many: usize) -> Option<f64> {
+/// About how much goes over, where all of a snapshot does and its pool counts what it takes. By how much
+/// two differ nobody knows before it is sent.
+fn whole(run: &Run, route: &Route, step: &replica::Step) -> Option<Bytes> {
+    let replica::Step::Send {
+        snapshot,
+        base: None,
+        ..
+    } = step
+    else {
+        return None;
+    };
+    let seen = run.app().seen();
+    let asked = seen.answers.contents.get(&route.from)?;
+    let contents = asked.said.as_ref().ok()?;
+    let found = contents.snapshot(route.dataset.as_str(), snapshot.as_str())?;
+    Some(found.usage?.referenced).filter(|it| it.0 > 0)
+}
+
+/// By whole snapshots, and within one only where its size is known.
+fn share((number, many): (usize, usize), so_far: Bytes, whole: Option<Bytes>) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-    let share = number.checked_sub(1).map(|it| it as f64 / many as f64);
-    share.filter(|_| many > 1)
+    let [number, many, so_far, whole] = [
+        number.checked_sub(1)? as f64,
+        many as f64,
+        so_far.0 as f64,
+        whole.map_or(0.0, |it| it.0 as f64),
+    ];
+    // What wraps the files goes over too, so it may be more.
+    let within = if whole > 0.0 {
+        (so_far / whole).min(0.99)
+    } else {
+        0.0
+    };
+    (many > 1.0 || whole > 0.0).then(|| (number + within) / many)
 }

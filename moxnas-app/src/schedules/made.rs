@@ -132,7 +132,7 @@ impl App {
         let is_copied = plan.steps.iter().any(copies);
         match (is_copied, plan.dangers.first()) {
             (true, _) if !overwrite => {
-                let (of, to) = (format!("{}/{}", job.pool, job.dataset), job.target());
+                let (of, to) = (format!("{}/{}", job.pool, job.dataset), job.end());
                 Err(ScheduleRefusal::Overwrites { of, to }.into())
             }
             (false, Some(Danger::DestroysData { device, content })) => {

@@ -29,7 +29,9 @@ impl Work {
             Work::Snapshots(it) => format!("snapshots:{}:{}:{}", it.pool, it.dataset, it.prefix),
             Work::Replica(it) => {
                 let Replication { pool, dataset, .. } = it;
-                format!("replica:{pool}:{dataset}:{}:{}", it.to_pool, it.to)
+                let target = it.target.as_ref().map(|it| format!("{it}:"));
+                let target = target.unwrap_or_default();
+                format!("replica:{pool}:{dataset}:{target}{}:{}", it.to_pool, it.to)
             }
         }
     }
@@ -60,6 +62,7 @@ impl Work {
                     }
                 }
                 if let Work::Replica(it) = &mut self
+                    && it.target.is_none()
                     && (it.to_pool.as_str(), it.to.as_str()) == (pool.as_str(), from.as_str())
                 {
                     it.to = to.clone();
@@ -117,7 +120,7 @@ impl Work {
         match self {
             Work::Snapshots(it) if it.takes => format!("Snapshots of {pool}/{dataset}"),
             Work::Snapshots(_) => format!("Snapshots of {pool}/{dataset} that go"),
-            Work::Replica(it) => format!("Replica of {pool}/{dataset} in {}", it.target()),
+            Work::Replica(it) => format!("Replica of {pool}/{dataset} in {}", it.end()),
         }
     }
 
@@ -145,7 +148,7 @@ impl Work {
                 };
                 format!(
                     "Sends what is new of {pool}/{dataset} to {}{compared}",
-                    it.target()
+                    it.end()
                 )
             }
         }
@@ -155,7 +158,10 @@ impl Work {
     fn group(&self) -> Option<String> {
         match self {
             Work::Snapshots(_) => None,
-            Work::Replica(it) => Some(format!("to {}", it.to_pool)),
+            Work::Replica(it) => Some(match &it.target {
+                Some(target) => format!("to {target}"),
+                None => format!("to {}", it.to_pool),
+            }),
         }
     }
 }

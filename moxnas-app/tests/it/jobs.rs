@@ -17,7 +17,11 @@ use moxnas_app::{
     store::{DatabaseUrl, Job, JobFilter, JobState, Outcome, Phase},
 };
 use moxnas_core::sim::{DiskSpec, SimMachine};
-use moxnas_pool::{backend::PoolBackend, sim::SimPools};
+use moxnas_pool::{
+    backend::PoolBackend,
+    remote::{SimTargets, TargetBackend},
+    sim::SimPools,
+};
 use moxnas_raid::{Level, SimRaid, SyncAction, plan::Scrub};
 
 const GIB: u64 = 1 << 30;
@@ -26,7 +30,8 @@ const GIB: u64 = 1 << 30;
 pub(crate) struct Box_ {
     pub(crate) sim: Arc<SimMachine>,
     pub(crate) pools: Arc<SimPools>,
-    machine: Machine,
+    pub(crate) targets: Arc<SimTargets>,
+    pub(crate) machine: Machine,
     settings: Settings,
     pub(crate) app: Arc<App>,
     _folder: tempfile::TempDir,
@@ -45,8 +50,10 @@ impl Box_ {
     ) -> Box_ {
         let sim = SimMachine::new(1);
         let pools = Arc::new(SimPools::new(Arc::clone(&sim)));
+        let targets = Arc::new(SimTargets::new(Arc::clone(&pools)));
         let machine = Machine {
             pools: between(Arc::clone(&pools)),
+            targets: Arc::clone(&targets) as Arc<dyn TargetBackend>,
             ..Machine::simulated(&sim, SimRaid::new(Arc::clone(&sim)))
         };
         let folder = tempfile::tempdir().unwrap();
@@ -57,6 +64,7 @@ impl Box_ {
         let box_ = Box_ {
             sim,
             pools,
+            targets,
             machine,
             settings,
             app,

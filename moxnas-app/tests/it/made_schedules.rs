@@ -81,6 +81,7 @@ fn replica(overwrite: bool) -> ScheduleReplica {
             to_pool: "backup".to_owned(),
             to: None,
             compare: false,
+            target: None,
         },
         when: when("hourly"),
         overwrite,

@@ -19,6 +19,7 @@ mod jobs;
 mod made_schedules;
 mod one_step;
 mod pools;
+mod remote;
 mod replicas;
 mod schedules;
 mod seal;

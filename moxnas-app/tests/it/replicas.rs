@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ struct Slow {
     pools: Arc<SimPools>,
     /// Of what is sent only a part arrives, for as long as this is set.
     stops: AtomicBool,
+    /// How often somebody writes before what was copied is compared.
+    writes: AtomicUsize,
     is_dead: Mutex<bool>,
     died: Condvar,
 }
@@ -105,6 +107,12 @@ impl PoolBackend for Slow {
         is_wanted: &dyn Fn() -> bool,
         passed: &dyn Fn(Bytes),
     ) -> Result<(), BackendError> {
+        let left = self.writes.load(Ordering::Relaxed);
+        if left > 0 && matches!(step, replica::Step::Compare { .. }) {
+            self.writes.store(left - 1, Ordering::Relaxed);
+            let written = self.pools.write(&data(), "photos", "late", Bytes(5));
+            written.unwrap();
+        }
         if !self.stops.load(Ordering::Relaxed) {
             return self.pools.transfer(route, step, is_wanted, passed);
         }
@@ -121,11 +129,23 @@ impl PoolBackend for Slow {
 
 /// The pools `data` and `backup` on an array each; in `data` a dataset `photos` with two snapshots.
 async fn two_pools() -> (Box_, LetGo) {
+    let (box_, between) = pools_of(Filesystem::Btrfs).await;
+    for (number, name) in ["monday", "tuesday"].into_iter().enumerate() {
+        let file = format!("file{number}");
+        let written = box_.pools.write(&data(), "photos", &file, Bytes(1000));
+        written.unwrap();
+        make(&box_.app, snapshot(name)).await.unwrap();
+    }
+    (box_, between)
+}
+
+async fn pools_of(filesystem: Filesystem) -> (Box_, LetGo) {
     let mut between = None;
     let box_ = Box_::with_pools(&["tank", "attic"], |pools| {
         let slow = Arc::new(Slow {
             pools,
             stops: AtomicBool::new(false),
+            writes: AtomicUsize::new(0),
             is_dead: Mutex::new(false),
             died: Condvar::new(),
         });
@@ -137,7 +157,7 @@ async fn two_pools() -> (Box_, LetGo) {
         let pool = PoolCreate {
             name: pool.parse().unwrap(),
             base: Base::Device(on.to_owned()),
-            filesystem: Filesystem::Btrfs,
+            filesystem,
             thin: false,
             options: Vec::new(),
         };
@@ -150,12 +170,6 @@ async fn two_pools() -> (Box_, LetGo) {
         attributes: Attributes::default(),
     };
     make(&box_.app, dataset).await.unwrap();
-    for (number, name) in ["monday", "tuesday"].into_iter().enumerate() {
-        let file = format!("file{number}");
-        let written = box_.pools.write(&data(), "photos", &file, Bytes(1000));
-        written.unwrap();
-        make(&box_.app, snapshot(name)).await.unwrap();
-    }
     (box_, LetGo(between.unwrap()))
 }
 
@@ -178,6 +192,7 @@ fn wish() -> DatasetReplicate {
         to_pool: "backup".to_owned(),
         to: None,
         compare: true,
+        target: None,
     }
 }
 
@@ -280,6 +295,21 @@ async fn it_goes_on_after_a_restart_with_what_did_not_arrive() {
     assert!(is_equal(&box_));
 }
 
+/// Somebody works in it; the next moment may be a quieter one.
+#[tokio::test]
+async fn what_changes_while_it_is_copied_is_copied_once_more() {
+    for (writes, state) in [(1, JobState::Succeeded), (2, JobState::Failed)] {
+        let (box_, between) = pools_of(Filesystem::Xfs).await;
+        between.writes.store(writes, Ordering::Relaxed);
+        let id = begin(&box_).await.unwrap().new.id;
+        let job = box_.until_over(&id).await;
+        assert_eq!(job.state, state, "{job:#?}");
+        let log = box_.app.store.job_log(&id, 0, 100).await.unwrap();
+        let said = log.iter().filter(|it| it.line.contains("once more"));
+        assert_eq!(said.count(), 1, "{log:#?}");
+    }
+}
+
 /// What somebody else put there meanwhile is not deleted by a job that was confirmed before.
 #[tokio::test]
 async fn after_a_restart_nothing_is_deleted_that_nobody_has_seen() {
@@ -289,6 +319,7 @@ async fn after_a_restart_nothing_is_deleted_that_nobody_has_seen() {
         dataset: "photos".parse().unwrap(),
         to: "backup".parse().unwrap(),
         as_dataset: "photos".parse().unwrap(),
+        target: None,
     };
     let other = replica::Step::Send {
         snapshot: "tuesday".parse().unwrap(),

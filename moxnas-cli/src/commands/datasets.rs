@@ -1,7 +1,8 @@
 //! Datasets and snapshots.
 
-use moxnas_api::wire::datasets::{
-    Dataset, DatasetPage, LimitDataset, PrunedSnapshots, Snapshot, SnapshotPage,
+use moxnas_api::wire::{
+    datasets::{Dataset, DatasetPage, LimitDataset, PrunedSnapshots, Snapshot, SnapshotPage},
+    replicas::ReplicateDataset,
 };
 use poem::http::Method;
 use poem_openapi::types::ToJSON;
@@ -80,7 +81,7 @@ pub(super) async fn dataset(
         } => {
             let at = at(DATASETS, &[&pool, &dataset], "/replicate");
             let names = [("pool", pool.as_str()), ("dataset", dataset.as_str())];
-            let body = body.to_json();
+            let body = of_target(body).to_json();
             let wish = Wish::new("dataset_replicate", Method::POST, at, &names, body);
             return jobs::begin(transport, global, printer, wish, patience).await;
         }
@@ -95,6 +96,14 @@ pub(super) async fn dataset(
         Outcome::Done(text) if text.is_empty() => Ok(()),
         Outcome::Done(text) => shown_dataset(&text, printer),
     }
+}
+
+/// `TARGET:POOL` stands for both; a pool has no colon in its name.
+pub(super) fn of_target(mut body: ReplicateDataset) -> ReplicateDataset {
+    if let (None, Some((target, pool))) = (&body.target, body.to_pool.split_once(':')) {
+        (body.target, body.to_pool) = (Some(target.to_owned()), pool.to_owned());
+    }
+    body
 }
 
 pub(super) async fn snapshot(

@@ -6,7 +6,7 @@ use moxnas_app::settings::SOCKET;
 use moxnas_core::{cmd::Tool, root::Root};
 use moxnas_pool::{
     model::Filesystem,
-    real::argv::{LVCREATE, RSYNC, THIN_CHECK, mkfs},
+    real::argv::{LVCREATE, RSYNC, SSH, THIN_CHECK, mkfs},
 };
 use moxnas_raid::{
     initramfs::{IMAGE_FOLDER, releases},
@@ -41,6 +41,7 @@ pub(super) fn doctor(global: &Global, printer: &Printer) -> Result<(), Failure> 
     findings.extend(filesystems());
     findings.extend(thin_volumes());
     findings.push(useful(RSYNC, "files cannot be replicated"));
+    findings.push(useful(SSH, "nothing can be replicated to another machine"));
     if printer.is_json() {
         let text = serde_json::to_string(&findings);
         printer.json(&text.map_err(|err| Failure::Broken(err.to_string()))?);

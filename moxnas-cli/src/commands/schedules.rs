@@ -4,7 +4,7 @@ use moxnas_api::wire::schedules::{ChangeSchedule, Schedule, SchedulePage, Timeli
 use poem::http::Method;
 use serde_json::json;
 
-use super::{jobs, moments, parse};
+use super::{datasets::of_target, jobs, moments, parse};
 use crate::{
     cli::{NextRuns, ScheduleName, ScheduleVerb},
     failure::Failure,
@@ -37,7 +37,8 @@ pub(super) async fn schedule(
             let ask = Ask::with_body(Method::POST, format!("{SCHEDULES}/snapshots"), &body);
             return shown(&transport.raw(&ask).await?, printer);
         }
-        ScheduleVerb::Replica(body) => {
+        ScheduleVerb::Replica(mut body) => {
+            body.replica = of_target(body.replica);
             let ask = Ask::with_body(Method::POST, format!("{SCHEDULES}/replicas"), &body);
             return shown(&transport.raw(&ask).await?, printer);
         }

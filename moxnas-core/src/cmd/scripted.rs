@@ -1,6 +1,10 @@
 //! A runner that answers from a script.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    io::{self, Read},
+    sync::Mutex,
+};
 
 use super::{Cause, Cmd, CmdError, Output, Runner};
 
@@ -72,5 +76,17 @@ impl Runner for ScriptedRunner {
         _: &dyn Fn(u64),
     ) -> Result<Output, CmdError> {
         self.play(&format!("{from} | {to}"), to)
+    }
+
+    /// One line of the script: `… | to`. What there is to read is read.
+    fn feed(
+        &self,
+        mut from: Box<dyn Read + Send>,
+        to: &Cmd,
+        _: &dyn Fn() -> bool,
+        passed: &dyn Fn(u64),
+    ) -> Result<Output, CmdError> {
+        passed(io::copy(&mut from, &mut io::sink()).unwrap_or_default());
+        self.play(&format!("… | {to}"), to)
     }
 }

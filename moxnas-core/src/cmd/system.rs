@@ -91,6 +91,24 @@ impl Runner for SystemRunner {
             (Ok(_), read) => read,
         }
     }
+
+    fn feed(
+        &self,
+        from: Box<dyn Read + Send>,
+        to: &Cmd,
+        is_wanted: &dyn Fn() -> bool,
+        passed: &dyn Fn(u64),
+    ) -> Result<Output, CmdError> {
+        let mut to = Running::start_reader(to)?;
+        let said = Capture::start(to.stdout.take());
+        let pump = Pump::start(Some(from), to.stdin.take());
+        to.wait(&|| {
+            passed(pump.passed.load(Ordering::Relaxed));
+            is_wanted()
+        })?;
+        passed(pump.passed.load(Ordering::Relaxed));
+        to.judge(said.finish())
+    }
 }
 
 /// A program that was started.
@@ -212,7 +230,7 @@ struct Pump {
 }
 
 impl Pump {
-    fn start(from: Option<ChildStdout>, to: Option<ChildStdin>) -> Pump {
+    fn start(from: Option<impl Read + Send + 'static>, to: Option<ChildStdin>) -> Pump {
         let pump = Pump {
             passed: Arc::default(),
             was_refused: Arc::default(),
@@ -435,6 +453,21 @@ mod tests {
             let err = SystemRunner.pipe(from, to, &|| true, &|_| ()).unwrap_err();
             assert!(matches!(err.cause, Cause::Missing(_)), "{err:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_read() {
+        let feed = |from: &'static [u8], to: &str, is_wanted: bool| {
+            let (most, from) = (Cell::new(0), Box::new(from));
+            let passed = |it| most.set(it);
+            let said = SystemRunner.feed(from, &sh(to), &|| is_wanted, &passed);
+            said.map(|it| (it.text(), most.get()))
+        };
+        assert_eq!(feed(b"one", "cat", true).unwrap(), ("one".to_owned(), 3));
+        // It need not read all of it.
+        assert_eq!(feed(&[0; 3_000_000], "echo two", true).unwrap().0, "two\n");
+        let err = feed(b"", "sleep 60", false).unwrap_err();
+        assert!(matches!(err.cause, Cause::Ended), "{err:?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
     directory::{DirectoryStep, FolderPath},
     lvm::GroupStep,
     model::{Filesystem, PoolName},
+    remote::TargetName,
     replica::{self, Route},
     unit::mount_point,
 };
@@ -130,6 +131,16 @@ pub enum Step {
         #[serde(rename = "inside")]
         step: dataset::Step,
     },
+    /// Do something in a pool of another machine.
+    There {
+        /// The machine.
+        target: TargetName,
+        /// The pool.
+        pool: PoolName,
+        /// What: hold a snapshot, hold it no more, or delete what arrived of one.
+        #[serde(rename = "there")]
+        step: dataset::Step,
+    },
     /// Do something on the way from one pool to another.
     Replicate {
         /// From where to where.
@@ -145,7 +156,7 @@ impl Step {
     #[must_use]
     pub fn is_reversible(&self) -> bool {
         match self {
-            Step::Inside { step, .. } => step.destroys().is_none(),
+            Step::Inside { step, .. } | Step::There { step, .. } => step.destroys().is_none(),
             Step::Check { repair, .. } => !repair,
             // Files that were there are deleted or overwritten.
             Step::Replicate { step, .. } => !matches!(step, replica::Step::Copy { .. }),
@@ -172,6 +183,7 @@ impl Step {
             | Step::ForgetErrors { .. }
             | Step::Directory { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => Vec::new(),
         }
     }
@@ -195,6 +207,7 @@ impl Step {
             | Step::Devices { .. }
             | Step::Directory { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => (),
         }
         self
@@ -232,6 +245,7 @@ impl Step {
             Step::WipeSignatures { .. }
             | Step::MakeFilesystem { .. }
             | Step::Inside { .. }
+            | Step::There { .. }
             | Step::Replicate { .. } => None,
         }
     }
@@ -290,6 +304,7 @@ impl fmt::Display for Step {
             Step::Devices { pool, step } => f.write_str(&step.describe(pool)),
             Step::Directory { pool, path, step } => f.write_str(&step.describe(pool, path)),
             Step::Inside { pool, step } => write!(f, "in pool {pool}: {step}"),
+            Step::There { target, pool, step } => write!(f, "in pool {pool} on {target}: {step}"),
             Step::Replicate { route, step } => f.write_str(&step.describe(route)),
         }
     }

@@ -4,6 +4,7 @@
 //! when it is shown and when it is run.
 
 mod devices;
+mod ssh;
 mod thin;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::{
     unit::{mount_point, unit_of},
 };
 
+pub use ssh::{SSH, key_file, known_hosts, make_key, public_key, receive, scan, ssh};
 pub use thin::{LVCREATE, THIN_CHECK, free_extents, volumes};
 
 const SYSTEMCTL: Tool = Tool::new("systemctl").of("systemd");
@@ -90,6 +92,8 @@ pub fn argv(step: &Step) -> Result<Option<Cmd>, BackendError> {
         Step::Devices { pool, step } => devices::argv(pool, step)?,
         Step::Directory { .. } => return Ok(None),
         Step::Inside { pool, step } => return Ok(inside(pool, step)),
+        // By ssh(1), to a machine of which only whoever carries it out knows where it is.
+        Step::There { .. } => return Ok(None),
         Step::Replicate { route, step } => transfer(route, step).0,
     }))
 }

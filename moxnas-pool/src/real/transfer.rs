@@ -13,6 +13,7 @@ use super::{argv, folders};
 use crate::{
     backend::BackendError,
     dataset::snapshot_folder,
+    model::PoolName,
     replica::{Route, Step},
     unit::mount_point,
 };
@@ -31,6 +32,9 @@ pub(super) fn carry_out(
         Cause::Ended => BackendError::Ended,
         _ => err.into(),
     };
+    if let Some(target) = &route.target {
+        return Err(BackendError::Elsewhere(target.clone()));
+    }
     let (cmd, reader) = argv::transfer(route, step);
     if let Step::Send {
         snapshot, taken, ..
@@ -48,7 +52,7 @@ pub(super) fn carry_out(
     };
     let said = said.map_err(ended)?.text();
     match step {
-        Step::Send { .. } | Step::Copy { .. } => sync(root, route),
+        Step::Send { .. } | Step::Copy { .. } => sync(root, &route.to),
         Step::Compare { .. } => {
             let differing: Vec<&str> = said.lines().map(str::trim).collect();
             match differing.is_empty() {
@@ -69,8 +73,8 @@ pub(super) fn carry_out(
 }
 
 /// What arrived survives a power cut from now on, syncfs(2).
-fn sync(root: &Root, route: &Route) -> Result<(), BackendError> {
-    let path = root.path(mount_point(&route.to));
+pub(super) fn sync(root: &Root, pool: &PoolName) -> Result<(), BackendError> {
+    let path = root.path(mount_point(pool));
     let synced = File::open(&path).and_then(|it| Ok(syncfs(it)?));
     Ok(synced.map_err(|cause| FileError {
         verb: "synced",

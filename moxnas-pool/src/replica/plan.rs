@@ -26,11 +26,20 @@ pub struct Side<'a> {
 /// What the last snapshot is held for that a replica has: the next one is sent from it on.
 #[must_use]
 pub fn hold_of(pool: &PoolName, dataset: &DatasetName) -> HoldName {
-    let name = format!("replica:{pool}/{dataset}");
-    // 8 + 32 + 1 + 64 bytes do not fit; the beginning of such a name tells enough.
-    name[..name.len().min(100)]
-        .parse()
-        .expect("it is made of names")
+    held_for(format!("replica:{pool}/{dataset}"))
+}
+
+fn held_for(mut name: String) -> HoldName {
+    // Two names and that of a machine may not fit; the beginning of such a word tells enough.
+    name.truncate(HoldName::MAX_LEN);
+    name.parse().expect("it is made of names")
+}
+
+/// What the name of a hold begins with that keeps what arrived from another machine.
+pub const SOURCE: &str = "source:";
+
+fn hold_there(route: &Route) -> HoldName {
+    held_for(format!("{SOURCE}{}/{}", route.from, route.dataset))
 }
 
 /// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
@@ -54,14 +63,19 @@ pub fn plan(from: Side<'_>, to: Side<'_>, wish: &Replicate) -> Result<Plan<PoolS
             to: to.pool.name.clone(),
             as_dataset: target(from, to, wish)?,
             dataset,
+            target: wish.target.clone(),
         },
     };
     let sends = [from, to]
         .iter()
         .all(|it| it.pool.filesystem == Filesystem::Btrfs);
-    match sends {
-        true => planner.send(&mut plan)?,
-        false => planner.copy(&mut plan)?,
+    match (sends, &wish.target) {
+        (true, _) => planner.send(&mut plan)?,
+        (false, None) => planner.copy(&mut plan)?,
+        (false, Some(target)) => {
+            let target = target.clone();
+            return Err(Refusal::OnlySent { target }.into());
+        }
     }
     Ok(plan)
 }
@@ -141,6 +155,7 @@ impl<'a> Planner<'a> {
         let last_common = all.iter().rposition(|it| self.copy_of(it).is_some());
         self.check_common(last_common.is_some())?;
         let mut base = last_common.map(|it| all[it]);
+        self.check_room(&all, base)?;
         let new = &all[last_common.map_or(0, |it| it + 1)..];
         for snapshot in new {
             plan.evidence.push(format!("snapshot {}", snapshot.uuid));
@@ -159,8 +174,75 @@ impl<'a> Planner<'a> {
                 with: Counterpart::Snapshot,
             }));
         }
+        self.hold_there(newest, plan);
         self.hold(&all, newest, plan);
+        self.release_there(newest, plan);
         Ok(())
+    }
+
+    /// What is sent as a whole is known to be at least as large as its files. How much two snapshots
+    /// differ by nobody knows before it is sent.
+    fn check_room(&self, all: &[&Snapshot], base: Option<&Snapshot>) -> Result<(), Refusal> {
+        let Some(target) = self.wish.target.clone().filter(|_| base.is_none()) else {
+            return Ok(());
+        };
+        let need = all.first().and_then(|it| it.usage).map(|it| it.referenced);
+        let has = self.to.contents.space.available;
+        match need {
+            Some(need) if need > has => Err(Refusal::NoRoom {
+                end: format!("{target}:{}", self.route.to),
+                need,
+                has,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A step in the other pool, wherever that is.
+    fn in_other(&self, step: dataset::Step) -> PoolStep {
+        match &self.route.target {
+            None => inside(&self.route.to, step),
+            Some(target) => PoolStep::There {
+                target: target.clone(),
+                pool: self.route.to.clone(),
+                step,
+            },
+        }
+    }
+
+    /// Whoever prunes on the other machine does not know what is sent next. On this one the pools are
+    /// pruned by the same hand.
+    fn hold_there(&self, newest: &Snapshot, plan: &mut Plan<PoolStep>) {
+        let hold = hold_there(&self.route);
+        let is_held = |it: &Snapshot| it.held.contains(&hold);
+        if self.route.target.is_none() || self.copy_of(newest).is_some_and(is_held) {
+            return;
+        }
+        plan.steps.push(self.in_other(dataset::Step::Hold {
+            dataset: self.route.as_dataset.clone(),
+            snapshot: self.copy_of(newest).unwrap_or(newest).name.clone(),
+            hold,
+        }));
+    }
+
+    fn release_there(&self, newest: &Snapshot, plan: &mut Plan<PoolStep>) {
+        if self.route.target.is_none() {
+            return;
+        }
+        let hold = hold_there(&self.route);
+        let there = self
+            .to
+            .contents
+            .snapshots_of(self.route.as_dataset.as_str());
+        let earlier =
+            there.filter(|it| it.identity() != newest.identity() && it.held.contains(&hold));
+        plan.steps.extend(earlier.map(|it| {
+            self.in_other(dataset::Step::Release {
+                dataset: it.dataset.clone(),
+                snapshot: it.name.clone(),
+                hold: hold.clone(),
+            })
+        }));
     }
 
     /// What is there under the name came from here.
@@ -202,21 +284,21 @@ impl<'a> Planner<'a> {
         }
         plan.evidence.push(format!("snapshot {}", there.uuid));
         plan.dangers.push(Danger::DestroysData {
-            device: format!("{}/{dataset}@{snapshot}", self.route.to),
+            device: format!("{}@{snapshot}", self.route.end()),
             content: "what arrived of it before it was interrupted".to_owned(),
         });
         let step = dataset::Step::DeleteSnapshot {
             dataset: dataset.clone(),
             snapshot: snapshot.clone(),
         };
-        plan.steps.push(inside(&self.route.to, step));
+        plan.steps.push(self.in_other(step));
         Ok(())
     }
 
     /// The newest that both have stays, so that the next can be sent from it on; the one before need
     /// not stay any more.
     fn hold(&self, all: &[&Snapshot], newest: &Snapshot, plan: &mut Plan<PoolStep>) {
-        let hold = hold_of(&self.route.to, &self.route.as_dataset);
+        let hold = held_for(format!("replica:{}", self.route.end()));
         let is_kept_from_writing = self.from.pool.is_forced_read_only
             || self.from.pool.options.iter().any(|it| it == "ro");
         if is_kept_from_writing {

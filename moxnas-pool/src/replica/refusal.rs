@@ -1,8 +1,11 @@
 //! Why a replica is not made. Said before anything was touched.
 
+use moxnas_core::units::Bytes;
+
 use crate::{
     dataset::{DatasetName, SnapshotName},
     model::PoolName,
+    remote::TargetName,
 };
 
 /// Why a replica is not made.
@@ -44,6 +47,22 @@ pub enum Refusal {
         /// The name.
         snapshot: SnapshotName,
     },
+    /// Files are copied only on one machine.
+    #[error("only snapshots of btrfs are sent to {target}, and one of the two pools has none")]
+    OnlySent {
+        /// The other machine.
+        target: TargetName,
+    },
+    /// It does not fit.
+    #[error("{end} has room for {has}, and {need} would be sent at least")]
+    NoRoom {
+        /// The other pool, with its machine.
+        end: String,
+        /// How much the first snapshot is.
+        need: Bytes,
+        /// How much there is.
+        has: Bytes,
+    },
 }
 
 impl Refusal {
@@ -55,6 +74,8 @@ impl Refusal {
             Refusal::NoSnapshot { .. } => "no_snapshot_to_send",
             Refusal::NothingInCommon { .. } => "replica_has_nothing_in_common",
             Refusal::SnapshotDiffers { .. } => "replica_snapshot_differs",
+            Refusal::OnlySent { .. } => "replica_needs_btrfs",
+            Refusal::NoRoom { .. } => "no_room_there",
         }
     }
 
@@ -71,6 +92,14 @@ impl Refusal {
             }
             Refusal::NothingInCommon { .. } => {
                 "give the replica another name with `--as`, or delete what is there".to_owned()
+            }
+            Refusal::OnlySent { .. } => {
+                "choose pools of btrfs on both machines; on one machine files are copied from and to \
+                 any filesystem"
+                    .to_owned()
+            }
+            Refusal::NoRoom { .. } => {
+                "make room there, or delete the oldest snapshots here, which are sent first".to_owned()
             }
             Refusal::SnapshotDiffers {
                 pool,

@@ -38,6 +38,9 @@ impl SimPools {
         to_its_end: bool,
         passed: &dyn Fn(Bytes),
     ) -> Result<(), BackendError> {
+        if let Some(target) = &route.target {
+            return Err(BackendError::Elsewhere(target.clone()));
+        }
         let at = self.machine.now();
         let mut state = self.state();
         let (from, _) = self.mounted(&state, &route.from)?;
@@ -201,7 +204,7 @@ impl Volume {
         Ok(())
     }
 
-    fn put(&mut self, path: &str, name: &str, extent: Option<Extent>) {
+    pub(super) fn put(&mut self, path: &str, name: &str, extent: Option<Extent>) {
         if let Some(it) = self.subvolumes.get_mut(path) {
             let files = Arc::make_mut(&mut it.files);
             match extent {

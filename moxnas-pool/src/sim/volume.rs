@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::SystemTime};
 
 use moxnas_core::units::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::attributes::Kept;
 use crate::{
@@ -66,7 +67,7 @@ pub(super) struct Subvolume {
 }
 
 /// Data of a file that is stored once, however many refer to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Extent {
     id: u64,
     pub(super) size: Bytes,

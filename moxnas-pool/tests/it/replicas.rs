@@ -131,6 +131,7 @@ fn data() -> Replicate {
         dataset: "data".to_owned(),
         to: None,
         compare: true,
+        target: None,
     }
 }
 

@@ -149,6 +149,16 @@ mod tests {
         ) -> Result<Output, CmdError> {
             unreachable!("no image is unpacked into {to}")
         }
+
+        fn feed(
+            &self,
+            _: Box<dyn std::io::Read + Send>,
+            to: &Cmd,
+            _: &dyn Fn() -> bool,
+            _: &dyn Fn(u64),
+        ) -> Result<Output, CmdError> {
+            unreachable!("no image is unpacked into {to}")
+        }
     }
 
     fn machine() -> (tempfile::TempDir, Root) {

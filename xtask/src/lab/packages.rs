@@ -29,6 +29,9 @@ pub(super) const PACKAGES: &[&str] = &[
     "btrfs-progs",
     "xfsprogs",
     "rsync",
+    // Replication to another machine.
+    "openssh-client",
+    "openssh-server",
 ];
 
 /// Folders of kernel modules that are taken whole.
@@ -129,6 +132,8 @@ pub(super) const MASKED_UNITS: &[&str] = &[
     "nvmf-autoconnect.service",
     "serial-getty@ttyS0.service",
     "smartmontools.service",
+    "ssh.service",
+    "ssh.socket",
     "sys-fs-fuse-connections.mount",
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",

@@ -91,11 +91,14 @@ pub struct SnapshotSchedule {
 
 /// What a schedule does that keeps a replica
 #[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ReplicaSchedule {
     /// The pool
     pub pool: String,
     /// The dataset
     pub dataset: String,
+    /// The machine that has the other pool; left out: this one
+    pub target: Option<String>,
     /// The other pool
     pub to_pool: String,
     /// What it is called there
@@ -157,6 +160,7 @@ pub(super) fn work(it: Work) -> (Option<SnapshotSchedule>, Option<ReplicaSchedul
             let replica = ReplicaSchedule {
                 pool: it.pool,
                 dataset: it.dataset,
+                target: it.target.map(|it| it.to_string()),
                 to_pool: it.to_pool,
                 to_dataset: it.to.to_string(),
                 compare: it.compare,

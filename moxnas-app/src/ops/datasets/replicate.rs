@@ -4,6 +4,7 @@ use moxnas_core::plan::Plan;
 use moxnas_pool::{
     dataset::{DatasetName, SnapshotName},
     plan::Step,
+    remote::TargetName,
     replica::{self, Replicate, Side},
 };
 
@@ -14,7 +15,9 @@ use crate::{
     jobs::dataset_replicate::Replication,
     machine::AppStep,
     operation::{Change, Lane, LongChange},
+    ops::targets::found,
     seen::Seen,
+    targets::TargetError,
 };
 
 /// Make a replica of a dataset in another pool, or bring it up to date.
@@ -30,6 +33,8 @@ pub struct DatasetReplicate {
     pub to: Option<DatasetName>,
     /// Compare what arrived byte by byte with what was sent.
     pub compare: bool,
+    /// The machine that has the other pool; `None`: this one.
+    pub target: Option<TargetName>,
 }
 
 impl DatasetReplicate {
@@ -39,7 +44,27 @@ impl DatasetReplicate {
             let contents = contents(pool, asked)?;
             Ok(Side { pool, contents })
         };
-        Ok([side(&self.pool)?, side(&self.to_pool)?])
+        let Some(name) = &self.target else {
+            return Ok([side(&self.pool)?, side(&self.to_pool)?]);
+        };
+        let target = found(&seen.targets, name.as_str())?;
+        let pool = self.to_pool.parse()?;
+        if !target.pools.contains(&pool) {
+            let target = name.to_string();
+            return Err(TargetError::OtherPool { target, pool }.into());
+        }
+        let from = side(&self.pool)?;
+        let there = seen.answers.targets.get(&(name.clone(), pool.clone()));
+        match there {
+            Some(Ok(facts)) => {
+                let (pool, contents) = (&facts.pool, &facts.contents);
+                Ok([from, Side { pool, contents }])
+            }
+            _ => Err(seen.there(name, &pool).err().unwrap_or_else(|| {
+                let target = name.to_string();
+                TargetError::NotAsked { target, pool }.into()
+            })),
+        }
     }
 
     fn wish(&self, compare: bool) -> Replicate {
@@ -47,6 +72,7 @@ impl DatasetReplicate {
             dataset: self.dataset.clone(),
             to: self.to.clone(),
             compare,
+            target: self.target.clone(),
         }
     }
 
@@ -90,8 +116,18 @@ impl Change for DatasetReplicate {
     const LANE: Lane = Lane::Storage;
 
     fn asks(&self, seen: &Seen) -> Vec<Question> {
-        let pools = [&self.pool, &self.to_pool];
-        pools.iter().flat_map(|it| contents_of(seen, it)).collect()
+        let mut asks: Vec<Question> = contents_of(seen, &self.pool).into_iter().collect();
+        let target = self.target.as_ref();
+        match (target, self.to_pool.parse()) {
+            (None, _) => asks.extend(contents_of(seen, &self.to_pool)),
+            (Some(name), Ok(pool)) => {
+                let target = seen.targets.find(name.as_str());
+                let target = target.filter(|it| it.pools.contains(&pool)).cloned();
+                asks.extend(target.map(|it| Question::Target(Box::new(it), pool)));
+            }
+            (Some(_), Err(_)) => (),
+        }
+        asks
     }
 
     fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
@@ -119,6 +155,7 @@ impl LongChange for DatasetReplicate {
             to_pool: self.to_pool.clone(),
             to: replica::target(from, to, &self.wish(self.compare))?,
             compare: self.compare,
+            target: self.target.clone(),
             fingerprint: Some(self.plan(seen)?.fingerprint().to_string()),
             overwrite: false,
         })
