@@ -13,8 +13,8 @@ use moxnas_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use devices::{filesystem_on, usable_but_read_only};
-pub(crate) use devices::{give_up, usable};
+use devices::filesystem_on;
+pub(crate) use devices::{give_up, usable, usable_but_read_only};
 pub use options::MountOption;
 use options::{check_options, import_options};
 pub use refusal::Refusal;
@@ -208,10 +208,7 @@ fn import(facts: Facts<'_>, wish: &ImportPool) -> Result<Plan<Step>, Refusal> {
         });
     }
     let found = (filesystem, uuid.as_str());
-    if let (false, Some(plan)) = (
-        wish.read_only,
-        several::import(facts, &wish.name, found, &options)?,
-    ) {
+    if let Some(plan) = several::import(facts, wish, found, &options)? {
         return Ok(plan);
     }
     let copies = crate::model::devices_with(facts.devices, filesystem, &uuid);

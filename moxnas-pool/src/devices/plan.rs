@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Devices, DevicesStep, Profile, Refusal as Why, noted};
 use crate::{
     model::{Filesystem, Pool, PoolName, devices_with},
-    plan::{Facts, MountOption, Refusal, Step, give_up, usable},
+    plan::{Facts, ImportPool, MountOption, Refusal, Step, give_up, usable, usable_but_read_only},
 };
 
 /// What mkfs.btrfs 6.2 asks of each of several devices.
@@ -115,7 +115,7 @@ fn take_in(
 /// The filesystem on a device with all others that it is on; `None`: it is on one.
 pub(crate) fn import(
     facts: Facts<'_>,
-    name: &PoolName,
+    wish: &ImportPool,
     (filesystem, uuid): (Filesystem, &str),
     options: &[MountOption],
 ) -> Result<Option<Plan<Step>>, Refusal> {
@@ -132,11 +132,11 @@ pub(crate) fn import(
     let mut plan = Plan::default();
     let mut devices = Vec::new();
     for it in with {
-        let device = usable(facts.devices, &it.id)?;
+        let device = usable_but_read_only(facts.devices, &it.id, wish.read_only)?;
         plan.evidence.push(facts.devices.evidence(device));
         devices.push(device.id.clone());
     }
-    take_in(&mut plan, name, &devices, None, options);
+    take_in(&mut plan, &wish.name, &devices, None, options);
     plan.warnings.push(format!(
         "its filesystem is on {} devices here; if it has more, it is not mounted without them",
         devices.len()

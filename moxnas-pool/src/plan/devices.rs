@@ -17,7 +17,7 @@ pub(crate) fn usable<'a>(
 }
 
 /// The same; one that is only to be read may be read-only.
-pub(super) fn usable_but_read_only<'a>(
+pub(crate) fn usable_but_read_only<'a>(
     devices: &'a BlockDevices,
     id: &DeviceId,
     may_be_read_only: bool,

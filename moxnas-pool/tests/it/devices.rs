@@ -136,6 +136,15 @@ fn a_pool_on_several_devices_lives_and_dies() {
     assert_eq!(members(&tank(&world)).members.len(), 2);
     assert_eq!(standing(&world), Standing::Mounted);
 
+    world.run(&of(export));
+    let Change::Import(mut import) = world.import("tank", "A") else {
+        unreachable!();
+    };
+    import.read_only = true;
+    world.run(&Change::Import(import));
+    assert_eq!(tank(&world).options, ["ro"]);
+    assert_eq!(write(&world, "new", 1), Err(WriteError::ReadOnly));
+
     let plan = world.plan(&of(delete)).unwrap();
     let lost = plan.dangers.iter();
     let lost = lost.filter(|it| matches!(it, Danger::DestroysData { .. }));

@@ -17,6 +17,7 @@ use moxnas_pool::{
     model::{Filesystem, Pool, Standing, Verdict},
     plan::{Change, Facts, Refusal, Step, plan},
     real::{SystemPools, argv::argv},
+    replica::{self, Replicate, Side},
     sim::WriteError,
 };
 
@@ -309,6 +310,37 @@ fn not_every_folder_becomes_a_pool() {
         Standing::Mounted
     );
     assert!(!world.machine.state().files.contains_key("/srv/own"));
+}
+
+/// Out of a folder and into one files are copied, and compared.
+#[test]
+fn what_is_in_a_folder_can_be_had_in_another_pool() {
+    let host = Host::with_tank();
+    host.run(&dataset("data", None));
+    host.write("data", "file", 10).unwrap();
+    let world = &host.0;
+    world.run(&world.create("backup", "A", Filesystem::Xfs));
+    for (from, to, name) in [("tank", "backup", "data"), ("backup", "tank", "back")] {
+        let (_, pools) = world.look();
+        let [one, other] = [from, to].map(|it| pools.find(it).unwrap());
+        let [of, into] = [one, other].map(|it| world.pools.contents(it).unwrap());
+        let side = |pool, contents| Side { pool, contents };
+        let wish = Replicate {
+            dataset: "data".to_owned(),
+            to: Some(name.parse().unwrap()),
+            compare: false,
+        };
+        let plan = replica::plan(side(one, &of), side(other, &into), &wish).unwrap();
+        assert!(
+            plan.warnings
+                .iter()
+                .any(|it| it.contains("has no snapshots")),
+            "{plan:?}"
+        );
+        execute(&world.pools, &plan.steps).unwrap();
+    }
+    let files = |place| world.pools.files(&"tank".parse().unwrap(), place);
+    assert_eq!(files("back"), files("data"));
 }
 
 /// Whatever step fails or is cut off, trying again ends where the first try would have, or says what
