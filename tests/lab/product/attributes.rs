@@ -122,7 +122,8 @@ fn soft_quota(nas: &mut Nas, disk: &str) -> Result<()> {
 
 /// Whether what is written now is compressed, by what filefrag(8) says of its extents.
 fn is_compressed(nas: &mut Nas, file: &str) -> Result<bool> {
-    let write = format!("yes | head -c 4M >{DATASET}/{file}; sync; filefrag -v {DATASET}/{file}");
+    let write =
+        format!("head -c 4M < <(yes) >{DATASET}/{file}; sync; filefrag -v {DATASET}/{file}");
     Ok(nas.machine.sh(&write)?.contains("encoded"))
 }
 
