@@ -1,5 +1,7 @@
 //! Pools.
 
+mod growth;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
@@ -18,6 +20,7 @@ use moxnas_pool::{devices, lvm::Kind, model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
+pub use self::growth::PoolGrowth;
 use super::{
     arrays::{Consistency, CreateArray, Layout, Level, Metadata},
     datasets::Space,
@@ -80,20 +83,6 @@ pub struct Pool {
     pub reasons: Vec<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
-}
-
-/// How fast what is in a pool grows, told by how full it was each hour. What was copied or deleted once
-/// does not count
-#[derive(Clone, Debug, PartialEq, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct PoolGrowth {
-    /// Bytes a day; less than 0: it shrinks
-    pub bytes_per_day: f64,
-    /// Of how many days that is, 30 at most
-    pub over_days: f64,
-    /// How many days until nothing can be written any more, if that goes on; left out if it does not
-    /// grow
-    pub days_until_full: Option<f64>,
 }
 
 /// One of the devices of a pool that has several
@@ -554,13 +543,7 @@ impl Pool {
             }
             other => other.and_then(Result::ok),
         };
-        let contents = asked.and_then(|it| it.said.as_deref().ok());
-        let growth = seen.answers.growth.get(&pool.name);
-        let growth = growth.map(|it| PoolGrowth {
-            bytes_per_day: it.per_day,
-            over_days: it.over.as_secs_f64() / 86_400.0,
-            days_until_full: contents.and_then(|known| it.days_until_full(&known.space)),
-        });
+        let growth = PoolGrowth::of(pool, seen);
         let folder = match &pool.kind {
             Kind::Directory(it) => Some(it),
             _ => None,

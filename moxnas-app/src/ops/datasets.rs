@@ -4,14 +4,15 @@ mod attributes;
 mod holds;
 mod prune;
 mod replicate;
+mod snapshots;
 
 use std::sync::Arc;
 
 use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
-        Attributes, Change as Wish, Contents, CreateDataset, Dataset, DatasetName, Refusal,
-        Snapshot, SnapshotName, Who, is_limited_to, plan,
+        Attributes, Change as Wish, Contents, Dataset, DatasetName, Refusal, Snapshot,
+        SnapshotName, Who, is_limited_to, plan,
     },
     lvm::Kind,
     model::{Pool, PoolName},
@@ -512,108 +513,5 @@ impl DatasetChange for DatasetDelete {
             None => Ok(()),
             Some(_) => not(format!("{}/{} is still there", self.pool, self.dataset)),
         }
-    }
-}
-
-impl DatasetChange for SnapshotCreate {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::TakeSnapshot {
-            dataset: self.dataset.clone(),
-            snapshot: self.name.clone(),
-        }
-    }
-
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
-        let (pool, asked) = known(after, &self.pool)?;
-        match contents.snapshot(&self.dataset, self.name.as_str()) {
-            Some(it) if it.read_only => Ok(snapshot_view(pool, asked, it)),
-            Some(_) => not(format!("the snapshot {} can be written", self.name)),
-            None => not(format!("there is no snapshot {}", self.name)),
-        }
-    }
-}
-
-impl DatasetChange for SnapshotDelete {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::DeleteSnapshot {
-            dataset: self.dataset.clone(),
-            snapshot: self.snapshot.clone(),
-        }
-    }
-
-    fn check(&self, _: &Seen, contents: &Contents) -> Result<(), Error> {
-        match contents.snapshot(&self.dataset, &self.snapshot) {
-            None => Ok(()),
-            Some(_) => not(format!("the snapshot {} is still there", self.snapshot)),
-        }
-    }
-}
-
-impl DatasetChange for SnapshotClone {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::Clone {
-            dataset: self.dataset.clone(),
-            snapshot: self.snapshot.clone(),
-            to: CreateDataset {
-                name: self.to.clone(),
-                quota: self.quota,
-            },
-        }
-    }
-
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
-        let made = limited(after, &self.pool, self.to.as_str(), self.quota)?;
-        is_of(made, contents, &self.dataset, &self.snapshot)
-    }
-}
-
-impl DatasetChange for SnapshotRollback {
-    fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn wish(&self) -> Wish {
-        Wish::Rollback {
-            dataset: self.dataset.clone(),
-            snapshot: self.snapshot.clone(),
-        }
-    }
-
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<DatasetView, Error> {
-        let mut left = contents.replaced.iter();
-        if left.any(|it| it.name.as_str() == self.dataset) {
-            return not("what it was before is not a snapshot yet".to_owned());
-        }
-        let made = dataset_view(after, &self.pool, &self.dataset)?;
-        is_of(made, contents, &self.dataset, &self.snapshot)
-    }
-}
-
-/// A dataset that is a clone of that snapshot.
-fn is_of(
-    made: DatasetView,
-    contents: &Contents,
-    dataset: &str,
-    snapshot: &str,
-) -> Result<DatasetView, Error> {
-    let of = contents.snapshot(dataset, snapshot);
-    match of.map(|it| &it.uuid) == made.dataset.origin.as_ref() && of.is_some() {
-        true => Ok(made),
-        false => not(format!(
-            "{} is no clone of the snapshot {snapshot}",
-            made.dataset.name
-        )),
     }
 }

@@ -329,6 +329,7 @@ fn what_is_in_a_folder_can_be_had_in_another_pool() {
             dataset: "data".to_owned(),
             to: Some(name.parse().unwrap()),
             compare: false,
+            target: None,
         };
         let plan = replica::plan(side(one, &of), side(other, &into), &wish).unwrap();
         assert!(
