@@ -99,13 +99,14 @@ fn folder_of_a_group(nas: &mut Nas) -> Result<()> {
 }
 
 /// Nothing is refused, and somebody is told, also after the pool was elsewhere.
-fn soft_quota(nas: &mut Nas, disk: &str) -> Result<()> {
+fn soft_quota(nas: &mut Nas, disk: &str, options: &[&str]) -> Result<()> {
     let set = ["dataset", "set", "data", "photos", "--soft-quota", "5MB"];
     nas.json(&set)?;
     let write = format!("head -c 8M /dev/urandom >{DATASET}/large; sync; sync -f {DATASET}");
     nas.machine.sh(&write)?;
     nas.moxnas(&["--yes", "pool", "export", "data"])?;
-    nas.json(&["pool", "import", "data", "--device", disk])?;
+    let import = ["pool", "import", "data", "--device", disk];
+    nas.json(&[&import[..], options].concat())?;
     let told = nas.json(&set)?;
     assert_eq!(told["soft_quota_bytes"], 5_000_000, "{told}");
     assert!(
@@ -204,7 +205,11 @@ fn folders_say_whose_they_are() -> Result<()> {
         let create = ["pool", "create", "data", "--device", disk];
         nas.json(&[&create[..], words].concat())?;
         folder_of_a_group(&mut nas)?;
-        soft_quota(&mut nas, disk)?;
+        let options: &[&str] = match kind {
+            "ext4" => &["--option", "prjquota"],
+            _ => &[],
+        };
+        soft_quota(&mut nas, disk, options)?;
         let compress = ["dataset", "set", "data", "photos", "--compression", "zstd"];
         match kind {
             "btrfs" => compression(&mut nas)?,
