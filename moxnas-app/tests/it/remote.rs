@@ -15,6 +15,7 @@ use moxnas_app::{
     ops::{
         datasets::{DatasetCreate, DatasetReplicate, SnapshotCreate},
         pools::{Base, PoolCreate},
+        schedules::{ScheduleReplica, ScheduleRun, When},
         targets::{TargetAdd, TargetCheck, TargetGet, TargetList, TargetRemove, TargetView},
     },
     store::{Job, JobState},
@@ -316,5 +317,41 @@ async fn after_a_restart_it_goes_on_with_what_did_not_arrive() {
     assert_eq!(box_.app.resume_jobs().await.unwrap(), 1);
     let job = box_.until_over(&id).await;
     assert_eq!(job.state, JobState::Succeeded, "{job:#?}");
+    assert!(is_equal(&box_));
+}
+
+/// By a schedule too: a machine that does not answer is a run that failed, and the next one makes up for
+/// it.
+#[tokio::test]
+async fn a_schedule_replicates_to_another_machine() {
+    let box_ = with_target().await;
+    let schedule = ScheduleReplica {
+        replica: wish(),
+        when: When {
+            expression: "hourly".to_owned(),
+            timezone: None,
+        },
+        overwrite: false,
+    };
+    box_.targets.neighbour().answers(false);
+    let err = box_.app.call(&actor(), schedule.clone()).await.unwrap_err();
+    assert_eq!(err.code(), "target_unreachable", "{err}");
+    box_.targets.neighbour().answers(true);
+    let made = box_.app.call(&actor(), schedule).await.unwrap();
+    let name = "replica:data:photos:attic:backup:photos";
+    assert_eq!(made.scheduled.name, name);
+    let run = async || {
+        let run = ScheduleRun {
+            schedule: name.to_owned(),
+        };
+        let id = box_.app.call(&actor(), run).await.unwrap().new.id;
+        box_.until_over(&id).await
+    };
+    box_.targets.neighbour().answers(false);
+    let failed = run().await;
+    assert_eq!(failed.error_code.as_deref(), Some("target_unreachable"));
+    box_.targets.neighbour().answers(true);
+    let job = run().await;
+    assert_eq!(job.state, JobState::Succeeded, "{job:?}");
     assert!(is_equal(&box_));
 }

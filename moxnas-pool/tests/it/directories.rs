@@ -12,7 +12,7 @@ use moxnas_core::{
 };
 use moxnas_pool::{
     backend::{BackendError, PoolBackend, execute},
-    dataset::{self, Change as Wish, Contents, CreateDataset},
+    dataset::{self, Account, Attributes, Change as Wish, Compression, Contents, CreateDataset},
     directory::{CreateDirectory, FolderPath, Is, Mark},
     model::{Filesystem, Pool, Standing, Verdict},
     plan::{Change, Facts, Refusal, Step, plan},
@@ -515,4 +515,59 @@ fn real_folders_are_marked_linked_and_found_again() {
     run(&of(export)).unwrap();
     assert!(!at("srv/tank").exists() && at("mnt/data/film").parent().unwrap().exists());
     assert_eq!(pools.folder(&path(FOLDER)).unwrap().mark, Some(tank.uuid));
+}
+
+/// Owners and modes are those of any folder; what only the host can do is refused with how.
+#[test]
+fn folders_of_the_host_belong_to_somebody() {
+    let host = Host::with_tank();
+    let said = Attributes::<Account> {
+        owner: Some(Account {
+            id: 1000,
+            name: None,
+        }),
+        mode: Some(0o2770),
+        ..Attributes::default()
+    };
+    let create = CreateDataset {
+        name: "data".parse().unwrap(),
+        quota: None,
+    };
+    let wish = Wish::CreateWith {
+        wish: create,
+        attributes: said.clone(),
+    };
+    let steps = dataset::plan(&host.pool(), &host.contents(), &wish).unwrap();
+    for step in steps.steps {
+        let pool = "tank".parse().unwrap();
+        let step = Step::Inside { pool, step };
+        host.0.pools.apply(&step).unwrap();
+    }
+    let made = host.contents();
+    let folder = made.dataset("data").unwrap().folder.clone().unwrap();
+    assert_eq!(folder.owner.user.id, 1000);
+    assert_eq!(said.differs(&folder), None, "{folder:?}");
+    let refused = |attributes: Attributes<Account>| {
+        let dataset = "data".to_owned();
+        let wish = Wish::Set {
+            dataset,
+            attributes,
+        };
+        let refusal = dataset::plan(&host.pool(), &host.contents(), &wish).unwrap_err();
+        assert!(
+            refusal.hint().is_some_and(|it| it.contains("host")),
+            "{refusal}"
+        );
+        refusal.code()
+    };
+    let soft = Attributes {
+        soft_quota: Some(Some(Bytes(MB))),
+        ..Attributes::default()
+    };
+    assert_eq!(refused(soft), "host_limits");
+    let compressed = Attributes {
+        compression: Some(Some(Compression::Zstd)),
+        ..Attributes::default()
+    };
+    assert_eq!(refused(compressed), "host_compresses");
 }

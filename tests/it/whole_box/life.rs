@@ -163,10 +163,10 @@ impl Life {
         let mut within = |end: usize| 1 + self.random.below(end) as u64;
         let (look, step, commit) = (within(5), within(3), within(7));
         // Few of what is attempted comes as far as a step.
-        match self.random.below(10) {
+        match self.random.below(8) {
             0 => Kill::Look(look),
-            1..=3 => Kill::BeforeStep(step),
-            4..=6 => Kill::AfterStep(step),
+            1 | 2 => Kill::BeforeStep(step),
+            3 | 4 => Kill::AfterStep(step),
             _ => Kill::Commit(commit),
         }
     }

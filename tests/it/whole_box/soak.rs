@@ -123,7 +123,7 @@ fn a_kill_comes_at_its_moment() {
 fn lives_are_full() {
     let mut trace = String::new();
     let mut counts = Counts::default();
-    for seed in 100..150 {
+    for seed in 100..170 {
         let mut life = Life::begin(seed, Engine::Sqlite);
         for _ in 0..EVENTS {
             life.event();
