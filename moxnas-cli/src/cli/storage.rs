@@ -71,6 +71,9 @@ pub(crate) enum DatasetVerb {
         /// Those of this pool only
         #[arg(long)]
         pool: Option<String>,
+        /// Ask the pools first, which takes as long as they take to answer
+        #[arg(long)]
+        fresh: bool,
     },
     /// Show a dataset
     Show {
@@ -145,6 +148,9 @@ pub(crate) enum SnapshotVerb {
         /// Those of datasets of this name only
         #[arg(long)]
         dataset: Option<String>,
+        /// Ask the pools first, which takes as long as they take to answer
+        #[arg(long)]
+        fresh: bool,
     },
     /// Keep a dataset as it is now
     Create(CreateSnapshot),

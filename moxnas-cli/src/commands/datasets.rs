@@ -26,8 +26,8 @@ pub(super) async fn dataset(
     printer: &Printer,
 ) -> Result<(), Failure> {
     let wish = match verb {
-        DatasetVerb::List { pool } => {
-            let path = filtered(DATASETS, &[("pool", pool)]);
+        DatasetVerb::List { pool, fresh } => {
+            let path = filtered(DATASETS, &[("pool", pool), ("fresh", word(fresh))]);
             let text = all_pages(transport, &path).await?;
             match printer.is_json() {
                 true => printer.json(&text),
@@ -123,8 +123,13 @@ pub(super) async fn snapshot(
     );
     let is_list = matches!(verb, SnapshotVerb::Prune(_));
     let wish = match verb {
-        SnapshotVerb::List { pool, dataset } => {
-            let path = filtered(SNAPSHOTS, &[("pool", pool), ("dataset", dataset)]);
+        SnapshotVerb::List {
+            pool,
+            dataset,
+            fresh,
+        } => {
+            let fresh = ("fresh", word(fresh));
+            let path = filtered(SNAPSHOTS, &[("pool", pool), ("dataset", dataset), fresh]);
             let text = all_pages(transport, &path).await?;
             match printer.is_json() {
                 true => printer.json(&text),
@@ -222,6 +227,11 @@ fn shown_dataset(text: &str, printer: &Printer) -> Result<(), Failure> {
 fn at(list: &str, names: &[&str], rest: &str) -> String {
     let names = names.iter().map(|it| format!("/{}", segment(it)));
     format!("{list}{}{rest}", names.collect::<String>())
+}
+
+/// A flag as a parameter of a request.
+fn word(flag: bool) -> Option<String> {
+    flag.then(|| "true".to_owned())
 }
 
 fn filtered(list: &str, filters: &[(&str, Option<String>)]) -> String {

@@ -166,7 +166,7 @@ fn a_dataset_is_replicated_to_another_machine_and_its_key_does_nothing_else() ->
     for snapshot in ["monday", "tuesday"] {
         same(&mut nas, snapshot)?;
     }
-    let there = nas.json(&["snapshot", "list", "--pool", "backup"])?;
+    let there = nas.json(&["snapshot", "list", "--pool", "backup", "--fresh"])?;
     let here = nas.json(&["snapshot", "list", "--pool", "data"])?;
     ensure!(
         there["items"][1]["held"][0] == "source:data/photos",
