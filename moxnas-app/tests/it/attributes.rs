@@ -7,7 +7,6 @@ use moxnas_app::{
     operation::Terms,
     ops::{
         datasets::{DatasetCreate, DatasetList, DatasetSet, DatasetView},
-        pools::{Base, PoolCreate},
         system::{HealthDetailed, Status},
     },
 };
@@ -20,6 +19,7 @@ use moxnas_pool::{
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 const MB: u64 = 1_000_000;
@@ -47,19 +47,11 @@ async fn set(app: &Arc<App>, attributes: Attributes<Who>) -> Result<DatasetView,
 /// A pool `data` with a dataset `photos`, of which something was said when it was made.
 async fn with_photos() -> Box_ {
     let box_ = Box_::with_arrays(&["tank"]).await;
-    let pool = PoolCreate {
-        name: "data".parse().unwrap(),
-        base: Base::Device("tank".to_owned()),
-        filesystem: Filesystem::Xfs,
-        thin: false,
-        options: Vec::new(),
-    };
+    let pool = wishes::pool("data", "tank", Filesystem::Xfs);
     make(&box_.app, pool).await.unwrap();
     let dataset = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
-        quota: None,
         attributes: said("anna", &["user:ben:r-x"]),
+        ..wishes::dataset("data", "photos")
     };
     let made = make(&box_.app, dataset).await.unwrap();
     let folder = made.dataset.folder.unwrap();

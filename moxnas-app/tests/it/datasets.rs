@@ -8,33 +8,26 @@ use moxnas_app::{
             DatasetCreate, DatasetGet, DatasetList, SnapshotCreate, SnapshotDelete,
             SnapshotRollback,
         },
-        pools::{Base, PoolCreate, PoolMount, PoolUnmount},
+        pools::{PoolMount, PoolUnmount},
     },
 };
 use moxnas_core::{sim::Fault, units::Bytes};
-use moxnas_pool::{dataset::Attributes, model::Filesystem};
+use moxnas_pool::model::Filesystem;
 
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 /// A pool `data` on an array, with a dataset `photos`.
 async fn with_photos() -> Box_ {
     let box_ = Box_::with_arrays(&["tank"]).await;
-    let pool = PoolCreate {
-        name: "data".parse().unwrap(),
-        base: Base::Device("tank".to_owned()),
-        filesystem: Filesystem::Btrfs,
-        thin: false,
-        options: Vec::new(),
-    };
+    let pool = wishes::pool("data", "tank", Filesystem::Btrfs);
     make(&box_.app, pool).await.unwrap();
     let dataset = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
         quota: Some(Bytes(5_000_000)),
-        attributes: Attributes::default(),
+        ..wishes::dataset("data", "photos")
     };
     let made = make(&box_.app, dataset).await.unwrap();
     assert_eq!(made.dataset.quota, Some(Bytes(5_000_000)));

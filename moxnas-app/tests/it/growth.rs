@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use moxnas_app::ops::{
-    datasets::{DatasetCreate, DatasetList},
-    pools::{Base, PoolCreate, PoolUnmount},
-};
+use moxnas_app::ops::{datasets::DatasetList, pools::PoolUnmount};
 use moxnas_core::units::Bytes;
 use moxnas_pool::{
-    dataset::Attributes,
     growth::Growth,
     model::{Filesystem, PoolName},
 };
@@ -16,6 +12,7 @@ use moxnas_pool::{
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -42,20 +39,9 @@ impl Box_ {
 
 async fn with_photos() -> Box_ {
     let box_ = Box_::with_arrays(&["tank"]).await;
-    let pool = PoolCreate {
-        name: "data".parse().unwrap(),
-        base: Base::Device("tank".to_owned()),
-        filesystem: Filesystem::Btrfs,
-        thin: false,
-        options: Vec::new(),
-    };
+    let pool = wishes::pool("data", "tank", Filesystem::Btrfs);
     make(&box_.app, pool).await.unwrap();
-    let photos = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
-        quota: None,
-        attributes: Attributes::default(),
-    };
+    let photos = wishes::dataset("data", "photos");
     make(&box_.app, photos).await.unwrap();
     box_
 }

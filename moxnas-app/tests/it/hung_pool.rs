@@ -14,7 +14,7 @@ use moxnas_app::{
     ops::{
         datasets::{DatasetCreate, DatasetGet},
         jobs::JobCancel,
-        pools::{Base, PoolCheck, PoolCreate, PoolMount, PoolUnmount},
+        pools::{PoolCheck, PoolMount, PoolUnmount},
     },
     scenario::Scenario,
     settings::Settings,
@@ -28,7 +28,7 @@ use moxnas_core::{
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::{AccountKind, AccountName, Attributes, Contents},
+    dataset::{AccountKind, AccountName, Contents},
     directory::{Folder, FolderPath},
     model::{Filesystem, Pool, Pools},
     plan::Step,
@@ -37,7 +37,10 @@ use moxnas_pool::{
 };
 use moxnas_raid::SimRaid;
 
-use crate::{expected::make, jobs::actor};
+use crate::{
+    wishes,
+    {expected::make, jobs::actor},
+};
 
 /// The pool that hangs.
 const SLOW: &str = "slow";
@@ -157,13 +160,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
     let app = App::start_on(machine, Some(simulation), &settings).await;
     let app = app.unwrap();
     for name in [SLOW, "quick"] {
-        let pool = PoolCreate {
-            name: name.parse().unwrap(),
-            base: Base::Device(name.to_owned()),
-            filesystem: Filesystem::Btrfs,
-            thin: false,
-            options: Vec::new(),
-        };
+        let pool = wishes::pool(name, name, Filesystem::Btrfs);
         make(&app, pool).await.unwrap();
         make(&app, create(name, "photos")).await.unwrap();
     }
@@ -171,12 +168,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
 }
 
 fn create(pool: &str, name: &str) -> DatasetCreate {
-    DatasetCreate {
-        pool: pool.to_owned(),
-        name: name.parse().unwrap(),
-        quota: None,
-        attributes: Attributes::default(),
-    }
+    wishes::dataset(pool, name)
 }
 
 async fn until(it: impl Fn() -> bool) {

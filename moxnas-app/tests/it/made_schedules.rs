@@ -5,8 +5,8 @@ use std::time::Duration;
 use moxnas_app::{
     Error,
     ops::{
-        datasets::{DatasetCreate, DatasetDelete, DatasetRename, DatasetReplicate, SnapshotCreate},
-        pools::{Base, PoolCreate, PoolDelete, PoolUnmount},
+        datasets::{DatasetDelete, DatasetRename, DatasetReplicate, SnapshotCreate},
+        pools::{PoolDelete, PoolUnmount},
         schedules::{
             ScheduleChange, ScheduleDelete, ScheduleGet, ScheduleList, ScheduleReplica,
             ScheduleRun, ScheduleSnapshots, When,
@@ -17,7 +17,6 @@ use moxnas_app::{
 };
 use moxnas_core::{sim::Fault, units::Bytes};
 use moxnas_pool::{
-    dataset::Attributes,
     model::Filesystem,
     prune::{self, Keep, TimeZone, Timestamp},
 };
@@ -25,6 +24,7 @@ use moxnas_pool::{
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 const AUTO: &str = "snapshots:data:photos:auto";
@@ -34,21 +34,10 @@ async fn with_photos(filesystems: [Filesystem; 2]) -> Box_ {
     let box_ = Box_::with_arrays(&["tank", "attic"]).await;
     let pools = [("data", "tank"), ("backup", "attic")];
     for ((pool, on), filesystem) in pools.into_iter().zip(filesystems) {
-        let pool = PoolCreate {
-            name: pool.parse().unwrap(),
-            base: Base::Device(on.to_owned()),
-            filesystem,
-            thin: false,
-            options: Vec::new(),
-        };
+        let pool = wishes::pool(pool, on, filesystem);
         make(&box_.app, pool).await.unwrap();
     }
-    let photos = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
-        quota: None,
-        attributes: Attributes::default(),
-    };
+    let photos = wishes::dataset("data", "photos");
     make(&box_.app, photos).await.unwrap();
     box_
 }

@@ -25,3 +25,4 @@ mod schedules;
 mod seal;
 mod spares;
 mod store;
+mod wishes;

@@ -13,8 +13,7 @@ use moxnas_app::{
     Error,
     operation::Terms,
     ops::{
-        datasets::{DatasetCreate, DatasetReplicate, SnapshotCreate},
-        pools::{Base, PoolCreate},
+        datasets::{DatasetReplicate, SnapshotCreate},
         schedules::{ScheduleReplica, ScheduleRun, When},
         targets::{TargetAdd, TargetCheck, TargetGet, TargetList, TargetRemove, TargetView},
     },
@@ -22,7 +21,6 @@ use moxnas_app::{
 };
 use moxnas_core::units::Bytes;
 use moxnas_pool::{
-    dataset::Attributes,
     model::{Filesystem, PoolName},
     plan::Step,
     remote::{
@@ -34,6 +32,7 @@ use moxnas_pool::{
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 fn pool(name: &str) -> PoolName {
@@ -61,20 +60,9 @@ async fn add(box_: &Box_, host_key: Option<&str>) -> Result<TargetView, Error> {
 /// A pool `data` with a dataset `photos` and two snapshots, and the target `attic`.
 async fn with_target() -> Box_ {
     let box_ = Box_::with_arrays(&["tank"]).await;
-    let create = PoolCreate {
-        name: pool("data"),
-        base: Base::Device("tank".to_owned()),
-        filesystem: Filesystem::Btrfs,
-        thin: false,
-        options: Vec::new(),
-    };
+    let create = wishes::pool("data", "tank", Filesystem::Btrfs);
     make(&box_.app, create).await.unwrap();
-    let dataset = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
-        quota: None,
-        attributes: Attributes::default(),
-    };
+    let dataset = wishes::dataset("data", "photos");
     make(&box_.app, dataset).await.unwrap();
     for name in ["monday", "tuesday"] {
         let written = box_.pools.write(&pool("data"), "photos", name, Bytes(1000));

@@ -14,11 +14,9 @@ use moxnas_app::{
     operation::Terms,
     ops::{
         datasets::{
-            DatasetCreate, DatasetReplicate, SnapshotCreate, SnapshotDelete, SnapshotHold,
-            SnapshotRelease,
+            DatasetReplicate, SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotRelease,
         },
         jobs::JobCancel,
-        pools::{Base, PoolCreate},
     },
     store::{Job, JobState},
 };
@@ -26,7 +24,7 @@ use moxnas_core::{disk::BlockDevices, sim::Fault, units::Bytes};
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::{AccountKind, AccountName, Attributes, Contents},
+    dataset::{AccountKind, AccountName, Contents},
     directory::{Folder, FolderPath},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
@@ -37,6 +35,7 @@ use moxnas_pool::{
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes,
 };
 
 /// Pools between which sending takes as long as somebody wants.
@@ -154,21 +153,10 @@ async fn pools_of(filesystem: Filesystem) -> (Box_, LetGo) {
     })
     .await;
     for (pool, on) in [("data", "tank"), ("backup", "attic")] {
-        let pool = PoolCreate {
-            name: pool.parse().unwrap(),
-            base: Base::Device(on.to_owned()),
-            filesystem,
-            thin: false,
-            options: Vec::new(),
-        };
+        let pool = wishes::pool(pool, on, filesystem);
         make(&box_.app, pool).await.unwrap();
     }
-    let dataset = DatasetCreate {
-        pool: "data".to_owned(),
-        name: "photos".parse().unwrap(),
-        quota: None,
-        attributes: Attributes::default(),
-    };
+    let dataset = wishes::dataset("data", "photos");
     make(&box_.app, dataset).await.unwrap();
     (box_, LetGo(between.unwrap()))
 }
