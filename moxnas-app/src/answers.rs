@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use moxnas_core::{
@@ -175,4 +175,25 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             Box::new(move |it| it.know(kind, name, said))
         }
     }
+}
+
+/// What is written down of a question that nobody answers in time: that a filesystem hangs, or another
+/// machine that knows the names. `None`: it takes as long as a device takes.
+pub(crate) fn unanswered(
+    question: &Question,
+    within: Duration,
+    as_of: SystemTime,
+) -> Option<Writing> {
+    let why = format!("it does not answer within {} s", within.as_secs());
+    Some(match question.clone() {
+        Question::Contents(pool) => {
+            let said = Err(why);
+            Box::new(move |it| drop(it.contents.insert(pool.name, Asked { said, as_of })))
+        }
+        Question::Folder(path) => Box::new(move |it| it.folder = Some((path, Err(why)))),
+        Question::Account(kind, name) => Box::new(move |it| it.know(kind, name, Err(why))),
+        Question::Sanitize(_) | Question::Light(_) | Question::Initramfs | Question::Target(..) => {
+            return None;
+        }
+    })
 }

@@ -24,12 +24,7 @@ use moxnas_core::{
     plan::{Plan, execute},
     sim::SimMachine,
 };
-use moxnas_pool::{
-    dataset::{AccountKind, AccountName},
-    directory::FolderPath,
-    model::Pool,
-    sim::SimPools,
-};
+use moxnas_pool::sim::SimPools;
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -37,7 +32,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 pub use self::start::StartError;
 use crate::{
     actor::{Actor, Credential, Role, Via},
-    answers::{self, Answers, Asked, PoolTurns, Question},
+    answers::{self, Answers, PoolTurns, Question},
     audit::{AuditError, AuditLog},
     auth::{Auth, FirstStart, KeyError, Secret, SigningKey, Terminal},
     error::{Error, ReadOnly},
@@ -168,60 +163,26 @@ impl App {
         Ok(Arc::clone(&seen))
     }
 
-    /// Ask what no look asks. Whoever looks from now on sees the answer.
+    /// Ask what no look asks. Whoever looks from now on sees the answer. What hangs takes one thread,
+    /// however many ask for it, and keeps nobody waiting for ever.
     pub(crate) async fn ask(&self, question: Question) -> Result<Arc<Seen>, Error> {
-        match (question, &self.pace) {
-            (Question::Contents(pool), Pace::Usual) => self.ask_pool(*pool).await,
-            (Question::Account(kind, name), Pace::Usual) => self.ask_name(kind, name).await,
-            (Question::Folder(path), Pace::Usual) => self.ask_folder(path).await,
-            (question, _) => self.ask_now(question, None).await,
+        if let Pace::Stepped(_) = self.pace {
+            return self.ask_now(question, None).await;
         }
-    }
-
-    /// A pool that hangs takes one thread, however many ask for it, and keeps nobody waiting for ever.
-    async fn ask_pool(&self, pool: Pool) -> Result<Arc<Seen>, Error> {
-        let name = pool.name.clone();
+        let late = answers::unanswered(&question, ANSWER_WITHIN, self.machine.clock.now());
         let asked = async {
-            let turn = self.pool_turns.of(&name).lock_owned().await;
-            self.ask_now(Question::Contents(Box::new(pool)), Some(turn))
-                .await
+            let turn = match &question {
+                Question::Contents(pool) => Some(self.pool_turns.of(&pool.name).lock_owned().await),
+                _ => None,
+            };
+            self.ask_now(question, turn).await
+        };
+        let Some(late) = late else {
+            return asked.await;
         };
         match tokio::time::timeout(ANSWER_WITHIN, asked).await {
             Ok(seen) => seen,
-            Err(_) => {
-                let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
-                let as_of = self.machine.clock.now();
-                Ok(self.see_answer(|answers| {
-                    let said = Err(why);
-                    answers.contents.insert(name, Asked { said, as_of });
-                }))
-            }
-        }
-    }
-
-    /// Names may be known to another machine only, which may not answer.
-    async fn ask_name(&self, kind: AccountKind, name: AccountName) -> Result<Arc<Seen>, Error> {
-        let question = Question::Account(kind, name.clone());
-        match tokio::time::timeout(ANSWER_WITHIN, self.ask_now(question, None)).await {
-            Ok(seen) => seen,
-            Err(_) => {
-                let why = format!("nobody answers within {} s", ANSWER_WITHIN.as_secs());
-                Ok(self.see_anew(|new| Arc::make_mut(&mut new.answers).know(kind, name, Err(why))))
-            }
-        }
-    }
-
-    /// A filesystem that hangs keeps no change waiting for ever either.
-    async fn ask_folder(&self, path: FolderPath) -> Result<Arc<Seen>, Error> {
-        let asked = self.ask_now(Question::Folder(path.clone()), None);
-        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
-            Ok(seen) => seen,
-            Err(_) => {
-                let why = format!("it does not answer within {} s", ANSWER_WITHIN.as_secs());
-                Ok(self.see_anew(|new| {
-                    Arc::make_mut(&mut new.answers).folder = Some((path, Err(why)))
-                }))
-            }
+            Err(_) => Ok(self.see_answer(late)),
         }
     }
 
@@ -467,7 +428,7 @@ async fn to_the_end<T: Send + 'static>(
 /// from those who ask for a look, until there is none for anybody.
 const LOOKS_AT_ONCE: usize = 4;
 
-/// How long a pool may take to answer what is in it before it counts as one that hangs.
+/// How long a pool, or whoever knows a name, may take to answer before it counts as one that hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a look may be old before the loop looks again without having been woken.

@@ -117,11 +117,8 @@ impl App {
     pub(crate) async fn change_as_agreed<C: Change>(&self, change: &C) -> Result<C::Output, Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look_for(change).await?;
-        let terms = Terms {
-            confirm: Some(change.plan(&seen)?.fingerprint()),
-            ..Terms::default()
-        };
-        let plan = self.agree(change, &seen, &terms).await?;
+        let plan = change.plan(&seen)?;
+        self.check_free(&plan).await?;
         self.make(change, &plan, &seen, "job", |_| None).await
     }
 
@@ -184,9 +181,10 @@ impl App {
         Ok(seen)
     }
 
-    /// No job works on a disk or a pool that the plan is about. A second job of the same is refused
-    /// by the database.
-    async fn not_worked_on(&self, plan: &Plan<AppStep>) -> Result<(), Error> {
+    /// This process may change the machine, and no job works on a disk or a pool that the plan is about.
+    /// A second job of the same is refused by the database.
+    async fn check_free(&self, plan: &Plan<AppStep>) -> Result<(), Error> {
+        self.check_right()?;
         let objects: BTreeSet<String> = plan.steps.iter().flat_map(AppStep::objects).collect();
         if objects.is_empty() {
             return Ok(());
@@ -231,8 +229,7 @@ impl App {
             }
             _ => (),
         }
-        self.check_right()?;
-        self.not_worked_on(&plan).await?;
+        self.check_free(&plan).await?;
         Ok(plan)
     }
 

@@ -52,7 +52,9 @@ impl Job for KeepSnapshots {
     }
 
     async fn run(self, run: &mut Run) -> Result<Done, JobError> {
-        let take = match run.noted::<Noted>()? {
+        let noted = run.noted::<Noted>()?;
+        let goes_on = noted.is_some();
+        let take = match noted {
             Some(noted) => self.named(noted.name),
             None => {
                 let take = self.take(run.app().machine.clock.now());
@@ -62,9 +64,11 @@ impl Job for KeepSnapshots {
             }
         };
         if self.takes {
-            let seen = run.app().look_for(&take).await?;
-            // After a restart: it was taken before.
-            if !self.names(&seen).contains(&take.name) {
+            let was_taken = goes_on
+                && self
+                    .names(&*run.app().look_for(&take).await?)
+                    .contains(&take.name);
+            if !was_taken {
                 run.app().change_within_job(&take).await?;
                 run.say(Level::Info, &format!("{} was taken", take.name))
                     .await?;
@@ -136,7 +140,11 @@ impl KeepSnapshots {
         taken: Option<&SnapshotName>,
     ) -> Result<Vec<SnapshotName>, JobError> {
         let wish = self.prune();
-        let seen = run.app().look_for(&wish).await?;
+        let seen = match taken {
+            // The pool was asked after it.
+            Some(_) => run.app().seen(),
+            None => run.app().look_for(&wish).await?,
+        };
         let plan = wish.plan(&seen)?;
         for line in &plan.warnings {
             run.say(Level::Info, line).await?;
