@@ -3,6 +3,7 @@
 mod make;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -22,6 +23,8 @@ use crate::{
 const SPAN: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How many planned runs of a schedule a timeline shows.
 const PLANNED: usize = 500;
+/// How many runs of all schedules it shows, the newest.
+const RAN: u32 = 10_000;
 
 /// List all schedules.
 #[derive(Clone, Copy, Debug)]
@@ -276,23 +279,20 @@ impl Query for ScheduleTimeline {
                 ));
             }
         }
-        let mut entries = Vec::new();
-        for view in app.schedules().await? {
+        let schedules = app.schedules().await?;
+        let names: BTreeSet<&str> = schedules.iter().map(|it| &*it.scheduled.name).collect();
+        let ran = app.store.scheduled_jobs((from, to), RAN).await?;
+        let entry = |job: Job| {
+            let name = job.new.schedule.as_deref();
+            // Of one that is deleted nothing is told.
+            let schedule = name.filter(|it| names.contains(it))?.to_owned();
+            let at = job.new.at;
+            let job = Some(job);
+            Some(TimelineEntry { schedule, at, job })
+        };
+        let mut entries: Vec<TimelineEntry> = ran.into_iter().filter_map(entry).collect();
+        for view in &schedules {
             let name = view.scheduled.name.to_string();
-            let filter = JobFilter {
-                schedule: Some(name.clone()),
-                ..JobFilter::default()
-            };
-            let ran = app.store.jobs(&filter, 1000).await?;
-            entries.extend(ran.into_iter().filter_map(|job| {
-                let at = job.new.at;
-                let job = Some(job);
-                (from <= at && at <= to).then_some(TimelineEntry {
-                    schedule: name.clone(),
-                    at,
-                    job,
-                })
-            }));
             if view.stored.enabled {
                 let node = &app.store.node().id;
                 let planned = view.rule.between((from.max(now), to), PLANNED, node, &name);

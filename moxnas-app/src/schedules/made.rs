@@ -191,23 +191,23 @@ impl App {
 
     /// Keep the schedules with their datasets, of which one has another name now, or is gone.
     pub(crate) async fn schedules_follow(&self, moved: &Moved) -> Result<(), Error> {
-        let all = self.store.made_schedules().await?;
+        let follow = |it: MadeSchedule| {
+            let work = Scheduled::made(&it).ok()?.work?;
+            let after = work.clone().after(moved);
+            (after.as_ref() != Some(&work)).then_some((it, after))
+        };
+        let all = self.store.made_schedules().await?.into_iter();
+        let changed: Vec<(MadeSchedule, Option<Work>)> = all.filter_map(follow).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
         let now = self.machine.clock.now();
         let mut write = self.store.begin_write().await?;
-        for it in all {
-            let Ok(Scheduled {
-                work: Some(work), ..
-            }) = Scheduled::made(&it)
-            else {
-                continue;
-            };
-            let Some(followed) = work.clone().after(moved) else {
+        for (it, after) in changed {
+            let Some(followed) = after else {
                 write.delete_made_schedule(&it.name).await?;
                 continue;
             };
-            if followed == work {
-                continue;
-            }
             let stored = write.schedule(&it.name).await?;
             write.delete_made_schedule(&it.name).await?;
             let renamed = MadeSchedule {

@@ -1,6 +1,7 @@
 //! Looking whose time has come, and what was wished of schedules.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -53,22 +54,20 @@ impl App {
 
     /// All schedules, those of the program first, and what the database knows of each.
     pub(super) async fn known_schedules(&self) -> Result<Vec<Known>, Error> {
-        let (mut stored, made) = (
-            self.store.schedules().await?,
-            self.store.made_schedules().await?,
-        );
-        let made = made
-            .into_iter()
-            .filter_map(|it| match Scheduled::made(&it) {
-                Ok(made) => Some(made),
-                Err(err) => {
-                    tracing::error!("schedule {} was written by another release: {err}", it.name);
-                    None
-                }
-            });
+        let stored = self.store.schedules().await?.into_iter();
+        let mut stored: BTreeMap<String, StoredSchedule> =
+            stored.map(|it| (it.name.clone(), it)).collect();
+        let made = self.store.made_schedules().await?.into_iter();
+        let made = made.filter_map(|it| match Scheduled::made(&it) {
+            Ok(made) => Some(made),
+            Err(err) => {
+                tracing::error!("schedule {} was written by another release: {err}", it.name);
+                None
+            }
+        });
         let known = |it: Scheduled| {
-            let at = stored.iter().position(|stored| stored.name == it.name);
-            (it, at.map(|at| stored.swap_remove(at)))
+            let stored = stored.remove(&*it.name);
+            (it, stored)
         };
         Ok(SCHEDULES.iter().cloned().chain(made).map(known).collect())
     }

@@ -205,6 +205,29 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
+    /// Up to `limit` jobs that schedules of this machine made in a span of time, newest first.
+    pub async fn scheduled_jobs(
+        &self,
+        (from, to): (SystemTime, SystemTime),
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
+            concat!(
+                "SELECT ", job_columns!(), " FROM job
+                 WHERE node = $1 AND schedule IS NOT NULL AND created_at BETWEEN $2 AND $3
+                 ORDER BY id DESC LIMIT $4"
+            ),
+        )
+        .bind(&self.node.id)
+        .bind(to_millis(from))
+        .bind(to_millis(to))
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await)
+        .map_err(failed("list the jobs of the schedules"))?;
+        rows.into_iter().map(read).collect()
+    }
+
     /// The last job of each schedule of this machine.
     pub async fn last_runs(&self) -> Result<BTreeMap<String, Job>, StoreError> {
         let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(

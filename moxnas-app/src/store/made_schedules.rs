@@ -29,12 +29,18 @@ pub struct MadeSchedule {
     pub made_by: String,
 }
 
+macro_rules! of_machine {
+    () => {
+        "SELECT name, expression, kind, args, made_at, made_by
+         FROM made_schedule WHERE node = $1"
+    };
+}
+
 impl Store {
     /// All of this machine, by name.
     pub async fn made_schedules(&self) -> Result<Vec<MadeSchedule>, StoreError> {
         let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
-            "SELECT name, expression, kind, args, made_at, made_by
-             FROM made_schedule WHERE node = $1 ORDER BY name",
+            concat!(of_machine!(), " ORDER BY name"),
         )
         .bind(&self.node.id)
         .fetch_all(db)
@@ -46,8 +52,7 @@ impl Store {
     /// The one of this name.
     pub async fn made_schedule(&self, name: &str) -> Result<Option<MadeSchedule>, StoreError> {
         let row: Option<Row> = on_pool!(self, db => sqlx::query_as(
-            "SELECT name, expression, kind, args, made_at, made_by
-             FROM made_schedule WHERE node = $1 AND name = $2",
+            concat!(of_machine!(), " AND name = $2"),
         )
         .bind(&self.node.id)
         .bind(name)

@@ -38,12 +38,18 @@ pub struct ScheduleSettings {
     pub jitter_s: Option<i64>,
 }
 
+macro_rules! of_machine {
+    () => {
+        "SELECT name, expression, timezone, pause_at, jitter_s, enabled, next_at, last_at
+         FROM schedule WHERE node = $1"
+    };
+}
+
 impl Store {
     /// All schedules of this machine, by name.
     pub async fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
         let rows: Vec<Row> = on_pool!(self, db => sqlx::query_as(
-            "SELECT name, expression, timezone, pause_at, jitter_s, enabled, next_at, last_at
-             FROM schedule WHERE node = $1 ORDER BY name",
+            concat!(of_machine!(), " ORDER BY name"),
         )
         .bind(&self.node.id)
         .fetch_all(db)
@@ -51,14 +57,11 @@ impl Store {
         .map_err(failed("list the schedules"))?;
         Ok(rows.into_iter().map(StoredSchedule::from).collect())
     }
-}
 
-impl Store {
     /// The schedule of this name.
     pub async fn schedule(&self, name: &str) -> Result<Option<StoredSchedule>, StoreError> {
         let row: Option<Row> = on_pool!(self, db => sqlx::query_as(
-            "SELECT name, expression, timezone, pause_at, jitter_s, enabled, next_at, last_at
-             FROM schedule WHERE node = $1 AND name = $2",
+            concat!(of_machine!(), " AND name = $2"),
         )
         .bind(&self.node.id)
         .bind(name)
@@ -74,8 +77,7 @@ impl Write {
     pub async fn schedule(&mut self, name: &str) -> Result<Option<StoredSchedule>, StoreError> {
         let node = self.node.id.clone();
         let row: Option<Row> = on_tx!(self, db => sqlx::query_as(
-            "SELECT name, expression, timezone, pause_at, jitter_s, enabled, next_at, last_at
-             FROM schedule WHERE node = $1 AND name = $2",
+            concat!(of_machine!(), " AND name = $2"),
         )
         .bind(&node)
         .bind(name)
