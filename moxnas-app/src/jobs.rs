@@ -119,8 +119,13 @@ impl JobError {
 impl JobError {
     /// A step of a plan failed.
     pub(crate) fn step_failed(why: String, hint: Option<String>) -> JobError {
+        JobError::failed("step_failed", why, hint)
+    }
+
+    /// Something failed that has a word of its own.
+    pub(crate) fn failed(code: &'static str, why: String, hint: Option<String>) -> JobError {
         JobError::Failed {
-            code: "step_failed",
+            code,
             why: match hint {
                 Some(hint) => format!("{why}: {hint}"),
                 None => why,

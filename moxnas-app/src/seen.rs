@@ -84,10 +84,10 @@ impl Seen {
     }
 
     /// What another machine said last of a pool.
-    pub fn there(&self, target: &TargetName, pool: &PoolName) -> Result<Arc<Facts>, Error> {
+    pub fn there(&self, target: &TargetName, pool: &PoolName) -> Result<&Arc<Facts>, Error> {
         let asked = self.answers.targets.get(&(target.clone(), pool.clone()));
         match asked {
-            Some(Ok(facts)) => Ok(Arc::clone(facts)),
+            Some(Ok(facts)) => Ok(facts),
             Some(Err(why)) => Err(why.clone().into()),
             None => Err(TargetError::NotAsked {
                 target: target.to_string(),

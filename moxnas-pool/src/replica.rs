@@ -112,6 +112,15 @@ pub enum Counterpart {
 }
 
 impl Step {
+    /// The snapshot that it sends.
+    #[must_use]
+    pub fn sent(&self) -> Option<&SnapshotName> {
+        match self {
+            Step::Send { snapshot, .. } => Some(snapshot),
+            Step::Copy { .. } | Step::Compare { .. } => None,
+        }
+    }
+
     /// Where what is read is.
     #[must_use]
     pub fn source(&self, route: &Route) -> String {

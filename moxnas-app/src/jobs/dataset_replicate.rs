@@ -39,8 +39,8 @@ use crate::{
 /// How long nobody may look at the machine while it goes on.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Send a dataset to another pool, here or on another machine. After a restart of the service it goes on with the first snapshot
-/// that did not arrive as a whole.
+/// Send a dataset to another pool, here or on another machine. After a restart of the service it goes on
+/// with the first snapshot that did not arrive as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replication {
     /// Its pool.
@@ -119,7 +119,7 @@ impl Job for Replication {
             }
             match step {
                 Step::Replicate { route, step } => {
-                    number += usize::from(matches!(step, replica::Step::Send { .. }));
+                    number += usize::from(step.sent().is_some());
                     let again = match &step {
                         replica::Step::Copy { snapshot: None } => {
                             copied = Some(step.clone());
@@ -210,10 +210,7 @@ impl Replication {
         let words = step.describe(route);
         let whole = whole(run, route, step);
         let there = self.there(run)?;
-        let sent = match step {
-            replica::Step::Send { snapshot, .. } => Some(snapshot.clone()),
-            _ => None,
-        };
+        let sent = step.sent().cloned();
         // Before it begins: what is there of it from now on is this job's.
         if let Some(snapshot) = &sent
             && !noted.begun.contains(snapshot)
@@ -388,14 +385,7 @@ impl NotDone {
                 JobError::step_failed(format!("{words}: {}", chain(&err)), err.hint())
             }
             NotDone::There(err) => {
-                let why = format!("{words}: {err}");
-                JobError::Failed {
-                    code: err.code(),
-                    why: match err.hint() {
-                        Some(hint) => format!("{why}: {hint}"),
-                        None => why,
-                    },
-                }
+                JobError::failed(err.code(), format!("{words}: {err}"), err.hint())
             }
         }
     }

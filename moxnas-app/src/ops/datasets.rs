@@ -14,7 +14,6 @@ use moxnas_pool::{
         Attributes, Change as Wish, Contents, Dataset, DatasetName, Refusal, Snapshot,
         SnapshotName, Who, is_limited_to, plan,
     },
-    lvm::Kind,
     model::{Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
@@ -484,10 +483,7 @@ impl DatasetChange for DatasetRename {
 /// Whether it is a volume that is not mounted.
 fn is_away(seen: &Seen, pool: &str, dataset: &str) -> bool {
     let pool = seen.pools.find(pool);
-    pool.is_some_and(|it| match &it.kind {
-        Kind::Thin(thin) => !thin.is_mounted(dataset),
-        Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => false,
-    })
+    pool.is_some_and(|it| it.kind.is_away(dataset))
 }
 
 impl DatasetChange for DatasetDelete {

@@ -12,7 +12,7 @@ use moxnas_pool::{
     directory::FolderPath,
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Standing},
-    plan::{Facts, ImportPool, MountOption, Refusal},
+    plan::{Facts, ImportPool, MountOption, Refusal, Step},
 };
 
 pub use self::check::PoolCheck;
@@ -178,6 +178,15 @@ impl Query for PoolGet {
     }
 }
 
+/// What has to be done for a wish.
+fn planned(seen: &Seen, change: &pool::plan::Change) -> Result<Plan<Step>, Error> {
+    let facts = Facts {
+        devices: &seen.raid.devices,
+        pools: &seen.pools,
+    };
+    Ok(pool::plan::plan(facts, change)?)
+}
+
 /// A change that the pool crate plans.
 trait PoolChange: Operation {
     /// The same in the words of the pool crate: names that people gave are devices now.
@@ -203,12 +212,7 @@ macro_rules! changes {
             const LANE: Lane = Lane::Storage;
 
             fn plan(&self, seen: &Seen) -> Result<Plan<AppStep>, Error> {
-                let facts = Facts {
-                    devices: &seen.raid.devices,
-                    pools: &seen.pools,
-                };
-                let plan = pool::plan::plan(facts, &self.wish(seen)?)?;
-                Ok(plan.map(AppStep::Pool))
+                Ok(planned(seen, &self.wish(seen)?)?.map(AppStep::Pool))
             }
 
             fn asks(&self, seen: &Seen) -> Vec<Question> {

@@ -193,7 +193,7 @@ impl Query for TargetCheck {
         for pool in &target.pools {
             let question = Question::Target(Box::new(target.clone()), pool.clone());
             let seen = app.ask(question).await?;
-            pools.push(seen.there(&target.name, pool)?);
+            pools.push(Arc::clone(seen.there(&target.name, pool)?));
         }
         Ok(TargetChecked { target, pools })
     }

@@ -169,6 +169,20 @@ impl Snapshot {
 }
 
 impl Dataset {
+    /// A plain folder, of which nothing is counted.
+    pub(crate) fn folder(name: DatasetName, inode: u64) -> Dataset {
+        Dataset {
+            name,
+            id: inode,
+            uuid: None,
+            origin: None,
+            read_only: false,
+            quota: None,
+            usage: None,
+            folder: None,
+        }
+    }
+
     /// What somebody should be told of it, a sentence each.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {

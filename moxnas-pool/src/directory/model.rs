@@ -69,6 +69,17 @@ pub enum Mark {
     Other(String),
 }
 
+impl Mark {
+    /// The mark that was found in the folder of the pool of this UUID.
+    pub(crate) fn of(found: Option<String>, uuid: &str) -> Mark {
+        match found {
+            Some(it) if it == uuid => Mark::Ours,
+            Some(it) => Mark::Other(it),
+            None => Mark::None,
+        }
+    }
+}
+
 impl Place {
     /// What a path is on, among all that is mounted: the last at the longest way to it.
     pub(crate) fn of(path: &str, mounts: &[Mount]) -> Option<Place> {

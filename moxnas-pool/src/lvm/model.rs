@@ -19,6 +19,17 @@ pub enum Kind {
     Directory(Directory),
 }
 
+impl Kind {
+    /// Whether a dataset of such a pool is a volume of its own that is not mounted.
+    #[must_use]
+    pub fn is_away(&self, dataset: &str) -> bool {
+        match self {
+            Kind::Thin(thin) => !thin.is_mounted(dataset),
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => false,
+        }
+    }
+}
+
 /// The volumes of a pool, as far as the kernel and the units tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thin {

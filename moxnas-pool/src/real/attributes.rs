@@ -22,7 +22,6 @@ use crate::{
         Access, Account, AccountKind, AccountName, Acl, Compression, Contents, Folder, Names,
         Owner, SOFT_QUOTA, Step, Whom, dataset_path,
     },
-    lvm::Kind,
     model::{Filesystem, Pool},
 };
 
@@ -37,11 +36,7 @@ const LONGEST: usize = 64 << 10;
 pub(super) fn look_into(root: &Root, pool: &Pool, contents: &mut Contents) {
     let mut known = Known::default();
     for dataset in &mut contents.datasets {
-        let is_there = match &pool.kind {
-            Kind::Thin(thin) => thin.is_mounted(dataset.name.as_str()),
-            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => true,
-        };
-        if is_there {
+        if !pool.kind.is_away(dataset.name.as_str()) {
             let path = dataset_path(&pool.name, &dataset.name);
             dataset.folder = look(root, &path, &mut known).ok();
         }

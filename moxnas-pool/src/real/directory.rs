@@ -105,11 +105,7 @@ pub(super) fn contents(
     directory: &Directory,
 ) -> Result<Contents, BackendError> {
     let path = &directory.path;
-    let mark = match mark(root, path)? {
-        Some(uuid) if uuid == pool.uuid => Mark::Ours,
-        Some(uuid) => Mark::Other(uuid),
-        None => Mark::None,
-    };
+    let mark = Mark::of(mark(root, path)?, &pool.uuid);
     let mut contents = Contents {
         directory: Some(mark),
         ..Contents::default()
@@ -122,16 +118,9 @@ pub(super) fn contents(
     for name in names.into_iter().filter(|it| !it.starts_with('.')) {
         let said = fs::symlink_metadata(root.path(format!("{path}/{name}")));
         match (said, name.parse()) {
-            (Ok(said), Ok(name)) if said.is_dir() => contents.datasets.push(Dataset {
-                name,
-                id: said.ino(),
-                uuid: None,
-                origin: None,
-                read_only: false,
-                quota: None,
-                usage: None,
-                folder: None,
-            }),
+            (Ok(said), Ok(name)) if said.is_dir() => {
+                contents.datasets.push(Dataset::folder(name, said.ino()));
+            }
             _ => contents.others.push(name),
         }
     }

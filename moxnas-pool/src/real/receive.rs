@@ -11,7 +11,6 @@ use std::{
 
 use moxnas_core::{
     clock::Stopwatch,
-    cmd::{Cause, CmdError},
     disk::{DiskBackend as _, SystemDisks},
     root::{FileError, Root},
     units::Bytes,
@@ -21,7 +20,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use super::{SystemPools, argv, folders, transfer};
+use super::{SystemPools, argv, transfer};
 use crate::{
     backend::{BackendError, PoolBackend as _},
     dataset::{DatasetName, snapshot_folder, snapshot_path},
@@ -125,12 +124,7 @@ impl Receives for SystemPools {
         stream: Box<dyn Read + Send>,
         is_wanted: &dyn Fn() -> bool,
     ) -> Result<Bytes, BackendError> {
-        let folder = snapshot_folder(&at.pool, &at.dataset);
-        folders::make_folder(&self.root, &folder)?;
-        // Before it arrives: what is there as a whole has all that belongs to it.
-        folders::rewrite(&self.root, &at.pool, &at.dataset, &at.snapshot, |note| {
-            note.taken = taken;
-        })?;
+        transfer::announce(&self.root, (&at.pool, &at.dataset, &at.snapshot), taken)?;
         let moved = Cell::new((0, Stopwatch::start()));
         let passed = |it| {
             if it > moved.get().0 {
@@ -140,10 +134,7 @@ impl Receives for SystemPools {
         let is_wanted = || is_wanted() && moved.get().1.elapsed() < IDLE;
         let cmd = argv::receive(&at.pool, &at.dataset);
         let done = self.runner.feed(stream, &cmd, &is_wanted, &passed);
-        done.map_err(|err: CmdError| match err.cause {
-            Cause::Ended => BackendError::Ended,
-            _ => err.into(),
-        })?;
+        done.map_err(transfer::ended)?;
         transfer::sync(&self.root, &at.pool)?;
         Ok(Bytes(moved.get().0))
     }

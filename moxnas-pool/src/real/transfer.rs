@@ -1,6 +1,6 @@
 //! From pool to pool: what btrfs-send(8) writes btrfs-receive(8) reads; rsync(1) copies and compares.
 
-use std::fs::File;
+use std::{fs::File, time::SystemTime};
 
 use moxnas_core::{
     cmd::{Cause, CmdError, Runner},
@@ -12,7 +12,7 @@ use nix::unistd::syncfs;
 use super::{argv, folders};
 use crate::{
     backend::BackendError,
-    dataset::snapshot_folder,
+    dataset::{DatasetName, SnapshotName, snapshot_folder},
     model::PoolName,
     replica::{Route, Step},
     unit::mount_point,
@@ -28,10 +28,6 @@ pub(super) fn carry_out(
     is_wanted: &dyn Fn() -> bool,
     passed: &dyn Fn(Bytes),
 ) -> Result<(), BackendError> {
-    let ended = |err: CmdError| match err.cause {
-        Cause::Ended => BackendError::Ended,
-        _ => err.into(),
-    };
     if let Some(target) = &route.target {
         return Err(BackendError::Elsewhere(target.clone()));
     }
@@ -40,11 +36,7 @@ pub(super) fn carry_out(
         snapshot, taken, ..
     } = step
     {
-        folders::make_folder(root, &snapshot_folder(&route.to, &route.as_dataset))?;
-        // Before it arrives: what is there as a whole has all that belongs to it.
-        folders::rewrite(root, &route.to, &route.as_dataset, snapshot, |note| {
-            note.taken = *taken;
-        })?;
+        announce(root, (&route.to, &route.as_dataset, snapshot), *taken)?;
     }
     let said = match reader {
         Some(reader) => runner.pipe(&cmd, &reader, is_wanted, &|it| passed(Bytes(it))),
@@ -69,6 +61,27 @@ pub(super) fn carry_out(
                 }),
             }
         }
+    }
+}
+
+/// Make the folder that a snapshot is to arrive in, and note when it was taken. Before it arrives: what
+/// is there as a whole has all that belongs to it.
+pub(super) fn announce(
+    root: &Root,
+    (pool, dataset, snapshot): (&PoolName, &DatasetName, &SnapshotName),
+    taken: Option<SystemTime>,
+) -> Result<(), BackendError> {
+    folders::make_folder(root, &snapshot_folder(pool, dataset))?;
+    Ok(folders::rewrite(root, pool, dataset, snapshot, |note| {
+        note.taken = taken;
+    })?)
+}
+
+/// A program that was ended as it was not wanted any more has not failed.
+pub(super) fn ended(err: CmdError) -> BackendError {
+    match err.cause {
+        Cause::Ended => BackendError::Ended,
+        _ => err.into(),
     }
 }
 

@@ -182,9 +182,12 @@ impl RemoteError {
 
 impl From<BackendError> for RemoteError {
     fn from(err: BackendError) -> RemoteError {
-        RemoteError::Here {
-            message: chain(&err),
-            hint: err.hint(),
+        match err {
+            BackendError::Ended => RemoteError::Ended,
+            err => RemoteError::Here {
+                message: chain(&err),
+                hint: err.hint(),
+            },
         }
     }
 }
@@ -261,11 +264,34 @@ pub(super) fn odd(target: &Target) -> RemoteError {
 }
 
 /// Where a snapshot of a route is there.
-pub(super) fn place(route: &Route, snapshot: &dataset::SnapshotName) -> Place {
+fn place(route: &Route, snapshot: &dataset::SnapshotName) -> Place {
     Place {
         pool: route.to.clone(),
         dataset: route.as_dataset.clone(),
         snapshot: snapshot.clone(),
+    }
+}
+
+/// Compare a snapshot here with what the other machine says of its own, by `digest` of the one here.
+pub(super) fn compare(
+    (route, step): (&Route, &replica::Step),
+    snapshot: &dataset::SnapshotName,
+    there: Digest,
+    digest: impl FnOnce(&Place) -> Result<Digest, BackendError>,
+) -> Result<(), RemoteError> {
+    let source = Place {
+        pool: route.from.clone(),
+        dataset: route.dataset.clone(),
+        snapshot: snapshot.clone(),
+    };
+    let here = digest(&source)?;
+    match here == there {
+        true => Ok(()),
+        false => Err(RemoteError::Differs {
+            at: step.target(route),
+            here,
+            there,
+        }),
     }
 }
 

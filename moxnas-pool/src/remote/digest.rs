@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::HEXLOWER;
 use moxnas_core::{root::FileError, units::Bytes};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -73,9 +74,8 @@ pub fn digest(folder: &Path, is_wanted: &dyn Fn() -> bool) -> Result<Option<Dige
             left.extend(names.into_iter().map(|it| path.join(it)));
         }
     }
-    let hex = |sum: &[u8]| sum.iter().map(|it| format!("{it:02x}")).collect();
     Ok(Some(Digest {
-        sha256: hex(&reading.sum.finalize()),
+        sha256: HEXLOWER.encode(&reading.sum.finalize()),
         entries: reading.entries,
         bytes: Bytes(reading.bytes),
     }))

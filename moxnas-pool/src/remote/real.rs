@@ -15,7 +15,7 @@ use moxnas_core::{
 
 use super::{
     Address, Answer, Facts, HostKey, RemoteError, Request, Target, TargetBackend,
-    backend::{granted, not_remote, odd, place, request_of},
+    backend::{compare, granted, not_remote, odd, request_of},
     scanned,
     serve::Receives,
 };
@@ -177,21 +177,9 @@ impl TargetBackend for SshTargets {
                 let Answer::Digest(there) = self.ask(target, &request, is_wanted)? else {
                     return Err(odd(target));
                 };
-                let mut here = place(route, &at.snapshot);
-                (here.pool, here.dataset) = (route.from.clone(), route.dataset.clone());
-                let here = self.pools.digest(&here, is_wanted);
-                let here = here.map_err(|err| match err {
-                    BackendError::Ended => RemoteError::Ended,
-                    err => err.into(),
-                })?;
-                match here == there {
-                    true => Ok(()),
-                    false => Err(RemoteError::Differs {
-                        at: step.target(route),
-                        here,
-                        there,
-                    }),
-                }
+                compare((route, step), &at.snapshot, there, |here| {
+                    self.pools.digest(here, is_wanted)
+                })
             }
             _ => match self.ask(target, &request, is_wanted)? {
                 Answer::Done => Ok(()),

@@ -19,7 +19,7 @@ use moxnas_core::{
 
 use super::{
     Address, Answer, Facts, HostKey, RemoteError, Request, Target, TargetBackend,
-    backend::{granted, not_remote, odd, place, request_of},
+    backend::{compare, granted, not_remote, odd, request_of},
     serve::{self, Receives},
 };
 use crate::{
@@ -278,17 +278,9 @@ impl TargetBackend for SimTargets {
         match (answer, step, &request) {
             (Answer::Done, ..) => Ok(()),
             (Answer::Digest(there), Step::Replicate { route, step }, Request::Digest { at }) => {
-                let mut from = place(route, &at.snapshot);
-                (from.pool, from.dataset) = (route.from.clone(), route.dataset.clone());
-                let here = self.here.digest(&from, &|| true)?;
-                match here == there {
-                    true => Ok(()),
-                    false => Err(RemoteError::Differs {
-                        at: step.target(route),
-                        here,
-                        there,
-                    }),
-                }
+                compare((route, step), &at.snapshot, there, |here| {
+                    self.here.digest(here, &|| true)
+                })
             }
             _ => Err(odd(target)),
         }

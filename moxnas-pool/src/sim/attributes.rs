@@ -7,7 +7,6 @@ use crate::{
         Access, Account, AccountKind, AccountName, Compression, Contents, Folder, Names, Owner,
         Step, Whom,
     },
-    lvm::Kind,
     model::{Filesystem, Pool},
 };
 use moxnas_core::units::Bytes;
@@ -123,11 +122,8 @@ impl Kept {
 /// What can be seen of the folders of this pool: of those that are mounted, what its filesystem keeps.
 pub(super) fn shown(mut contents: Contents, pool: &Pool) -> Contents {
     for dataset in &mut contents.datasets {
-        let is_there = match &pool.kind {
-            Kind::Thin(thin) => thin.is_mounted(dataset.name.as_str()),
-            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => true,
-        };
-        dataset.folder = dataset.folder.take().filter(|_| is_there);
+        let is_away = pool.kind.is_away(dataset.name.as_str());
+        dataset.folder = dataset.folder.take().filter(|_| !is_away);
         if let Some(folder) = &mut dataset.folder {
             folder.has_acl = !pool.options.iter().any(|it| it == "noacl");
             folder.compresses = pool.filesystem == Filesystem::Btrfs;

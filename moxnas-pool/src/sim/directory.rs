@@ -182,11 +182,7 @@ impl SimPools {
         pool: &Pool,
         directory: &Directory,
     ) -> Result<Contents, BackendError> {
-        let mark = match self.folder_at(&directory.path).mark {
-            Some(uuid) if uuid == pool.uuid => Mark::Ours,
-            Some(uuid) => Mark::Other(uuid),
-            None => Mark::None,
-        };
+        let mark = Mark::of(self.folder_at(&directory.path).mark, &pool.uuid);
         let mut contents = Contents::default();
         if mark == Mark::Ours {
             let (unit, on) = self.mounted(&self.state(), &pool.name)?;
@@ -263,16 +259,7 @@ impl Volume {
         contents.space = self.contents(on).space;
         for (path, it) in &self.subvolumes {
             if let Ok(name) = path.parse() {
-                contents.datasets.push(Dataset {
-                    name,
-                    id: it.id,
-                    uuid: None,
-                    origin: None,
-                    read_only: false,
-                    quota: None,
-                    usage: None,
-                    folder: None,
-                });
+                contents.datasets.push(Dataset::folder(name, it.id));
             }
         }
         self.show_folders(&mut contents);

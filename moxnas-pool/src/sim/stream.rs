@@ -6,6 +6,7 @@ use std::{
     time::SystemTime,
 };
 
+use data_encoding::HEXLOWER;
 use moxnas_core::{clock::Clock as _, units::Bytes};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -182,11 +183,7 @@ impl Receives for SimPools {
             sum.update(format!("{name} {extent:?}\n"));
         }
         Ok(Digest {
-            sha256: sum
-                .finalize()
-                .iter()
-                .map(|it| format!("{it:02x}"))
-                .collect(),
+            sha256: HEXLOWER.encode(&sum.finalize()),
             entries: found.files.len() as u64,
             bytes: found.files.values().map(|it| it.size).sum(),
         })

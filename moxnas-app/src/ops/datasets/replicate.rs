@@ -54,17 +54,9 @@ impl DatasetReplicate {
             return Err(TargetError::OtherPool { target, pool }.into());
         }
         let from = side(&self.pool)?;
-        let there = seen.answers.targets.get(&(name.clone(), pool.clone()));
-        match there {
-            Some(Ok(facts)) => {
-                let (pool, contents) = (&facts.pool, &facts.contents);
-                Ok([from, Side { pool, contents }])
-            }
-            _ => Err(seen.there(name, &pool).err().unwrap_or_else(|| {
-                let target = name.to_string();
-                TargetError::NotAsked { target, pool }.into()
-            })),
-        }
+        let facts = seen.there(name, &pool)?;
+        let (pool, contents) = (&facts.pool, &facts.contents);
+        Ok([from, Side { pool, contents }])
     }
 
     fn wish(&self, compare: bool) -> Replicate {
@@ -80,9 +72,7 @@ impl DatasetReplicate {
         let [from, to] = self.sides(seen)?;
         Ok(replica::plan(from, to, &self.wish(compare))?)
     }
-}
 
-impl DatasetReplicate {
     /// Nothing more is to be sent but what was taken meanwhile: that is for the next time.
     pub(crate) fn verify_sent(
         &self,
@@ -104,10 +94,7 @@ impl DatasetReplicate {
 /// The snapshot that a step sends.
 pub(crate) fn sent(step: &Step) -> Option<&SnapshotName> {
     match step {
-        Step::Replicate {
-            step: replica::Step::Send { snapshot, .. },
-            ..
-        } => Some(snapshot),
+        Step::Replicate { step, .. } => step.sent(),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use moxnas_raid::{
     plan::{made, predict},
 };
 
-use super::{Base, PoolCreate, PoolView, contents_of, device, must_be};
+use super::{Base, PoolCreate, PoolView, contents_of, device, must_be, planned};
 use crate::{
     answers::Question,
     error::Error,
@@ -111,14 +111,7 @@ impl PoolCreate {
             profile,
             options: self.options.clone(),
         };
-        let facts = Facts {
-            devices: &seen.raid.devices,
-            pools: &seen.pools,
-        };
-        Ok(pool::plan::plan(
-            facts,
-            &pool::plan::Change::CreateOnDevices(wish),
-        )?)
+        planned(seen, &pool::plan::Change::CreateOnDevices(wish))
     }
 
     /// It is on all of them.
@@ -155,14 +148,7 @@ impl PoolCreate {
         };
         let name = self.name.clone();
         let wish = CreateDirectory { name, folder };
-        let facts = Facts {
-            devices: &seen.raid.devices,
-            pools: &seen.pools,
-        };
-        Ok(pool::plan::plan(
-            facts,
-            &pool::plan::Change::CreateDirectory(wish),
-        )?)
+        planned(seen, &pool::plan::Change::CreateDirectory(wish))
     }
 
     /// It is that folder, and has its mark.
@@ -257,7 +243,10 @@ impl PoolCreate {
         let device = device(seen, &found.name)?;
         let there = seen.pools.find(self.name.as_str());
         let next = match there.filter(|it| self.is_made(it, &device)) {
-            Some(pool) => Self::mount(seen, pool)?,
+            Some(pool) => {
+                let pool = pool.name.to_string();
+                planned(seen, &pool::plan::Change::Mount { pool })?
+            }
             None => self.on_empty(seen, found, device)?,
         };
         let mut plan = first.then(next.map(AppStep::Pool));
@@ -282,18 +271,6 @@ impl PoolCreate {
             && matches!(pool.kind, Kind::Thin(_)) == self.thin
             && pool.filesystem == self.filesystem
             && pool.options == options
-    }
-
-    fn mount(seen: &Seen, pool: &Pool) -> Result<Plan<Step>, Error> {
-        let facts = Facts {
-            devices: &seen.raid.devices,
-            pools: &seen.pools,
-        };
-        let pool = pool.name.to_string();
-        Ok(pool::plan::plan(
-            facts,
-            &pool::plan::Change::Mount { pool },
-        )?)
     }
 
     /// The pool on an array that was there before. What is on it by now may be somebody's data, which
