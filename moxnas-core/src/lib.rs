@@ -23,6 +23,7 @@ pub mod chain;
 pub mod clock;
 pub mod cmd;
 pub mod disk;
+pub mod kernel_log;
 pub mod lock;
 pub mod names;
 pub mod plan;

@@ -143,13 +143,16 @@ pub struct Pool {
     pub is_forced_read_only: bool,
     /// The errors that its filesystem has counted, of kinds of which there were any.
     pub errors: Vec<ErrorCount>,
+    /// The last that the kernel said of an error of it, where it says so in its log only.
+    #[serde(default)]
+    pub last_error: Option<String>,
 }
 
 /// Errors that a filesystem has counted since it was made or repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCount {
     /// Which, in the word of the kernel: `errors_count` of ext4, or one of `error_stats` of btrfs,
-    /// such as `corruption_errs`.
+    /// such as `corruption_errs`; in ours what xfs has said in the kernel's log, as it counts nothing.
     pub what: String,
     /// How many.
     pub count: u64,
@@ -287,6 +290,8 @@ impl Pool {
         reasons.extend(
             counted.map(|it| format!("{} counted {} {}", self.filesystem, it.count, it.what)),
         );
+        let last = self.last_error.iter();
+        reasons.extend(last.map(|it| format!("the kernel says: {it}")));
         let datasets = match &self.kind {
             Kind::Thin(thin) => thin.judge(reasons),
             Kind::Devices(devices) => devices.judge_mounted(&self.at, reasons),
@@ -324,6 +329,7 @@ impl Pool {
             covered_by: None,
             is_wanted: true,
             errors: Vec::new(),
+            last_error: None,
         }
     }
 }
@@ -478,6 +484,7 @@ impl<'a> Places<'a> {
             is_wanted: false,
             is_forced_read_only: false,
             errors: Vec::new(),
+            last_error: None,
         }
     }
 }
@@ -517,6 +524,7 @@ mod tests {
             is_wanted: true,
             is_forced_read_only: false,
             errors: Vec::new(),
+            last_error: None,
         }
     }
 

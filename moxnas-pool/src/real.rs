@@ -6,13 +6,17 @@ pub mod btrfs;
 mod devices;
 mod directory;
 mod folders;
+mod heard;
 mod lvm;
 mod projects;
 mod receive;
 mod transfer;
 mod troubles;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use moxnas_core::{
     chain::chain,
@@ -22,9 +26,11 @@ use moxnas_core::{
     units::Bytes,
 };
 
+use self::heard::Heard;
 pub use self::lvm::unit_file;
 pub(crate) use self::{
     devices::devices_unit,
+    heard::WHAT as HEARD,
     lvm::{group_unit, wanted},
 };
 use crate::{
@@ -43,6 +49,7 @@ use crate::{
 pub struct SystemPools {
     root: Root,
     runner: Arc<dyn Runner>,
+    heard: Mutex<Heard>,
 }
 
 impl SystemPools {
@@ -55,7 +62,11 @@ impl SystemPools {
     /// A machine whose files are below `root` and whose programs `runner` starts.
     #[must_use]
     pub fn new(root: Root, runner: Arc<dyn Runner>) -> SystemPools {
-        SystemPools { root, runner }
+        SystemPools {
+            root,
+            runner,
+            heard: Mutex::default(),
+        }
     }
 
     /// udev's database may be behind: what libblkid finds at the last moment counts.
@@ -200,7 +211,7 @@ impl PoolBackend for SystemPools {
             text.map(Option::unwrap_or_default)
                 .map_err(|err| chain(&err))
         });
-        troubles::find(&self.root, devices, &mut pools)?;
+        troubles::find(&self.root, devices, &mut pools, &self.heard)?;
         directory::find(&self.root, &mut pools)?;
         Ok(pools)
     }

@@ -87,7 +87,7 @@ impl SimPools {
         let mounted = self.systemd().catch_up(&mut state, now);
         for unit in mounted {
             if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
-                volume.is_forced_read_only = false;
+                volume.is_mounted_anew(unit.filesystem);
             }
         }
         state
@@ -277,6 +277,7 @@ impl PoolBackend for SimPools {
             if let (true, Some(volume)) = (pool.is_mounted, volumes.get(&pool.uuid)) {
                 pool.errors = volume.errors(pool.filesystem);
                 pool.is_forced_read_only = volume.is_forced_read_only;
+                pool.last_error = volume.last_error(pool.filesystem);
             }
         }
         self.take_notes(&state, &mut pools);
@@ -361,7 +362,7 @@ impl PoolBackend for SimPools {
                 check_folder(&state, pool)?;
                 let unit = mount(&mut state, pool)?;
                 if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
-                    volume.is_forced_read_only = false;
+                    volume.is_mounted_anew(unit.filesystem);
                 }
                 Ok(())
             }

@@ -87,6 +87,7 @@ pub(crate) fn pool(
         is_wanted: false,
         is_forced_read_only: false,
         errors: Vec::new(),
+        last_error: None,
     }
 }
 

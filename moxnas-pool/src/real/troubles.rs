@@ -1,16 +1,20 @@
 //! What the kernel says of filesystems that are mounted: it keeps all of it in memory, and answers
 //! without asking a disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use moxnas_core::{
     chain::chain,
-    disk::{BlockDevices, Mount, mounts},
+    disk::{BlockDevices, DeviceId, Mount, mounts},
     root::{FileError, Root},
 };
 
+use super::heard::Heard;
 use crate::{
-    dataset::dataset_path,
+    dataset::{DatasetName, dataset_path},
     lvm::{Kind, Volume, mapped},
     model::{ErrorCount, Filesystem, Pool, Pools},
     unit::{WANTED_FOLDER, unit_of},
@@ -22,9 +26,14 @@ pub(super) fn find(
     root: &Root,
     devices: &BlockDevices,
     pools: &mut Pools,
+    heard: &Mutex<Heard>,
 ) -> Result<(), FileError> {
     if pools.all.is_empty() {
         return Ok(());
+    }
+    let mut heard = heard.lock().expect("no holder of this lock panics");
+    if let Err(err) = heard.listen(root) {
+        pools.errors.push(chain(&err));
     }
     let wanted: BTreeSet<String> = root.list(WANTED_FOLDER)?.into_iter().collect();
     let mounts = mounts(root)?;
@@ -57,12 +66,40 @@ pub(super) fn find(
                 .errors
                 .push(format!("pool {}: {}", pool.name, chain(&err))),
         }
+        tell(&heard, devices, pool);
     }
     Ok(())
 }
 
+/// Add to a pool what was heard of the filesystems on its devices.
+fn tell(heard: &Heard, devices: &BlockDevices, pool: &mut Pool) {
+    let name = |it: &DeviceId| devices.by_id(it).map(|it| it.name.clone());
+    match &pool.kind {
+        Kind::Filesystem => {
+            if let Some(device) = pool.device.as_ref().and_then(name) {
+                pool.is_forced_read_only |= heard.tell(&device, pool);
+            }
+        }
+        Kind::Thin(thin) => {
+            let all = thin.datasets.iter().filter(|it| it.is_mounted);
+            let names: Vec<DatasetName> = all.map(|it| it.dataset.clone()).collect();
+            for dataset in names {
+                let volume = mapped(&pool.name, &Volume::Dataset(dataset.clone()));
+                let is_stopped = name(&volume).is_some_and(|it| heard.tell(&it, pool));
+                if let Kind::Thin(thin) = &mut pool.kind
+                    && let Some(it) = thin.datasets.iter_mut().find(|it| it.dataset == dataset)
+                {
+                    it.is_forced_read_only |= is_stopped;
+                }
+            }
+        }
+        // btrfs counts its errors, and says among the options of the mount that it takes no writes.
+        Kind::Devices(_) | Kind::Directory(_) => (),
+    }
+}
+
 /// What a filesystem has counted, see the kernel's Documentation/ABI/testing/sysfs-fs-ext4 and
-/// -btrfs; xfs counts nothing.
+/// -btrfs; what xfs comes upon is in the log only.
 fn errors(root: &Root, devices: &BlockDevices, pool: &Pool) -> Result<Vec<ErrorCount>, FileError> {
     let mut found = BTreeMap::new();
     if let Kind::Thin(thin) = &pool.kind {

@@ -2,10 +2,13 @@
 
 use moxnas_core::disk::Signature;
 
-use super::{SimPools, failed, unit_file};
+use super::{SimPools, failed, unit_file, volume::Volume};
 use crate::{
     backend::{BackendError, PoolBackend as _},
-    model::PoolName,
+    check::{Checked, Outcome},
+    model::{ErrorCount, Filesystem, PoolName},
+    plan,
+    real::HEARD,
 };
 
 impl SimPools {
@@ -61,5 +64,73 @@ impl SimPools {
         let room = self.contents(found)?.space.available;
         let written = self.write(pool, "", "filled", room);
         written.map_err(|err| failed(&err.to_string()))
+    }
+}
+
+impl Volume {
+    pub(super) fn come_upon_error(&mut self) {
+        self.count_error();
+        self.is_damaged = true;
+        self.is_forced_read_only = true;
+    }
+
+    pub(super) fn count_error(&mut self) {
+        self.errors += 1;
+    }
+
+    pub(super) fn forget_errors(&mut self) {
+        self.errors = 0;
+    }
+
+    pub(super) fn go_over(&mut self, step: &plan::Step, repairs: bool) -> Checked {
+        let outcome = match (self.is_damaged, repairs) {
+            (false, _) => Outcome::Clean,
+            (true, true) => Outcome::Mended,
+            (true, false) => Outcome::Errors,
+        };
+        if repairs {
+            self.is_damaged = false;
+            // e2fsck(8) counts anew, also where it found nothing; btrfs only when it is told to.
+            if matches!(step, plan::Step::Check { .. }) {
+                self.errors = 0;
+            }
+        }
+        let said = match outcome {
+            Outcome::Clean => "no error was found",
+            Outcome::Mended => "1 error was put right",
+            Outcome::Errors => "1 error was found",
+        };
+        Checked {
+            outcome,
+            said: vec![said.to_owned()],
+        }
+    }
+
+    /// What it has counted, in the words of its kind.
+    pub(super) fn errors(&self, filesystem: Filesystem) -> Vec<ErrorCount> {
+        let what = match filesystem {
+            Filesystem::Ext4 => "errors_count",
+            Filesystem::Btrfs => "corruption_errs",
+            Filesystem::Xfs => HEARD,
+        };
+        let one = (self.errors > 0).then(|| ErrorCount {
+            what: what.to_owned(),
+            count: self.errors,
+        });
+        one.into_iter().collect()
+    }
+
+    /// What the kernel's log has of it last, where that is all that tells of it.
+    pub(super) fn last_error(&self, filesystem: Filesystem) -> Option<String> {
+        let is_told = filesystem == Filesystem::Xfs && self.errors > 0;
+        is_told.then(|| "XFS: an error that is simulated".to_owned())
+    }
+
+    /// It was mounted: the kernel writes to it, and what it says of an xfs it says from then on.
+    pub(super) fn is_mounted_anew(&mut self, filesystem: Filesystem) {
+        self.is_forced_read_only = false;
+        if filesystem == Filesystem::Xfs {
+            self.errors = 0;
+        }
     }
 }

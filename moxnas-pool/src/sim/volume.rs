@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::Kept;
 use crate::{
-    check::{Checked, Outcome},
     dataset::{
         Contents, Counting, Dataset, DatasetName, Found, NEW, Note, REPLACED, SNAPSHOTS, Snapshot,
         SnapshotName, Space, Step, Usage,
     },
-    model::{ErrorCount, Filesystem},
-    plan,
+    model::Filesystem,
 };
 
 /// The number of the first subvolume that is made, see btrfs-subvolume(8).
@@ -32,9 +30,9 @@ pub(super) struct Volume {
     /// What projects may take, by their numbers.
     limits: BTreeMap<u32, Bytes>,
     /// How many errors it has come upon.
-    errors: u64,
+    pub(super) errors: u64,
     /// What they came from is there still.
-    is_damaged: bool,
+    pub(super) is_damaged: bool,
     /// Nothing may be written any more until it is mounted anew.
     pub(super) is_forced_read_only: bool,
 }
@@ -131,58 +129,6 @@ impl Volume {
     /// How much a subvolume may take.
     pub(super) fn quota(&self, path: &str) -> Option<Bytes> {
         self.subvolumes.get(path)?.quota
-    }
-
-    pub(super) fn come_upon_error(&mut self) {
-        self.count_error();
-        self.is_damaged = true;
-        self.is_forced_read_only = true;
-    }
-
-    pub(super) fn count_error(&mut self) {
-        self.errors += 1;
-    }
-
-    pub(super) fn forget_errors(&mut self) {
-        self.errors = 0;
-    }
-
-    pub(super) fn go_over(&mut self, step: &plan::Step, repairs: bool) -> Checked {
-        let outcome = match (self.is_damaged, repairs) {
-            (false, _) => Outcome::Clean,
-            (true, true) => Outcome::Mended,
-            (true, false) => Outcome::Errors,
-        };
-        if repairs {
-            self.is_damaged = false;
-            // e2fsck(8) counts anew, also where it found nothing; btrfs only when it is told to.
-            if matches!(step, plan::Step::Check { .. }) {
-                self.errors = 0;
-            }
-        }
-        let said = match outcome {
-            Outcome::Clean => "no error was found",
-            Outcome::Mended => "1 error was put right",
-            Outcome::Errors => "1 error was found",
-        };
-        Checked {
-            outcome,
-            said: vec![said.to_owned()],
-        }
-    }
-
-    /// What it has counted, in the words of its kind.
-    pub(super) fn errors(&self, filesystem: Filesystem) -> Vec<ErrorCount> {
-        let what = match filesystem {
-            Filesystem::Ext4 => "errors_count",
-            Filesystem::Btrfs => "corruption_errs",
-            Filesystem::Xfs => return Vec::new(),
-        };
-        let one = (self.errors > 0).then(|| ErrorCount {
-            what: what.to_owned(),
-            count: self.errors,
-        });
-        one.into_iter().collect()
     }
 
     /// Do a step; an error in the words of the program.

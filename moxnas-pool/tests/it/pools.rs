@@ -328,6 +328,12 @@ fn what_came_upon_an_error_is_said_until_it_was_checked() {
         let verdict = pool().judge();
         assert_eq!(verdict.standing, Standing::ReadOnly);
         assert!(verdict.reasons[0].contains("written"), "{verdict:?}");
+        // What xfs comes upon is in the kernel's log only.
+        let in_its_words = verdict
+            .reasons
+            .iter()
+            .any(|it| it.starts_with("the kernel says: XFS"));
+        assert_eq!(in_its_words, filesystem == Filesystem::Xfs, "{verdict:?}");
         let write = world.pools.write(&name, "", "file", Bytes(1));
         assert_eq!(write, Err(WriteError::ReadOnly));
         let grow = |pool| Change::Grow { pool };
@@ -347,7 +353,7 @@ fn what_came_upon_an_error_is_said_until_it_was_checked() {
         assert_eq!(pool().judge().standing, Standing::Unmounted);
         assert!(!pool().is_wanted);
         world.run(&of(mount));
-        // xfs counts nothing.
+        // xfs counts nothing, and what it said was before it was mounted.
         let (standing, counted) = match filesystem {
             Filesystem::Xfs => (Standing::Mounted, 0),
             _ => (Standing::Damaged, 1),

@@ -165,8 +165,8 @@ pub(super) fn a_btrfs_is_gone_over(it: &mut PoolJournal<'_>) -> Result<()> {
 
 /// It is counted until it was gone over.
 ///
-/// With `errors=remount-ro` newer kernels take no writes after it, but do not say so among the options
-/// of the mount, and go on counting: so it is not told here.
+/// With `errors=remount-ro` newer kernels take no writes after it, and say so in their log only: that is
+/// in the test of the product.
 pub(super) fn an_ext4_comes_upon_an_error(it: &mut PoolJournal<'_>) -> Result<()> {
     let pool = "tank";
     it.create(Ext4, SERIAL, &[])?;
