@@ -227,14 +227,21 @@ impl AppStep {
         disks.chain(pool.map(|it| format!("pool:{it}"))).collect()
     }
 
+    /// The devices on which it may write over what is there.
+    pub(crate) fn writes_over(&self) -> Vec<&DeviceId> {
+        match self {
+            AppStep::Raid(step) => step.destroys(),
+            AppStep::Disk(DiskStep::Locate { .. }) | AppStep::OnNewArray(_) => Vec::new(),
+            AppStep::Disk(step) => vec![step.device()],
+            AppStep::Pool(step) => step.touches(),
+        }
+    }
+
     /// The disks that it is about, or about a partition of which.
     fn disks(&self) -> Vec<&DiskId> {
         let devices = match self {
             AppStep::Raid(step) => step.touches(),
-            AppStep::Disk(DiskStep::Locate { .. }) => Vec::new(),
-            AppStep::Disk(step) => vec![step.device()],
-            AppStep::Pool(step) => step.touches(),
-            AppStep::OnNewArray(_) => Vec::new(),
+            other => other.writes_over(),
         };
         devices
             .into_iter()

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use moxnas_core::disk::{BlockKind, DeviceId};
+
 use super::{expect::Changing, *};
 use crate::disk_plan::DiskRefusal;
 
@@ -14,7 +16,8 @@ impl App {
     ) -> Result<PlanReport, Error> {
         self.admit::<C>(actor, change.object()).await?;
         let seen = self.look_for(change).await?;
-        Ok(PlanReport::new(C::NAME, &change.plan(&seen)?, &seen))
+        let plan = self.plan_of(change, &seen).await?;
+        Ok(PlanReport::new(C::NAME, &plan, &seen))
     }
 
     /// Change the machine.
@@ -118,7 +121,7 @@ impl App {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look_for(change).await?;
         let plan = change.plan(&seen)?;
-        self.check_free(&plan).await?;
+        self.check_free(&plan, &seen).await?;
         self.make(change, &plan, &seen, "job", |_| None).await
     }
 
@@ -181,29 +184,51 @@ impl App {
         Ok(seen)
     }
 
-    /// This process may change the machine, and no job works on a disk or a pool that the plan is about.
-    /// A second job of the same is refused by the database.
-    async fn check_free(&self, plan: &Plan<AppStep>) -> Result<(), Error> {
+    /// This process may change the machine, and no job works on a disk or a pool that the plan is about,
+    /// or on a pool on a device that it writes over. A second job of the same is refused by the database.
+    async fn check_free(&self, plan: &Plan<AppStep>, seen: &Seen) -> Result<(), Error> {
         self.check_right()?;
         let objects: BTreeSet<String> = plan.steps.iter().flat_map(AppStep::objects).collect();
-        if objects.is_empty() {
+        let written = with_partitions(seen, plan.steps.iter().flat_map(AppStep::writes_over));
+        if objects.is_empty() && written.is_empty() {
             return Ok(());
         }
-        let jobs = self.store.jobs_not_over().await?;
-        let Some(found) = jobs.iter().find(|it| objects.contains(&it.new.object)) else {
-            return Ok(());
-        };
-        let (object, job) = (&found.new.object, found.new.id.clone());
-        Err(match object.strip_prefix("pool:") {
-            Some(pool) => Error::PoolWorkedOn {
-                pool: pool.to_owned(),
-                job,
-            },
-            None => Error::Disk(DiskRefusal::WorkedOn {
-                disk: object.trim_start_matches("disk:").to_owned(),
-                job,
-            }),
-        })
+        for job in self.store.jobs_not_over().await? {
+            let object = &job.new.object;
+            let pool = object.strip_prefix("pool:");
+            let is_on_it = pool
+                .and_then(|it| seen.pools.find(it))
+                .is_some_and(|it| it.devices().any(|it| written.contains(it)));
+            if !objects.contains(object) && !is_on_it {
+                continue;
+            }
+            let job = job.new.id.clone();
+            return Err(match pool {
+                Some(pool) => Error::PoolWorkedOn {
+                    pool: pool.to_owned(),
+                    job,
+                },
+                None => Error::Disk(DiskRefusal::WorkedOn {
+                    disk: object.trim_start_matches("disk:").to_owned(),
+                    job,
+                }),
+            });
+        }
+        Ok(())
+    }
+
+    /// What would be done, and what becomes of schedules, which the machine knows nothing of.
+    async fn plan_of<C: Change>(&self, change: &C, seen: &Seen) -> Result<Plan<AppStep>, Error> {
+        let mut plan = change.plan(seen)?;
+        if let Some(moved) = change.moved() {
+            for (it, after) in self.schedules_of(&moved).await? {
+                plan.warnings.push(match after {
+                    None => format!("its schedule {} goes with it", it.name),
+                    Some(after) => format!("its schedule {} becomes {}", it.name, after.name()),
+                });
+            }
+        }
+        Ok(plan)
     }
 
     /// Plan on a fresh look, and hold it against what the caller agreed to and what jobs work on.
@@ -218,7 +243,7 @@ impl App {
         {
             return Err(Error::Stale(change.object().unwrap_or_default()));
         }
-        let plan = change.plan(seen)?;
+        let plan = self.plan_of(change, seen).await?;
         let report = || Box::new(PlanReport::new(C::NAME, &plan, seen));
         match &terms.confirm {
             Some(confirmed) if *confirmed != plan.fingerprint() => {
@@ -229,7 +254,7 @@ impl App {
             }
             _ => (),
         }
-        self.check_free(&plan).await?;
+        self.check_free(&plan, seen).await?;
         Ok(plan)
     }
 
@@ -274,6 +299,23 @@ fn has_made_its_arrays(plan: &Plan<AppStep>, done: usize) -> bool {
     let is_of_array = |it: &AppStep| it.of_array().is_some();
     let (done, left) = plan.steps.split_at(done);
     done.iter().any(is_of_array) && !left.iter().any(is_of_array)
+}
+
+/// These devices, and the partitions on them.
+fn with_partitions<'a>(
+    seen: &Seen,
+    devices: impl Iterator<Item = &'a DeviceId>,
+) -> BTreeSet<DeviceId> {
+    let known = &seen.raid.devices;
+    let mut all = BTreeSet::new();
+    for id in devices {
+        let holders = known.by_id(id).map(|it| known.holders(&it.name));
+        let on_it = holders.into_iter().flatten();
+        let parts = on_it.filter(|it| matches!(it.kind, BlockKind::Partition { .. }));
+        all.extend(parts.map(|it| it.id.clone()));
+        all.insert(id.clone());
+    }
+    all
 }
 
 fn words(plan: &Plan<AppStep>) -> Vec<String> {

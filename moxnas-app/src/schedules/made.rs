@@ -189,15 +189,24 @@ impl App {
         Ok(write.commit().await?)
     }
 
-    /// Keep the schedules with their datasets, of which one has another name now, or is gone.
-    pub(crate) async fn schedules_follow(&self, moved: &Moved) -> Result<(), Error> {
+    /// The schedules of a dataset that moved, or of what it is a replica of, and what each is to do from
+    /// then on; `None`: there is nothing left to do.
+    pub(crate) async fn schedules_of(
+        &self,
+        moved: &Moved,
+    ) -> Result<Vec<(MadeSchedule, Option<Work>)>, Error> {
         let follow = |it: MadeSchedule| {
             let work = Scheduled::made(&it).ok()?.work?;
             let after = work.clone().after(moved);
             (after.as_ref() != Some(&work)).then_some((it, after))
         };
         let all = self.store.made_schedules().await?.into_iter();
-        let changed: Vec<(MadeSchedule, Option<Work>)> = all.filter_map(follow).collect();
+        Ok(all.filter_map(follow).collect())
+    }
+
+    /// Keep the schedules with their datasets, of which one has another name now, or is gone.
+    pub(crate) async fn schedules_follow(&self, moved: &Moved) -> Result<(), Error> {
+        let changed = self.schedules_of(moved).await?;
         if changed.is_empty() {
             return Ok(());
         }

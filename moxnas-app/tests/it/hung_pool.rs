@@ -8,11 +8,13 @@ use std::{
 use moxnas_app::{
     App, Error,
     app::Simulation,
+    disk_plan::WipeLevel,
     loops::keep_pools_known,
     machine::Machine,
     operation::Terms,
     ops::{
         datasets::{DatasetCreate, DatasetGet},
+        disks::DiskWipe,
         jobs::JobCancel,
         pools::{PoolCheck, PoolMount, PoolUnmount},
     },
@@ -243,6 +245,19 @@ async fn a_check_that_is_cancelled_lets_the_pool_go() {
     assert!(refused.hint().unwrap().contains(&job));
     let again = app.begin(&actor(), wish, Terms::default()).await;
     assert_eq!(again.unwrap_err().code(), "pool_worked_on");
+    // Nor is its disk written over.
+    let wipe = DiskWipe {
+        disk: "quick".to_owned(),
+        level: WipeLevel::Signatures,
+        method: None,
+    };
+    let plan = app.plan(&actor(), &wipe).await.unwrap();
+    let terms = Terms {
+        confirm: Some(plan.fingerprint.parse().unwrap()),
+        ..Terms::default()
+    };
+    let wiped = app.begin(&actor(), wipe, terms).await;
+    assert_eq!(wiped.unwrap_err().code(), "pool_worked_on");
 
     let cancel = JobCancel { job: job.clone() };
     app.call(&actor(), cancel).await.unwrap();

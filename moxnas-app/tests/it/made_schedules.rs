@@ -269,6 +269,9 @@ async fn schedules_follow_their_datasets() {
         dataset: "photos".to_owned(),
         to: "pictures".parse().unwrap(),
     };
+    let said = box_.app.plan(&actor(), &rename).await.unwrap().warnings;
+    let line = "its schedule snapshots:data:photos:auto becomes snapshots:data:pictures:auto";
+    assert!(said.contains(&line.to_owned()), "{said:?}");
     make(&box_.app, rename).await.unwrap();
     let made = box_.made().await;
     let names: Vec<&str> = made.iter().map(|it| &*it.scheduled.name).collect();
@@ -298,6 +301,9 @@ async fn schedules_follow_their_datasets() {
         pool: "data".to_owned(),
         dataset: "pictures".to_owned(),
     };
+    let said = box_.app.plan(&actor(), &delete).await.unwrap().warnings;
+    let line = "its schedule snapshots:data:pictures:auto goes with it".to_owned();
+    assert!(said.contains(&line), "{said:?}");
     make(&box_.app, delete).await.unwrap();
     assert_eq!(box_.made_names().await, [""; 0]);
     assert!(box_.an_hour().await.is_empty());

@@ -4,7 +4,10 @@ use moxnas_core::{disk::DeviceId, units::Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::Profile;
-use crate::model::Standing;
+use crate::{
+    lvm::Kind,
+    model::{Pool, Standing},
+};
 
 /// The devices of a pool that has several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,5 +101,18 @@ impl Devices {
             true => Standing::Damaged,
             false => Standing::Mounted,
         }
+    }
+}
+
+impl Pool {
+    /// The devices that it is on, as far as they are there: also those of which one is a copy of the
+    /// other.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        let members = match &self.kind {
+            Kind::Devices(it) => it.members.as_slice(),
+            Kind::Filesystem | Kind::Thin(_) | Kind::Directory(_) => &[],
+        };
+        let members = members.iter().filter_map(|it| it.device.as_ref());
+        self.device.iter().chain(&self.clones).chain(members)
     }
 }
