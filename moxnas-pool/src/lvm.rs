@@ -23,12 +23,12 @@ mod step;
 mod unit;
 
 pub(crate) use look::{PHYSICAL, datasets_of, pool};
-pub use model::{Fill, Kind, Mounting, Thin};
+pub use model::{Fill, Kind, Mounting, Shown, Thin};
 pub(crate) use names::named;
 pub use names::{
     EXTENT, ROOT, ROOT_SIZE, THIN, Volume, group, mapped, path, smallest, whole_extents,
 };
-pub(crate) use plan::{check, create, delete, export, grow, import, mount, stop};
+pub(crate) use plan::{check, create, delete, export, grow, hide, import, mount, stop};
 pub use refusal::Refusal;
 pub use step::{GroupStep, VolumeStep};
 pub use unit::{ThinUnit, VolumeUnit, is_physical_uuid};

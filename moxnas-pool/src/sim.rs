@@ -82,6 +82,7 @@ impl SimPools {
     fn state(&self) -> MutexGuard<'_, SimState> {
         let now = self.machine.now();
         let mut state = self.machine.state();
+        self.systemd().hear(&mut state);
         // LVM activates what it finds, before anything is mounted.
         self.activate(&mut state);
         let mounted = self.systemd().catch_up(&mut state, now);
@@ -129,6 +130,9 @@ impl SimPools {
         let (unit, _) = self
             .mounted(&self.state(), pool)
             .map_err(|_| WriteError::NotFound)?;
+        if let Some(thin) = &unit.thin {
+            return self.remove_from_volume(pool, &thin.physical, place, file);
+        }
         let mut volumes = self.volumes();
         let volume = volumes.get_mut(&unit.uuid);
         volume.ok_or(WriteError::NotFound)?.remove(place, file)

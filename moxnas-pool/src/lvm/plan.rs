@@ -5,7 +5,7 @@ use moxnas_core::{
     plan::{Danger, Plan},
 };
 
-use super::{GroupStep, Refusal as Why, Thin, Volume, VolumeStep, group, mapped, smallest};
+use super::{GroupStep, Refusal as Why, Shown, Thin, Volume, VolumeStep, group, mapped, smallest};
 use crate::{
     dataset,
     model::{Filesystem, Pool, PoolName, Standing},
@@ -181,8 +181,31 @@ pub(crate) fn mount(
     Ok(())
 }
 
-/// The datasets go first: who keeps one from being unmounted is said of it.
+/// A snapshot that somebody looks into is unmounted, and its volume is not active any more.
+pub(crate) fn hide(shown: &Shown, mut push: impl FnMut(VolumeStep)) {
+    let Shown {
+        dataset,
+        snapshot,
+        is_mounted,
+    } = shown;
+    if *is_mounted {
+        push(VolumeStep::UnmountSnapshot {
+            dataset: dataset.clone(),
+            snapshot: snapshot.clone(),
+        });
+    }
+    push(VolumeStep::DeactivateSnapshot {
+        dataset: dataset.clone(),
+        snapshot: snapshot.clone(),
+    });
+}
+
+/// Snapshots that somebody looks into and the datasets go first: who keeps one from being unmounted is
+/// said of it.
 pub(crate) fn stop(pool: &Pool, volumes: &Thin, plan: &mut Plan<Step>) {
+    for it in &volumes.shown {
+        hide(it, |step| plan.steps.push(volume(&pool.name, step)));
+    }
     for it in volumes.datasets.iter().filter(|it| it.is_mounted) {
         let dataset = it.dataset.clone();
         plan.steps

@@ -216,6 +216,36 @@ pub enum VolumeStep {
         /// The snapshot.
         snapshot: SnapshotName,
     },
+    /// Let the kernel have a snapshot.
+    ActivateSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Mount a snapshot, read-only, until the machine is started anew.
+    MountSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// What is on it.
+        filesystem: Filesystem,
+    },
+    /// Unmount a snapshot.
+    UnmountSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Let the kernel have a snapshot no more.
+    DeactivateSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
     /// Set a dataset aside under another name.
     SetAside {
         /// The dataset.
@@ -325,6 +355,25 @@ impl fmt::Display for VolumeStep {
             }
             VolumeStep::RemoveSnapshot { dataset, snapshot } => {
                 write!(f, "delete the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::ActivateSnapshot { dataset, snapshot } => {
+                write!(f, "let the kernel have the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::MountSnapshot {
+                dataset, snapshot, ..
+            } => write!(
+                f,
+                "mount the snapshot {dataset}@{snapshot}, read-only, until it is unmounted or the \
+                 machine is started anew"
+            ),
+            VolumeStep::UnmountSnapshot { dataset, snapshot } => {
+                write!(f, "unmount the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::DeactivateSnapshot { dataset, snapshot } => {
+                write!(
+                    f,
+                    "let the kernel have the snapshot {dataset}@{snapshot} no more"
+                )
             }
             VolumeStep::SetAside { dataset } => {
                 write!(f, "set {dataset} as it is now aside, under another name")

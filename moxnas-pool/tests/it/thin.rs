@@ -1,5 +1,6 @@
 //! Pools of thin volumes.
 
+mod looks;
 mod rename;
 mod retry;
 
@@ -172,6 +173,11 @@ fn every_command_is_shown_as_it_is_run() {
         show(&thin.0.plan(&change).unwrap().steps);
     }
     let xfs = Thin::with_data(Filesystem::Xfs);
+    for thin in [&thin, &xfs] {
+        show(&thin.plan(&looks::look()).unwrap().steps);
+    }
+    thin.run(&looks::look());
+    show(&thin.plan(&looks::leave()).unwrap().steps);
     show(&xfs.plan(&create("new", Some(300 * MIB))).unwrap().steps);
     show(&xfs.plan(&set(500 * MIB)).unwrap().steps);
     let disk = blank.id("A").path().unwrap();

@@ -7,10 +7,10 @@ use moxnas_core::{
     units::Bytes,
 };
 
-use super::{RESIZE2FS, XFS_GROWFS, long, mkfs, path, systemctl};
+use super::{MOUNT, RESIZE2FS, UMOUNT, XFS_GROWFS, long, mkfs, path, systemctl};
 use crate::{
     backend::BackendError,
-    dataset::dataset_path,
+    dataset::{dataset_path, snapshot_path},
     lvm::{self, GroupStep, ROOT, ROOT_SIZE, THIN, Volume, VolumeStep, named},
     model::{Filesystem, PoolName},
     unit::unit_of,
@@ -113,6 +113,26 @@ pub(super) fn volume(pool: &PoolName, step: &VolumeStep) -> Cmd {
         VolumeStep::RemoveSnapshot { dataset, snapshot } => {
             remove(pool, &Snapshot(dataset.clone(), snapshot.clone()))
         }
+        VolumeStep::ActivateSnapshot { dataset, snapshot } => long(LVCHANGE)
+            .args(["--activate", "y", "--ignoreactivationskip"])
+            .arg(named(pool, &Snapshot(dataset.clone(), snapshot.clone()))),
+        VolumeStep::MountSnapshot {
+            dataset,
+            snapshot,
+            filesystem,
+        } => long(MOUNT)
+            .args(["-t", filesystem.word(), "-o", looking(*filesystem)])
+            .arg(lvm::path(
+                pool,
+                &Snapshot(dataset.clone(), snapshot.clone()),
+            ))
+            .arg(snapshot_path(pool, dataset, snapshot)),
+        VolumeStep::UnmountSnapshot { dataset, snapshot } => {
+            long(UMOUNT).arg(snapshot_path(pool, dataset, snapshot))
+        }
+        VolumeStep::DeactivateSnapshot { dataset, snapshot } => long(LVCHANGE)
+            .args(["--activate", "n"])
+            .arg(named(pool, &Snapshot(dataset.clone(), snapshot.clone()))),
         VolumeStep::SetAside { dataset: it } => rename(pool, &dataset(it), &Aside(it.clone())),
         VolumeStep::Restore {
             dataset: it,
@@ -124,6 +144,17 @@ pub(super) fn volume(pool: &PoolName, step: &VolumeStep) -> Cmd {
             &Snapshot(dataset.clone(), snapshot.clone()),
         ),
         VolumeStep::RemoveAside { dataset } => remove(pool, &Aside(dataset.clone())),
+    }
+}
+
+/// How a snapshot is mounted. Nothing can be written to its volume, so nothing of its log can be put in,
+/// and xfs would not be mounted for that: a snapshot of a mounted one always has something in its log.
+/// The UUID of its filesystem is that of the dataset, which xfs mounts once only (`nouuid`).
+fn looking(filesystem: Filesystem) -> &'static str {
+    match filesystem {
+        Filesystem::Ext4 => "ro,noload",
+        Filesystem::Xfs => "ro,norecovery,nouuid",
+        Filesystem::Btrfs => "ro",
     }
 }
 
