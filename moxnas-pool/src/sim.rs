@@ -43,7 +43,7 @@ use crate::{
     directory::{Folder, FolderPath},
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
-    plan::{PROJECT_QUOTAS, Step, unit},
+    plan::{PROJECT_QUOTAS, Part, Step, unit},
     real::path_of,
     replica::{self, Route},
     unit::{MountUnit, UNIT_FOLDER, WANTED_FOLDER, mount_point, unit_of},
@@ -215,6 +215,13 @@ impl SimPools {
     }
 
     fn go_over(&self, step: &Step) -> Result<Checked, BackendError> {
+        match step {
+            Step::Thin { pool, .. } => return self.go_over_metadata(pool),
+            Step::Check {
+                pool, part, repair, ..
+            } if *part != Part::Whole => return self.go_over_volume(pool, part, *repair),
+            _ => (),
+        }
         let state = self.state();
         let (uuid, repairs) = match step {
             Step::Scrub { pool, repair } => (self.mounted(&state, pool)?.0.uuid, *repair),
@@ -223,6 +230,7 @@ impl SimPools {
                 device,
                 filesystem,
                 repair,
+                ..
             } => {
                 let unit = unit_file(&state, pool)?;
                 let is_there =

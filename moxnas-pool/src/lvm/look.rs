@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use moxnas_core::disk::{BlockDevice, BlockDevices, DeviceId};
 
-use super::{Kind, Mounting, Shown, Thin, ThinUnit, Volume, mapped};
+use super::{Kind, Mounting, Shown, Thin, ThinUnit, Volume, mapped, mapped_metadata};
 use crate::{
     dataset::{DatasetName, dataset_path, snapshot_path},
     model::{Pool, PoolName},
@@ -92,6 +92,7 @@ pub(crate) fn pool(
     let covering = covering.filter(|it| folder.is_none_or(|folder| folder.name != it.name));
     let datasets = mountings(&tower, &unit.name, with_unit);
     let shown = shown(&tower, &unit.name);
+    let metadata = mapped_metadata(&unit.name);
     Pool {
         covered_by: covering
             .map(|it| it.id.clone())
@@ -103,6 +104,7 @@ pub(crate) fn pool(
         kind: Kind::Thin(Thin {
             physical,
             is_active: folder.is_some(),
+            is_open: folder.is_none() && tower.iter().any(|it| it.id == metadata),
             datasets,
             shown,
         }),

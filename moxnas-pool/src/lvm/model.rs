@@ -31,6 +31,10 @@ pub struct Thin {
     pub physical: String,
     /// Whether the kernel has them: LVM activates them when it finds the device.
     pub is_active: bool,
+    /// Whether the kernel has its metadata by themselves, which somebody goes over or was stopped at. Its
+    /// volumes cannot be had meanwhile.
+    #[serde(default)]
+    pub is_open: bool,
     /// The datasets that have a unit or a volume that is active, by name.
     pub datasets: Vec<Mounting>,
     /// The snapshots that the kernel has, as somebody looks into them, by dataset and name.

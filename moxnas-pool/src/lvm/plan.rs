@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A step in the volume group of this pool.
-fn thin(pool: &PoolName, step: GroupStep) -> Step {
+pub(super) fn thin(pool: &PoolName, step: GroupStep) -> Step {
     Step::Thin {
         pool: pool.clone(),
         step,
@@ -170,6 +170,9 @@ pub(crate) fn mount(
     plan: &mut Plan<Step>,
 ) -> Result<(), Refusal> {
     if standing == Standing::Unmounted {
+        if volumes.is_open {
+            plan.steps.push(thin(&pool.name, GroupStep::CloseMetadata));
+        }
         if !volumes.is_active {
             plan.steps.push(thin(&pool.name, GroupStep::Activate));
         }
@@ -275,11 +278,6 @@ pub(crate) fn grow(pool: &Pool, device: &BlockDevice, plan: &mut Plan<Step>) {
     plan.steps.push(thin(&pool.name, GroupStep::GrowThinPool));
     plan.warnings
         .push("datasets keep their sizes: `moxnas dataset quota` lets one have more".to_owned());
-}
-
-/// There is no one filesystem to go over.
-pub(crate) fn check(pool: &Pool) -> Result<Plan<Step>, Refusal> {
-    refuse(Why::NoCheck(pool.name.clone()))
 }
 
 /// Whether a device is a physical volume of LVM.

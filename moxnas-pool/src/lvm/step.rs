@@ -37,6 +37,14 @@ pub enum GroupStep {
     },
     /// Let the kernel have the volumes, but for snapshots.
     Activate,
+    /// Let the kernel have none of the volumes any more.
+    Deactivate,
+    /// Let the kernel have the metadata of the thin pool by themselves, to be read only.
+    OpenMetadata,
+    /// Go over the metadata of the thin pool.
+    CheckMetadata,
+    /// Let the kernel have the metadata of the thin pool by themselves no more.
+    CloseMetadata,
     /// Delete the group and all of its volumes.
     RemoveGroup,
     /// Let the group have all of a device that has become larger.
@@ -97,6 +105,14 @@ impl fmt::Display for GroupStep {
             GroupStep::MakeRoot => f.write_str("make the volume that is the folder of the pool"),
             GroupStep::WriteUnit { .. } => f.write_str("write the mount unit of the folder"),
             GroupStep::Activate => f.write_str("activate the volumes"),
+            GroupStep::Deactivate => f.write_str("let the kernel have the volumes no more"),
+            GroupStep::OpenMetadata => {
+                f.write_str("let the kernel have the metadata of the thin pool, read-only")
+            }
+            GroupStep::CheckMetadata => f.write_str("check the metadata of the thin pool"),
+            GroupStep::CloseMetadata => {
+                f.write_str("let the kernel have the metadata of the thin pool no more")
+            }
             GroupStep::RemoveGroup => f.write_str("delete the volume group with all its volumes"),
             GroupStep::GrowDevice { device } => {
                 write!(f, "let the volume group have all of {device}")

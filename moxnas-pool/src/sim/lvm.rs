@@ -3,6 +3,7 @@
 //! The files of all volumes of a group are kept together, as what volumes share is stored once. A volume
 //! is a block device while the device of its group is there: LVM activates whatever it finds.
 
+mod check;
 mod work;
 
 use std::{
@@ -48,6 +49,11 @@ pub(super) struct Group {
     pub(super) files: Files,
     /// How large the filesystem is on each of them.
     formatted: BTreeMap<String, Bytes>,
+    /// The volumes whose filesystems have errors.
+    damaged: BTreeSet<String>,
+    /// The start of the machine in which the metadata of the thin pool were damaged: the kernel goes on
+    /// with what it has, and LVM activates none.
+    metadata_damaged: Option<usize>,
 }
 
 /// Where the files of a volume are kept.
@@ -96,6 +102,12 @@ impl Group {
         self.files.files(place)
     }
 
+    /// Whether this is the device of one of its volumes.
+    fn is_ours(&self, id: &str) -> bool {
+        let root = mapped(&self.pool, &Volume::Root).to_string();
+        id.starts_with(root.trim_end_matches("root"))
+    }
+
     /// The volumes that are block devices: of snapshots those only that LVM was told to activate.
     fn active(&self, shown: &BTreeSet<String>) -> Vec<(Volume, Bytes)> {
         let contents = self.files.contents(self.space());
@@ -127,7 +139,7 @@ impl SimPools {
     pub(super) fn activate(&self, state: &mut SimState) {
         let is_ours =
             |it: &Node| matches!(&it.kind, BlockKind::Dm { name, .. } if name.starts_with(OURS));
-        let shown = self.systemd().shown.clone();
+        let systemd = self.systemd();
         let mut groups = self.groups();
         if groups.is_empty() && !state.nodes.values().any(is_ours) {
             return;
@@ -147,8 +159,15 @@ impl SimPools {
             let Some(below) = devices.by_id(&group.device) else {
                 continue;
             };
-            for (volume, size) in group.active(&shown) {
-                let id = mapped(&group.pool, &volume);
+            let is_gone = group.metadata_damaged.is_some_and(|it| it < systemd.starts);
+            let mut active: Vec<(DeviceId, Bytes)> = Vec::new();
+            if systemd.open.contains(&group.pool) {
+                active.push((lvm::mapped_metadata(&group.pool), Bytes(EXTENT)));
+            } else if !is_gone && !systemd.inactive.contains(&group.pool) {
+                let volumes = group.active(&systemd.shown).into_iter();
+                active.extend(volumes.map(|(it, size)| (mapped(&group.pool, &it), size)));
+            }
+            for (id, size) in active {
                 let name = id.to_string();
                 let node = Node {
                     kind: BlockKind::Dm {
@@ -236,15 +255,7 @@ impl SimPools {
                 let of = self.uuid_of(pool)?;
                 let mut groups = self.groups();
                 let group = groups.get(&of).ok_or_else(|| no_group(pool))?;
-                let shown = self.systemd().shown.clone();
-                let ids = group
-                    .active(&shown)
-                    .into_iter()
-                    .map(|it| mapped(pool, &it.0));
-                let ids: Vec<String> = ids.map(|it| it.to_string()).collect();
-                if let Some((id, _)) = state.mounts.iter().find(|it| ids.contains(&it.0)) {
-                    return Err(failed(&format!("{id} contains a filesystem in use")));
-                }
+                is_idle(group, &self.systemd().shown, &state)?;
                 let prefix = mapped(pool, &Volume::Root).to_string();
                 let prefix = prefix.trim_end_matches("root").to_owned();
                 state.contents.retain(|id, _| !id.starts_with(&prefix));
@@ -265,7 +276,45 @@ impl SimPools {
                     group.has_root = true;
                 }
             }
-            GroupStep::RefuseWhenFull | GroupStep::Activate | GroupStep::GrowDevice { .. } => (),
+            GroupStep::Activate => {
+                let of = self.uuid_of(pool)?;
+                let is_damaged = |it: &Group| it.metadata_damaged.is_some();
+                if self.groups().get(&of).is_some_and(is_damaged) {
+                    return Err(failed("Check of pool failed. Manual repair required!"));
+                }
+                let mut systemd = self.systemd();
+                if systemd.open.contains(pool) {
+                    return Err(failed("it is prohibited while its metadata are active"));
+                }
+                systemd.inactive.remove(pool);
+            }
+            GroupStep::Deactivate => {
+                let of = self.uuid_of(pool)?;
+                let mut systemd = self.systemd();
+                let groups = self.groups();
+                let group = groups.get(&of).ok_or_else(|| no_group(pool))?;
+                is_idle(group, &systemd.shown, &state)?;
+                systemd.inactive.insert(pool.clone());
+                systemd.open.remove(pool);
+                let ours = |it: &String| group.is_ours(it);
+                systemd.shown.retain(|it| !ours(it));
+            }
+            GroupStep::OpenMetadata => {
+                let of = self.uuid_of(pool)?;
+                let mut systemd = self.systemd();
+                let groups = self.groups();
+                let is_damaged = groups
+                    .get(&of)
+                    .is_some_and(|it| it.metadata_damaged.is_some());
+                match systemd.inactive.contains(pool) || is_damaged {
+                    true => _ = systemd.open.insert(pool.clone()),
+                    false => return Err(failed("Operation not permitted on hidden LV")),
+                }
+            }
+            GroupStep::CloseMetadata => _ = self.systemd().open.remove(pool),
+            // It says what it found.
+            GroupStep::CheckMetadata => self.go_over_metadata(pool)?.done()?,
+            GroupStep::RefuseWhenFull | GroupStep::GrowDevice { .. } => (),
         }
         self.activate(&mut state);
         Ok(())
@@ -296,6 +345,8 @@ impl SimPools {
             has_root: false,
             files: Files::counting(),
             formatted: BTreeMap::new(),
+            damaged: BTreeSet::new(),
+            metadata_damaged: None,
         };
         self.groups().insert(uuid, group);
         Ok(())
@@ -366,6 +417,18 @@ pub(super) fn mount_wanted(state: &mut SimState, pool: &PoolName) {
         if has_filesystem && state.size_of(&id).is_some() && !state.mounts.contains(&mount) {
             state.mounts.push(mount);
         }
+    }
+}
+
+/// Nothing of it is mounted: LVM refuses else.
+fn is_idle(group: &Group, shown: &BTreeSet<String>, state: &SimState) -> Result<(), BackendError> {
+    let ids = group.active(shown).into_iter();
+    let ids: Vec<String> = ids
+        .map(|it| mapped(&group.pool, &it.0).to_string())
+        .collect();
+    match state.mounts.iter().find(|it| ids.contains(&it.0)) {
+        Some((id, _)) => Err(failed(&format!("{id} contains a filesystem in use"))),
+        None => Ok(()),
     }
 }
 

@@ -32,6 +32,12 @@ pub(super) struct Systemd {
     pub(super) working: Vec<(String, String)>,
     /// The snapshots that LVM was told to activate, by the text of the ids of their devices.
     pub(super) shown: BTreeSet<String>,
+    /// The groups that LVM was told to deactivate, by their pools.
+    pub(super) inactive: BTreeSet<PoolName>,
+    /// Those of which it was told to activate the metadata by themselves.
+    pub(super) open: BTreeSet<PoolName>,
+    /// How often the machine was started since it was made.
+    pub(super) starts: usize,
 }
 
 impl Systemd {
@@ -75,6 +81,9 @@ impl Systemd {
         self.waiting = pools.filter(is_wanted).map(|it| (it, until)).collect();
         self.working.clear();
         self.shown.clear();
+        self.inactive.clear();
+        self.open.clear();
+        self.starts += 1;
     }
 
     /// Who works at a place or below.

@@ -279,6 +279,99 @@ fn look_into(nas: &mut Nas, disk: &str, filesystem: &str) -> Result<()> {
     Ok(())
 }
 
+/// Each dataset and the metadata of the thin pool are gone over, and what is wrong is said of each.
+fn check_volumes(nas: &mut Nas, disk: &str, filesystem: &str) -> Result<()> {
+    let create = [
+        "pool", "create", "data", "--device", disk, "--kind", "thin", "--fs", filesystem,
+    ];
+    nas.json(&create)?;
+    for dataset in ["photos", "films"] {
+        nas.json(&["dataset", "create", "data", dataset, "--quota", "320MiB"])?;
+        fill(nas, &format!("/srv/data/{dataset}/a"), 5, dataset)?;
+    }
+    let before = checksum(nas, DATASET)?;
+    let check = ["--yes", "pool", "check", "data"];
+    let refused = nas.exec(&check)?;
+    assert!(
+        refused.stderr.contains("while it is mounted"),
+        "{}",
+        refused.stderr
+    );
+    nas.json(&["pool", "unmount", "data"])?;
+    let clean = nas.moxnas(&check)?;
+    for part in [
+        "the metadata of the thin pool: no error",
+        "the folder of the pool: no error",
+        "dataset films: no error",
+        "dataset photos: no error",
+    ] {
+        assert!(clean.contains(part), "{part} in {clean}");
+    }
+
+    // A free list or a table that does not say what is.
+    let damage = match filesystem {
+        "xfs" => "xfs_db -x -c 'agf 0' -c 'write -d freeblks 7' /dev/moxnas_data/d.films",
+        _ => "debugfs -w -R 'clri a' /dev/moxnas_data/d.films",
+    };
+    nas.machine.sh(damage)?;
+    let found = nas.exec(&check)?;
+    assert_ne!(found.status, 0);
+    let said = format!("{}{}", found.stdout, found.stderr);
+    assert!(
+        said.contains("dataset films:") && !said.contains("dataset photos:"),
+        "{said}"
+    );
+    assert!(said.contains("pool check data --repair"), "{said}");
+    let mended = nas.moxnas(&["--yes", "pool", "check", "data", "--repair"])?;
+    assert!(
+        mended.contains("dataset films: errors were put right"),
+        "{mended}"
+    );
+    assert!(mended.contains("dataset photos: no error"), "{mended}");
+    nas.moxnas(&check)?;
+    nas.json(&["pool", "mount", "data"])?;
+    assert_eq!(standing(nas, "data")?, "mounted");
+    assert_eq!(checksum(nas, DATASET)?, before);
+
+    // What the thin pool knows of its volumes, on the disk itself.
+    nas.json(&["pool", "unmount", "data"])?;
+    nas.machine.sh(
+        "vgchange -an moxnas_data; lvchange --yes -ay moxnas_data/thin_tmeta
+         set -- $(dmsetup table moxnas_data-thin_tmeta)
+         lvchange -an moxnas_data/thin_tmeta
+         for block in 2 3 4 5 6 7 8; do
+         dd if=/dev/zero of=/dev/block/$4 bs=512 seek=$(($5 + block * 8)) count=1 conv=notrunc,fsync
+         done",
+    )?;
+    let found = nas.exec(&check)?;
+    assert_ne!(found.status, 0);
+    let said = format!("{}{}", found.stdout, found.stderr);
+    assert!(said.contains("the metadata of the thin pool:"), "{said}");
+    assert!(
+        said.contains("lvconvert --repair moxnas_data/thin"),
+        "{said}"
+    );
+    let refused = nas.exec(&["--yes", "pool", "mount", "data"])?;
+    assert!(refused.stderr.contains("thin failed"), "{}", refused.stderr);
+    // As it was said.
+    nas.machine
+        .sh("lvconvert --yes --repair moxnas_data/thin")?;
+    nas.json(&["pool", "mount", "data"])?;
+    assert_eq!(checksum(nas, DATASET)?, before);
+    nas.moxnas(&["--yes", "pool", "delete", "data"])?;
+    Ok(())
+}
+
+#[test]
+fn thin_volumes_are_gone_over() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let mut nas = Nas::service(lab.scsi(900 * MIB).scsi(900 * MIB).start()?)?;
+    check_volumes(&mut nas, "LABSCSI00", "ext4")?;
+    check_volumes(&mut nas, "LABSCSI01", "xfs")
+}
+
 #[test]
 fn snapshots_of_thin_volumes_are_looked_into() -> Result<()> {
     let Some(lab) = Lab::from_env()? else {
