@@ -103,6 +103,8 @@ pub fn all() -> Vec<OperationInfo> {
         info::<datasets::SnapshotClone>(),
         info::<datasets::SnapshotHold>(),
         info::<datasets::SnapshotRelease>(),
+        info::<datasets::SnapshotMount>(),
+        info::<datasets::SnapshotUnmount>(),
         info::<datasets::SnapshotPrune>(),
         info::<datasets::SnapshotRollback>(),
         info::<disks::DiskList>(),

@@ -1,5 +1,9 @@
 //! Names that were checked once, at the edge, and are trusted afterwards.
 
+/// The folder of a pool that its snapshots are below. What is mounted there is mounted by somebody who
+/// looks into one, until the machine is started anew.
+pub const SNAPSHOT_FOLDER: &str = ".snapshots";
+
 /// Declares a name type: text that can only be made by parsing, so that a function that takes
 /// it cannot forget the check. The text never begins with a dash, is never empty, and has only
 /// the characters that the closure allows. The words say to people what it is.

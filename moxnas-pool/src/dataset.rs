@@ -11,6 +11,7 @@ mod note;
 mod plan;
 mod refusal;
 mod retention;
+mod shown;
 mod step;
 
 pub use acl::{Acl, BadAcl, BadPerms, Perms, Whom};
@@ -29,4 +30,5 @@ pub(crate) use plan::begin;
 pub use plan::{Change, CreateDataset, countable, is_limited_to, plan, plan_prune};
 pub use refusal::Refusal;
 pub use retention::{Retention, SnapshotPrefix};
+pub use shown::Sight;
 pub use step::Step;

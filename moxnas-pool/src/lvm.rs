@@ -14,6 +14,7 @@
 //! A thin pool that is full refuses whatever needs more of it at once (`--errorwhenfull y`): to let it wait
 //! would only help if something made the pool larger, and it has all of its device already.
 
+mod check;
 mod look;
 mod model;
 mod names;
@@ -22,13 +23,14 @@ mod refusal;
 mod step;
 mod unit;
 
+pub(crate) use check::check;
 pub(crate) use look::{PHYSICAL, datasets_of, pool};
-pub use model::{Fill, Kind, Mounting, Thin};
-pub(crate) use names::named;
+pub use model::{Fill, Kind, Mounting, Shown, Thin};
 pub use names::{
-    EXTENT, ROOT, ROOT_SIZE, THIN, Volume, group, mapped, path, smallest, whole_extents,
+    EXTENT, METADATA, ROOT, ROOT_SIZE, THIN, Volume, group, mapped, path, smallest, whole_extents,
 };
-pub(crate) use plan::{check, create, delete, export, grow, import, mount, stop};
+pub(crate) use names::{mapped_metadata, named};
+pub(crate) use plan::{create, delete, export, grow, hide, import, mount, stop};
 pub use refusal::Refusal;
 pub use step::{GroupStep, VolumeStep};
 pub use unit::{ThinUnit, VolumeUnit, is_physical_uuid};

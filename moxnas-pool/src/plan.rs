@@ -18,7 +18,7 @@ pub(crate) use devices::{give_up, usable, usable_but_read_only};
 pub use options::MountOption;
 use options::{check_options, import_options};
 pub use refusal::Refusal;
-pub use step::Step;
+pub use step::{Part, Step};
 
 use crate::{
     dataset,
@@ -440,9 +440,6 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
 /// ext4 and xfs while they are not mounted; btrfs either way.
 fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refusal> {
     let name = &pool.name;
-    if is_thin(pool) {
-        return lvm::check(pool);
-    }
     if is_directory(pool) {
         return refuse_to(pool, directory::Refusal::HostChecks);
     }
@@ -458,6 +455,9 @@ fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refu
             pool: name.clone(),
             why: verdict.reasons.join("; "),
         });
+    }
+    if let Kind::Thin(thin) = &pool.kind {
+        return lvm::check(facts, pool, thin, device, repair);
     }
     let elsewhere = device.mounts.iter().find(|it| **it != pool.at);
     let mut plan = Plan::default();
@@ -499,6 +499,7 @@ fn check(facts: Facts<'_>, pool: &Pool, repair: bool) -> Result<Plan<Step>, Refu
     plan.steps.push(Step::Check {
         pool: name.clone(),
         device: device.id.clone(),
+        part: Part::Whole,
         filesystem: pool.filesystem,
         repair,
     });

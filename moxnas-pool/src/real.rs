@@ -267,6 +267,7 @@ impl PoolBackend for SystemPools {
         match step {
             Step::Check { filesystem, .. } => Ok(Checked::of_check(*filesystem, &run()?)?),
             Step::Scrub { repair, .. } => Ok(Checked::of_scrub(*repair, &run()?)?),
+            step if step.is_check() => Ok(Checked::of_metadata(&run()?)?),
             other => Err(NotChecked::Failed(format!("{other} is no check")).into()),
         }
     }
@@ -293,7 +294,7 @@ impl PoolBackend for SystemPools {
                 return self.transfer(route, step, &|| true, &|_| ());
             }
             Step::There { target, .. } => return Err(BackendError::Elsewhere(target.clone())),
-            Step::Check { .. } | Step::Scrub { .. } => return self.check(step, &|| true)?.done(),
+            step if step.is_check() => return self.check(step, &|| true)?.done(),
             Step::MakeFilesystem { device, .. } => self.check_blank(device)?,
             Step::WriteUnit {
                 pool,
@@ -323,6 +324,8 @@ impl PoolBackend for SystemPools {
             | Step::Disable { .. }
             | Step::WipeSignatures { .. }
             | Step::ForgetErrors { .. }
+            | Step::Check { .. }
+            | Step::Scrub { .. }
             | Step::Grow { .. } => (),
         }
         if let Some(cmd) = argv::argv(step)? {

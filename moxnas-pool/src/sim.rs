@@ -43,7 +43,7 @@ use crate::{
     directory::{Folder, FolderPath},
     lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
-    plan::{PROJECT_QUOTAS, Step, unit},
+    plan::{PROJECT_QUOTAS, Part, Step, unit},
     real::path_of,
     replica::{self, Route},
     unit::{MountUnit, UNIT_FOLDER, WANTED_FOLDER, mount_point, unit_of},
@@ -82,6 +82,7 @@ impl SimPools {
     fn state(&self) -> MutexGuard<'_, SimState> {
         let now = self.machine.now();
         let mut state = self.machine.state();
+        self.systemd().hear(&mut state);
         // LVM activates what it finds, before anything is mounted.
         self.activate(&mut state);
         let mounted = self.systemd().catch_up(&mut state, now);
@@ -129,6 +130,9 @@ impl SimPools {
         let (unit, _) = self
             .mounted(&self.state(), pool)
             .map_err(|_| WriteError::NotFound)?;
+        if let Some(thin) = &unit.thin {
+            return self.remove_from_volume(pool, &thin.physical, place, file);
+        }
         let mut volumes = self.volumes();
         let volume = volumes.get_mut(&unit.uuid);
         volume.ok_or(WriteError::NotFound)?.remove(place, file)
@@ -211,6 +215,13 @@ impl SimPools {
     }
 
     fn go_over(&self, step: &Step) -> Result<Checked, BackendError> {
+        match step {
+            Step::Thin { pool, .. } => return self.go_over_metadata(pool),
+            Step::Check {
+                pool, part, repair, ..
+            } if *part != Part::Whole => return self.go_over_volume(pool, part, *repair),
+            _ => (),
+        }
         let state = self.state();
         let (uuid, repairs) = match step {
             Step::Scrub { pool, repair } => (self.mounted(&state, pool)?.0.uuid, *repair),
@@ -219,6 +230,7 @@ impl SimPools {
                 device,
                 filesystem,
                 repair,
+                ..
             } => {
                 let unit = unit_file(&state, pool)?;
                 let is_there =

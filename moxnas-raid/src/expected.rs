@@ -12,7 +12,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moxnas_core::disk::{BlockDevice, DeviceId, Signature, Use};
+use moxnas_core::{
+    disk::{BlockDevice, DeviceId, Signature, Use},
+    names::SNAPSHOT_FOLDER,
+};
 use serde::{Deserialize, Serialize};
 
 pub use compare::compare;
@@ -155,10 +158,12 @@ fn places(array: &Array) -> Vec<(DeviceId, Place)> {
     .collect()
 }
 
+/// Whoever looks into a snapshot has it mounted until the machine is started anew: nobody expects it then.
 fn mounts(array: &Array, seen: &Inventory) -> BTreeSet<String> {
     let uses = seen.devices.uses(&array.kernel_name);
+    let is_snapshot = |at: &str| at.split('/').any(|it| it == SNAPSHOT_FOLDER);
     let mounted = uses.into_iter().filter_map(|it| match it {
-        Use::Mount { at, .. } => Some(at),
+        Use::Mount { at, .. } => Some(at).filter(|at| !is_snapshot(at)),
         Use::Swap { .. } | Use::Holder { .. } => None,
     });
     mounted.collect()

@@ -33,6 +33,7 @@ struct Row {
 const TANK: &str = "array create tank --level raid5 --member {1} --member {2} --member {3}";
 const POOL: &str = "pool create data --device {1} --fs xfs";
 const BTRFS: &str = "pool create data --device {1} --fs btrfs";
+const THIN: &str = "pool create data --device {1} --kind thin --fs xfs";
 const PHOTOS: &str = "dataset create data photos --quota 1GB";
 const MONDAY: &str = "snapshot create data photos monday";
 const BACKUP: &str = "pool create backup --device {2} --fs btrfs";
@@ -145,6 +146,10 @@ operations! {
         "DELETE" "/api/storage/snapshots/data/photos/monday", "" => "snapshot list", r#""items":[]"#;
     snapshot_list: &[BTRFS, PHOTOS, MONDAY], "snapshot list --pool data --dataset photos",
         "GET" "/api/storage/snapshots?pool=data&dataset=photos", "" => "snapshot list", "monday";
+    snapshot_mount: &[THIN, PHOTOS, MONDAY], "snapshot mount data photos monday",
+        "POST" "/api/storage/snapshots/data/photos/monday/mount", "" => "snapshot list", "/srv/data/.snapshots/photos/monday";
+    snapshot_unmount: &[THIN, PHOTOS, MONDAY, "snapshot mount data photos monday"], "snapshot unmount data photos monday",
+        "POST" "/api/storage/snapshots/data/photos/monday/unmount", "" => "snapshot list", "moxnas snapshot mount data photos monday";
     snapshot_prune: &[BTRFS, PHOTOS, MONDAY, "sim advance 30d", "snapshot create data photos later"],
         "snapshot prune data photos --keep-last 1",
         "POST" "/api/storage/snapshots/prune", r#"{"pool":"data","dataset":"photos","keep":{"last":1}}"# => "snapshot list", "later";
@@ -226,6 +231,8 @@ const SHOWN: &[(&str, [&str; 3])] = &[
     ("snapshot_create", DATASETS),
     ("snapshot_delete", DATASETS),
     ("snapshot_list", DATASETS),
+    ("snapshot_mount", LOOKS),
+    ("snapshot_unmount", LOOKS),
     ("snapshot_prune", DATASETS),
     ("snapshot_rollback", DATASETS),
     ("pool_grow", DATASETS),
@@ -250,6 +257,11 @@ const ATTRIBUTES: [&str; 3] = [
     "a_plan_says_what_is_and_what_is_to_be",
     "what_is_said_of_a_folder_holds",
     "folders_say_whose_they_are",
+];
+const LOOKS: [&str; 3] = [
+    "every_command_is_shown_as_it_is_run",
+    "a_snapshot_is_looked_into_until_the_machine_starts_anew",
+    "snapshots_of_thin_volumes_are_looked_into",
 ];
 const READ: [&str; 3] = [
     "every_captured_machine_is_read",

@@ -2,7 +2,7 @@
 
 use moxnas_app::ops::datasets::{
     DatasetCreate, DatasetDelete, DatasetGet, DatasetList, SnapshotCreate, SnapshotDelete,
-    SnapshotList, SnapshotPrune, SnapshotRollback,
+    SnapshotList, SnapshotMount, SnapshotPrune, SnapshotRollback, SnapshotUnmount,
 };
 use poem::web::Data;
 use poem_openapi::{
@@ -99,7 +99,8 @@ impl Datasets {
         Ok(page(&app, list, &wanted, Of::answers(&seen), || {
             let after = After::parse(wanted.cursor.as_deref());
             let (rest, errors) = wire::datasets(&seen, pool, after);
-            let (items, next) = wanted.take(rest, |(pool, it, _)| format!("{pool}/{}", it.name));
+            let (items, next) =
+                wanted.take(rest, |(pool, it, _)| format!("{}/{}", pool.name, it.name));
             wire::DatasetPage {
                 items: items
                     .iter()
@@ -318,7 +319,7 @@ impl Snapshots {
             let after = After::parse(wanted.cursor.as_deref());
             let (rest, errors) = wire::snapshots(&seen, pool, dataset, after);
             let (items, next) = wanted.take(rest, |(pool, it, _)| {
-                format!("{pool}/{}@{}", it.dataset, it.name)
+                format!("{}/{}@{}", pool.name, it.dataset, it.name)
             });
             wire::SnapshotPage {
                 items: items.iter().map(wire::snapshot_row).collect(),
@@ -456,6 +457,71 @@ impl Snapshots {
         let terms = terms(confirm.0, None)?;
         let released = app.change(&caller.actor, wish, terms).await?;
         Ok(Json(released.into()))
+    }
+
+    /// Mount a snapshot, so that it can be looked into
+    ///
+    /// That of a thin volume is mounted read-only below the folder of its pool, until it is unmounted or
+    /// the machine is started anew. Those of btrfs are always there, and nothing has to be done.
+    #[oai(
+        path = "/:pool/:dataset/:snapshot/mount",
+        method = "post",
+        operation_id = "snapshot_mount"
+    )]
+    async fn mount(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        /// Name of the snapshot
+        snapshot: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Snapshot>> {
+        let wish = SnapshotMount {
+            pool: pool.0,
+            dataset: dataset.0,
+            snapshot: snapshot.0,
+        };
+        let terms = terms(confirm.0, None)?;
+        let mounted = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(mounted.into()))
+    }
+
+    /// Unmount a snapshot that was mounted to be looked into
+    ///
+    /// It is not taken away from whoever has files of it open: who that is is said.
+    #[oai(
+        path = "/:pool/:dataset/:snapshot/unmount",
+        method = "post",
+        operation_id = "snapshot_unmount"
+    )]
+    async fn unmount(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        /// Name of the dataset
+        dataset: Path<String>,
+        /// Name of the snapshot
+        snapshot: Path<String>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Snapshot>> {
+        let wish = SnapshotUnmount {
+            pool: pool.0,
+            dataset: dataset.0,
+            snapshot: snapshot.0,
+        };
+        let terms = terms(confirm.0, None)?;
+        let unmounted = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(unmounted.into()))
     }
 
     /// Make a dataset of a snapshot, which shares all data with it at first

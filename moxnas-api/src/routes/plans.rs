@@ -10,8 +10,8 @@ use moxnas_app::{
     },
     ops::datasets::{
         DatasetCreate, DatasetDelete, DatasetQuota, DatasetRename, DatasetReplicate, DatasetSet,
-        SnapshotClone, SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotPrune,
-        SnapshotRelease, SnapshotRollback,
+        SnapshotClone, SnapshotCreate, SnapshotDelete, SnapshotHold, SnapshotMount, SnapshotPrune,
+        SnapshotRelease, SnapshotRollback, SnapshotUnmount,
     },
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
@@ -272,6 +272,24 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<CloneSnapshot>()?.of(pool, dataset, snapshot);
             done(app, actor, it, change?).await
         }
+        SnapshotMount::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = SnapshotMount {
+                pool,
+                dataset,
+                snapshot: it.path("snapshot")?,
+            };
+            done(app, actor, it, change).await
+        }
+        SnapshotUnmount::NAME => {
+            let (pool, dataset) = it.dataset()?;
+            let change = SnapshotUnmount {
+                pool,
+                dataset,
+                snapshot: it.path("snapshot")?,
+            };
+            done(app, actor, it, change).await
+        }
         SnapshotRollback::NAME => {
             let (pool, dataset) = it.dataset()?;
             let change = SnapshotRollback {
@@ -320,7 +338,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 38] = [
+pub const PLANNED: [&str; 40] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -355,9 +373,11 @@ pub const PLANNED: [&str; 38] = [
     SnapshotCreate::NAME,
     SnapshotDelete::NAME,
     SnapshotHold::NAME,
+    SnapshotMount::NAME,
     SnapshotPrune::NAME,
     SnapshotRelease::NAME,
     SnapshotRollback::NAME,
+    SnapshotUnmount::NAME,
     SpareMove::NAME,
 ];
 

@@ -15,9 +15,9 @@ use moxnas_app::{
 };
 use moxnas_core::{names::BadName, units};
 use moxnas_pool::{
-    dataset::{self as inside, Contents, dataset_path, snapshot_path},
+    dataset::{self as inside, Contents, Sight, dataset_path},
     directory::Mark,
-    model::PoolName,
+    model::{Pool, PoolName},
 };
 use poem_openapi::Object;
 use time::OffsetDateTime;
@@ -111,8 +111,11 @@ pub struct Snapshot {
     pub dataset: String,
     /// Its name
     pub name: String,
-    /// Where it is
-    pub path: String,
+    /// Where it can be looked into; left out while it is not mounted, as those of thin volumes are only
+    /// for as long as somebody wants them to be
+    pub path: Option<String>,
+    /// The command after which it can be looked into; left out while it can
+    pub mount_command: Option<String>,
     /// Nothing can be written to it, as it should be
     pub read_only: bool,
     /// When it was taken; left out if nobody knows
@@ -321,12 +324,17 @@ impl From<DatasetView> for Dataset {
 }
 
 impl Snapshot {
-    fn new(pool: &PoolName, it: &inside::Snapshot, as_of: SystemTime) -> Snapshot {
+    fn new(pool: &PoolName, it: &inside::Snapshot, sight: Sight, as_of: SystemTime) -> Snapshot {
+        let (path, mount_command) = match sight {
+            Sight::At(path) => (Some(path), None),
+            Sight::After(command) => (None, Some(command)),
+        };
         Snapshot {
             pool: pool.to_string(),
             dataset: it.dataset.to_string(),
             name: it.name.to_string(),
-            path: snapshot_path(pool, &it.dataset, &it.name),
+            path,
+            mount_command,
             read_only: it.read_only,
             created_at: it.created.map(timestamp),
             received_uuid: it.received.clone(),
@@ -340,14 +348,14 @@ impl Snapshot {
 
 impl From<SnapshotView> for Snapshot {
     fn from(view: SnapshotView) -> Snapshot {
-        Snapshot::new(&view.pool, &view.snapshot, view.asked.as_of)
+        Snapshot::new(&view.pool, &view.snapshot, view.sight, view.asked.as_of)
     }
 }
 
 impl Space {
     /// That of a pool, or why it is not known; `None`: it is not mounted.
     #[must_use]
-    pub fn of(pool: &moxnas_pool::model::Pool, seen: &Seen) -> Option<Result<Space, String>> {
+    pub fn of(pool: &Pool, seen: &Seen) -> Option<Result<Space, String>> {
         if !pool.is_mounted {
             return None;
         }
@@ -373,7 +381,7 @@ impl Space {
 
 /// What is known of what is in the pools, and why it is not known of the others.
 struct Known<'a> {
-    pools: Vec<(&'a PoolName, &'a Contents, SystemTime)>,
+    pools: Vec<(&'a Pool, &'a Contents, SystemTime)>,
     errors: Vec<String>,
 }
 
@@ -397,14 +405,14 @@ fn known<'a>(seen: &'a Seen, pool: Option<&str>) -> Known<'a> {
             Some(Asked {
                 said: Ok(contents),
                 as_of,
-            }) => known.pools.push((&it.name, contents, *as_of)),
+            }) => known.pools.push((it, contents, *as_of)),
         }
     }
     known
 }
 
-/// A dataset, and what is said of it.
-type Row<'a, T> = (&'a PoolName, &'a T, SystemTime);
+/// Something in a pool, and when that was asked.
+type Row<'a, T> = (&'a Pool, &'a T, SystemTime);
 
 /// What a page comes behind: the name of a dataset or of a snapshot, as `POOL/DATASET@SNAPSHOT`. What
 /// is left out of it is before all that there can be.
@@ -445,7 +453,7 @@ pub(crate) fn datasets<'a>(
 ) -> (impl Iterator<Item = Row<'a, inside::Dataset>>, Vec<String>) {
     let known = known(seen, pool);
     let rows = known.pools.into_iter().flat_map(move |(pool, it, as_of)| {
-        let rest = after.within(pool).map(|after| {
+        let rest = after.within(&pool.name).map(|after| {
             let before = |it: &inside::Dataset| it.name.as_str() <= after.dataset;
             &it.datasets[it.datasets.partition_point(before)..]
         });
@@ -465,7 +473,7 @@ pub(crate) fn snapshots<'a>(
 ) -> (impl Iterator<Item = Row<'a, inside::Snapshot>>, Vec<String>) {
     let known = known(seen, pool);
     let rows = known.pools.into_iter().flat_map(move |(pool, it, as_of)| {
-        let after = after.within(pool);
+        let after = after.within(&pool.name);
         let rest = after.map(|after| {
             let from = dataset.map_or(after.dataset, |it| it.max(after.dataset));
             (it.snapshots_from(from), after)
@@ -492,14 +500,15 @@ fn by_name<'a>(all: &'a [inside::Snapshot], after: After<'_>) -> Vec<&'a inside:
 /// As it is sent.
 pub(crate) fn dataset_row(row: &Row<'_, inside::Dataset>, seen: &Seen) -> Dataset {
     let (pool, it, as_of) = *row;
-    let asked = seen.answers.contents.get(pool);
+    let asked = seen.answers.contents.get(&pool.name);
     let contents = asked.and_then(|it| it.said.as_ref().ok());
     let snapshots = contents.map_or(0, |all| all.snapshots_of(it.name.as_str()).len());
-    Dataset::new(pool, it, snapshots, as_of)
+    Dataset::new(&pool.name, it, snapshots, as_of)
 }
 
 /// As it is sent.
 pub(crate) fn snapshot_row(row: &Row<'_, inside::Snapshot>) -> Snapshot {
     let (pool, it, as_of) = *row;
-    Snapshot::new(pool, it, as_of)
+    let sight = pool.sight(&it.dataset, &it.name);
+    Snapshot::new(&pool.name, it, sight, as_of)
 }

@@ -154,7 +154,7 @@ impl KeepSnapshots {
         }
         match run.app().change_as_agreed(&wish).await {
             Ok(view) => {
-                let left: Vec<&SnapshotName> = view.left.iter().map(|it| &it.name).collect();
+                let left: Vec<&SnapshotName> = view.left.iter().map(|(it, _)| &it.name).collect();
                 let before = self.names(&seen).into_iter();
                 Ok(before.filter(|it| !left.contains(&it)).collect())
             }

@@ -1,4 +1,4 @@
-//! Going over the filesystem of a pool.
+//! Going over the filesystem of a pool, or over those of its datasets and what its thin pool knows of them.
 
 use std::{
     sync::{
@@ -11,9 +11,10 @@ use std::{
 use moxnas_core::chain::chain;
 use moxnas_pool::{
     backend::BackendError,
-    check::{Checked, Outcome},
+    check::{Checked, NotChecked, Outcome},
+    lvm::{GroupStep, THIN, group},
     model::Filesystem,
-    plan::Step,
+    plan::{Part, Step},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,11 +72,22 @@ impl Job for CheckPool {
             AppStep::Pool(step) => Some(step),
             _ => None,
         });
-        let mut checked = Checked::default();
+        let mut found = Vec::new();
+        let mut goes_on = GoesOn::All;
         for step in steps {
-            let is_check = matches!(step, Step::Check { .. } | Step::Scrub { .. });
-            if is_check {
-                checked = self.go_over(run, step).await?;
+            if !goes_on.with(&step) {
+                continue;
+            }
+            if step.is_check() {
+                match self.go_over(run, step).await? {
+                    None => goes_on = GoesOn::PutBack,
+                    Some(it) => {
+                        if it.is_of_metadata() && it.is_bad() {
+                            goes_on = GoesOn::Close;
+                        }
+                        found.push(it);
+                    }
+                }
             } else {
                 let step = AppStep::Pool(step);
                 let done = run.app().with_machine(move |it| it.apply(&step)).await?;
@@ -83,28 +95,145 @@ impl Job for CheckPool {
             }
         }
         run.app().look().await?;
-        let message = match checked.outcome {
-            Outcome::Mended => format!("errors of pool {} were found and put right", self.pool),
-            _ => format!("no error was found in pool {}", self.pool),
+        if goes_on == GoesOn::PutBack {
+            run.obey()?;
+            let why = "it was ended before its time".to_owned();
+            return Err(JobError::step_failed(why, None));
+        }
+        self.sum_up(&found)
+    }
+}
+
+/// Which steps are still done. What was taken from the kernel to go over it is given back also where the
+/// rest is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GoesOn {
+    All,
+    /// It is not wanted any more.
+    PutBack,
+    /// The metadata of the thin pool are damaged: LVM activates none of its volumes.
+    Close,
+}
+
+impl GoesOn {
+    fn with(self, step: &Step) -> bool {
+        let step = match step {
+            Step::Thin { step, .. } => Some(step),
+            _ => None,
         };
-        let result = json!({ "pool": self.pool, "outcome": checked.outcome, "said": checked.said });
-        Ok(Done { message, result })
+        match self {
+            GoesOn::All => true,
+            GoesOn::PutBack => {
+                matches!(step, Some(GroupStep::CloseMetadata | GroupStep::Activate))
+            }
+            GoesOn::Close => step == Some(&GroupStep::CloseMetadata),
+        }
+    }
+}
+
+/// What a program found, or why it did not look.
+struct Found {
+    step: Step,
+    checked: Result<Checked, NotChecked>,
+}
+
+impl Found {
+    fn is_of_metadata(&self) -> bool {
+        matches!(self.step, Step::Thin { .. })
+    }
+
+    fn is_bad(&self) -> bool {
+        let bad = |it: &Checked| it.outcome == Outcome::Errors;
+        self.checked.as_ref().map_or(true, bad)
+    }
+
+    /// What it went over; `None`: all that there is.
+    fn part(&self) -> Option<String> {
+        match &self.step {
+            Step::Thin { .. } => Some("the metadata of the thin pool".to_owned()),
+            Step::Check { part, .. } => match part {
+                Part::Whole => None,
+                Part::Folder => Some("the folder of the pool".to_owned()),
+                Part::Dataset(dataset) => Some(format!("dataset {dataset}")),
+            },
+            _ => None,
+        }
+    }
+
+    /// What it came to, in a few words.
+    fn words(&self) -> String {
+        let words = match &self.checked {
+            Ok(Checked { outcome, said }) => match outcome {
+                Outcome::Clean => "no error".to_owned(),
+                Outcome::Mended => "errors were put right".to_owned(),
+                Outcome::Errors => said.last().map_or("", |it| it.trim()).to_owned(),
+            },
+            Err(why) => chain(why),
+        };
+        match self.part() {
+            Some(part) => format!("{part}: {words}"),
+            None => words,
+        }
     }
 }
 
 impl CheckPool {
-    async fn go_over(&self, run: &mut Run, step: Step) -> Result<Checked, JobError> {
+    /// Of one filesystem what it came to, of several what each of them came to.
+    fn sum_up(&self, found: &[Found]) -> Result<Done, JobError> {
+        let pool = &self.pool;
+        let bad: Vec<&Found> = found.iter().filter(|it| it.is_bad()).collect();
+        if let Some(first) = bad.first() {
+            if let (None, Err(why)) = (first.part(), &first.checked) {
+                let err = BackendError::NotChecked(why.clone());
+                return Err(JobError::step_failed(chain(&err), err.hint()));
+            }
+            let words: Vec<String> = bad.iter().map(|it| it.words()).collect();
+            let (words, next) = (words.join("; "), self.next(&first.step));
+            return Err(JobError::Failed {
+                code: match first.is_of_metadata() {
+                    true => "thin_metadata_damaged",
+                    false => "filesystem_has_errors",
+                },
+                why: format!("there are errors in pool {pool}: {words}; {next}"),
+            });
+        }
+        let outcomes = found.iter().filter_map(|it| it.checked.as_ref().ok());
+        let is_mended = |it: &&Checked| it.outcome == Outcome::Mended;
+        let said = outcomes.clone().flat_map(|it| it.said.clone());
+        let outcome = match outcomes.clone().find(is_mended) {
+            Some(_) => Outcome::Mended,
+            None => Outcome::Clean,
+        };
+        let parts: Vec<String> = found
+            .iter()
+            .filter(|it| it.part().is_some())
+            .map(Found::words)
+            .collect();
+        let mut message = match outcome {
+            Outcome::Mended => format!("errors of pool {pool} were found and put right"),
+            _ => format!("no error was found in pool {pool}"),
+        };
+        if !parts.is_empty() {
+            message = format!("{message}; {}", parts.join("; "));
+        }
+        let said: Vec<String> = said.collect();
+        let result = json!({ "pool": pool, "outcome": outcome, "said": said, "parts": parts });
+        Ok(Done { message, result })
+    }
+
+    /// What it found; `None`: it was not wanted any more.
+    async fn go_over(&self, run: &mut Run, step: Step) -> Result<Option<Found>, JobError> {
         let writes = matches!(step, Step::Check { repair: true, .. });
         run.checkpoint(&Noted { writes }).await?;
         let words = step.to_string();
         run.say(Level::Info, &words).await?;
         run.progress(None, &words).await?;
-        let next = self.next(&step);
         let is_wanted = Arc::new(AtomicBool::new(true));
         let asks = Arc::clone(&is_wanted);
         let app = Arc::clone(run.app());
+        let done = step.clone();
         let work =
-            app.with_machine(move |it| it.pools.check(&step, &|| asks.load(Ordering::Relaxed)));
+            app.with_machine(move |it| it.pools.check(&done, &|| asks.load(Ordering::Relaxed)));
         tokio::pin!(work);
         let done = loop {
             tokio::select! {
@@ -118,41 +247,33 @@ impl CheckPool {
             }
         };
         let checked = match done {
-            Ok(checked) => checked,
-            Err(BackendError::Ended) => {
-                run.obey()?;
-                return Err(JobError::step_failed(
-                    "it was ended before its time".to_owned(),
-                    None,
-                ));
-            }
+            Ok(checked) => Ok(checked),
+            Err(BackendError::NotChecked(why)) => Err(why),
+            Err(BackendError::Ended) => return Ok(None),
             Err(err) => return Err(JobError::step_failed(chain(&err), err.hint())),
         };
-        for line in &checked.said {
+        let said = checked.as_ref().map_or(&[][..], |it| it.said.as_slice());
+        for line in said {
             run.say(Level::Info, line).await?;
         }
-        if checked.outcome != Outcome::Errors {
-            return Ok(checked);
-        }
-        run.app().look().await?;
-        let (pool, last) = (&self.pool, checked.said.last());
-        let last = last.map_or("", |it| it.trim());
-        Err(JobError::Failed {
-            code: "filesystem_has_errors",
-            why: format!("there are errors in pool {pool}: {last}; {next}"),
-        })
+        Ok(Some(Found { step, checked }))
     }
 
     /// What helps where a step has left errors.
     fn next(&self, step: &Step) -> String {
         let pool = &self.pool;
         match step {
+            Step::Thin { pool, .. } => format!(
+                "copy the device first; then `lvconvert --repair {}/{THIN}` writes them anew and keeps \
+                 what they were as {THIN}_meta0, see lvmthin(7)",
+                group(pool)
+            ),
             Step::Scrub { repair: true, .. } => format!(
                 "what has no other copy cannot be put right, and `journalctl -k` names the files: \
                  replace them from a backup, then `moxnas pool check {pool} --repair` again"
             ),
             Step::Check { repair: true, .. } => {
-                "what is left cannot be put right: save what can be read, and make the pool anew"
+                "what is left cannot be put right: save what can be read, and make it anew"
                     .to_owned()
             }
             Step::Check {

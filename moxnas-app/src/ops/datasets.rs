@@ -2,6 +2,7 @@
 
 mod attributes;
 mod holds;
+mod looks;
 mod prune;
 mod replicate;
 mod snapshots;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use moxnas_core::{plan::Plan, units::Bytes};
 use moxnas_pool::{
     dataset::{
-        Attributes, Change as Wish, Contents, Dataset, DatasetName, Refusal, Snapshot,
+        Attributes, Change as Wish, Contents, Dataset, DatasetName, Refusal, Sight, Snapshot,
         SnapshotName, Who, is_limited_to, plan,
     },
     model::{Pool, PoolName},
@@ -22,6 +23,7 @@ pub(crate) use self::replicate::sent;
 pub use self::{
     attributes::DatasetSet,
     holds::{SnapshotHold, SnapshotRelease},
+    looks::{SnapshotMount, SnapshotUnmount},
     prune::{PrunedView, SnapshotPrune},
     replicate::DatasetReplicate,
 };
@@ -63,6 +65,8 @@ pub struct SnapshotView {
     pub pool: PoolName,
     /// The snapshot.
     pub snapshot: Snapshot,
+    /// How somebody comes to look into it.
+    pub sight: Sight,
     /// What is in its pool, and when that was asked.
     pub asked: Asked<Contents>,
 }
@@ -228,6 +232,10 @@ objects! {
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
     SnapshotRelease, "snapshot_release", Role::Admin, SnapshotView,
         |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotMount, "snapshot_mount", Role::Operator, SnapshotView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
+    SnapshotUnmount, "snapshot_unmount", Role::Operator, SnapshotView,
+        |it| of_snapshot(&it.pool, &it.dataset, &it.snapshot);
     DatasetReplicate, "dataset_replicate", Role::Admin, (), |it| of(&it.pool, &it.dataset);
     SnapshotPrune, "snapshot_prune", Role::Admin, PrunedView, |it| of(&it.pool, &it.dataset);
     SnapshotClone, "snapshot_clone", Role::Admin, DatasetView,
@@ -282,6 +290,7 @@ pub(crate) fn snapshots_of<'a>(seen: &'a Seen, pool: &str, dataset: &str) -> &'a
 fn snapshot_view(pool: &Pool, asked: &Asked<Contents>, snapshot: &Snapshot) -> SnapshotView {
     SnapshotView {
         pool: pool.name.clone(),
+        sight: pool.sight(&snapshot.dataset, &snapshot.name),
         snapshot: snapshot.clone(),
         asked: asked.clone(),
     }
@@ -405,6 +414,8 @@ changes!(
     SnapshotDelete,
     SnapshotHold,
     SnapshotRelease,
+    SnapshotMount,
+    SnapshotUnmount,
     SnapshotClone,
     SnapshotRollback
 );

@@ -189,6 +189,27 @@ pub(crate) enum SnapshotVerb {
         #[command(flatten)]
         body: HoldSnapshot,
     },
+    /// Mount a snapshot, so that it can be looked into
+    ///
+    /// That of a thin volume is mounted read-only below the folder of its pool, until it is unmounted or
+    /// the machine is started anew. Those of btrfs are always there, and nothing has to be done.
+    Mount {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+    },
+    /// Unmount a snapshot that was mounted to be looked into
+    Unmount {
+        /// Name of the pool
+        pool: String,
+        /// Name of the dataset
+        dataset: String,
+        /// Name of the snapshot
+        snapshot: String,
+    },
     /// Make a dataset of a snapshot, which shares all data with it at first
     Clone {
         /// Name of the pool

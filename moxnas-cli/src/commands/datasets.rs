@@ -119,7 +119,11 @@ pub(super) async fn snapshot(
     };
     let is_snapshot = matches!(
         verb,
-        SnapshotVerb::Create(_) | SnapshotVerb::Hold { .. } | SnapshotVerb::Release { .. }
+        SnapshotVerb::Create(_)
+            | SnapshotVerb::Hold { .. }
+            | SnapshotVerb::Release { .. }
+            | SnapshotVerb::Mount { .. }
+            | SnapshotVerb::Unmount { .. }
     );
     let is_list = matches!(verb, SnapshotVerb::Prune(_));
     let wish = match verb {
@@ -185,6 +189,22 @@ pub(super) async fn snapshot(
                 "/clone",
                 body.to_json(),
             )
+        }
+        SnapshotVerb::Mount {
+            pool,
+            dataset,
+            snapshot,
+        } => {
+            let which = [pool.as_str(), &dataset, &snapshot];
+            of("snapshot_mount", Method::POST, which, "/mount", None)
+        }
+        SnapshotVerb::Unmount {
+            pool,
+            dataset,
+            snapshot,
+        } => {
+            let which = [pool.as_str(), &dataset, &snapshot];
+            of("snapshot_unmount", Method::POST, which, "/unmount", None)
         }
         SnapshotVerb::Rollback {
             pool,

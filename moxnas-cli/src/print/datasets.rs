@@ -106,6 +106,7 @@ pub(super) fn snapshot_table(items: &[Snapshot]) -> String {
         "USED",
         "EXCLUSIVE",
         "HELD FOR",
+        "PATH",
     ]);
     for it in items {
         table.add_row([
@@ -116,9 +117,26 @@ pub(super) fn snapshot_table(items: &[Snapshot]) -> String {
             known(it.referenced_bytes),
             known(it.exclusive_bytes),
             held(it),
+            it.path.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
-    lines(&table)
+    let hidden = items.iter().find_map(|it| it.mount_command.as_deref());
+    match hidden {
+        Some(command) => format!(
+            "{}\nthose without a path are not mounted: `{command}` lets somebody look into one",
+            lines(&table)
+        ),
+        None => lines(&table),
+    }
+}
+
+/// Where it can be looked into, or how that is brought about.
+fn place(it: &Snapshot) -> String {
+    match (&it.path, &it.mount_command) {
+        (Some(path), _) => path.clone(),
+        (None, Some(command)) => format!("- (`{command}` lets somebody look into it)"),
+        (None, None) => "-".to_owned(),
+    }
 }
 
 fn held(it: &Snapshot) -> String {
@@ -134,7 +152,7 @@ pub(super) fn snapshot_sheet(it: &Snapshot) -> String {
             "snapshot",
             format!("{}/{}@{}", it.pool, it.dataset, it.name),
         ),
-        ("path", it.path.clone()),
+        ("path", place(it)),
         ("created", when(it.created_at)),
         (
             "copy of",

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
+pub(crate) use moxnas_core::names::SNAPSHOT_FOLDER as SNAPSHOTS;
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,6 @@ moxnas_core::name_type! {
 
 /// What the name of a folder begins with that is to become a dataset.
 pub(crate) const NEW: &str = ".new-";
-/// Where the snapshots of a pool are, below its mount point.
-pub(crate) const SNAPSHOTS: &str = ".snapshots";
 /// What the name of a dataset begins with that a rollback has in hand.
 pub(crate) const REPLACED: &str = ".rollback-";
 

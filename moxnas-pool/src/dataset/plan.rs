@@ -1,9 +1,11 @@
 //! Facts and a wish about what is in a pool give steps, or the reason why not.
 
 mod attributes;
+mod change;
 mod directories;
 mod folders;
 mod limits;
+mod looks;
 mod renames;
 mod snapshots;
 mod volumes;
@@ -12,14 +14,13 @@ use moxnas_core::{
     plan::{Danger, Plan},
     units::Bytes,
 };
-use serde::{Deserialize, Serialize};
 
+pub use change::{Change, CreateDataset};
 pub use limits::{countable, is_limited_to};
 pub use snapshots::plan_prune;
 
 use super::{
-    Account, Attributes, Contents, Counting, Dataset, DatasetName, HoldName, Refusal, Snapshot,
-    SnapshotName, Step, Usage,
+    Contents, Counting, Dataset, DatasetName, Refusal, Snapshot, SnapshotName, Step, Usage,
 };
 use crate::{
     directory,
@@ -27,107 +28,13 @@ use crate::{
     model::{Filesystem, Pool},
 };
 
-/// What somebody wishes of what is in a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "change")]
-pub enum Change {
-    /// Make a dataset.
-    Create(CreateDataset),
-    /// Make a dataset, and say something of its folder.
-    CreateWith {
-        /// The dataset.
-        wish: CreateDataset,
-        /// What is said of its folder.
-        attributes: Attributes<Account>,
-    },
-    /// Say something else of the folder of a dataset.
-    Set {
-        /// Its name.
-        dataset: String,
-        /// What.
-        attributes: Attributes<Account>,
-    },
-    /// Say how much a dataset may refer to.
-    SetQuota {
-        /// Its name.
-        dataset: String,
-        /// How much; `None`: as much as the pool has.
-        quota: Option<Bytes>,
-    },
-    /// Give a dataset another name, and its snapshots with it.
-    Rename {
-        /// Its name.
-        dataset: String,
-        /// Its name to be.
-        to: DatasetName,
-    },
-    /// Delete a dataset and all that is in it.
-    Delete {
-        /// Its name.
-        dataset: String,
-    },
-    /// Keep a dataset as it is now.
-    TakeSnapshot {
-        /// Its name.
-        dataset: String,
-        /// The name that the snapshot gets.
-        snapshot: SnapshotName,
-    },
-    /// Delete a snapshot.
-    DeleteSnapshot {
-        /// The dataset.
-        dataset: String,
-        /// Its name.
-        snapshot: String,
-    },
-    /// Let a snapshot not be deleted as long as it is held for this.
-    Hold {
-        /// The dataset.
-        dataset: String,
-        /// Its name.
-        snapshot: String,
-        /// What for.
-        hold: HoldName,
-    },
-    /// Hold a snapshot for this no more.
-    Release {
-        /// The dataset.
-        dataset: String,
-        /// Its name.
-        snapshot: String,
-        /// What for.
-        hold: HoldName,
-    },
-    /// Make a dataset of a snapshot.
-    Clone {
-        /// The dataset.
-        dataset: String,
-        /// The snapshot.
-        snapshot: String,
-        /// What to make.
-        to: CreateDataset,
-    },
-    /// Make a dataset what it was. What it is now is kept as a snapshot.
-    Rollback {
-        /// The dataset.
-        dataset: String,
-        /// The snapshot that has what it was.
-        snapshot: String,
-    },
-}
-
-/// A dataset that is to be made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreateDataset {
-    /// Its name.
-    pub name: DatasetName,
-    /// How much it may refer to; `None`: as much as the pool has.
-    pub quota: Option<Bytes>,
-}
-
 /// What has to be done for a wish. Pure: the same facts and the same wish give the same plan.
 pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<Step>, Refusal> {
-    let mut plan = begin(pool)?;
+    let mut plan = match change {
+        // It helps also where nothing can be written any more.
+        Change::UnmountSnapshot { .. } => begin_to_look(pool)?,
+        _ => begin(pool)?,
+    };
     let planner = Planner { pool, contents };
     if let Change::CreateWith { wish, attributes } = change {
         let mut plan = self::plan(pool, contents, &Change::Create(wish.clone()))?;
@@ -179,15 +86,19 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
             to,
         } => planner.clone(dataset, snapshot, to, &mut plan)?,
         Change::Rollback { dataset, snapshot } => planner.rollback(dataset, snapshot, &mut plan)?,
+        Change::MountSnapshot { dataset, snapshot } => {
+            planner.is_always_there(dataset, snapshot, &mut plan)?;
+        }
+        Change::UnmountSnapshot { dataset, snapshot } => {
+            planner.stays_there(dataset, snapshot)?;
+        }
     }
     Ok(plan)
 }
 
 /// What every change in a pool needs.
 pub(crate) fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
-    if !pool.is_mounted {
-        return Err(Refusal::NotMounted(pool.name.clone()));
-    }
+    let plan = begin_to_look(pool)?;
     if let Kind::Directory(directory) = &pool.kind
         && directory.is_read_only()
     {
@@ -198,6 +109,14 @@ pub(crate) fn begin(pool: &Pool) -> Result<Plan<Step>, Refusal> {
     }
     if pool.is_forced_read_only {
         return Err(Refusal::ForcedReadOnly(pool.name.clone()));
+    }
+    Ok(plan)
+}
+
+/// What is needed also where nothing is written.
+fn begin_to_look(pool: &Pool) -> Result<Plan<Step>, Refusal> {
+    if !pool.is_mounted {
+        return Err(Refusal::NotMounted(pool.name.clone()));
     }
     Ok(Plan {
         evidence: vec![format!("filesystem {}", pool.uuid)],

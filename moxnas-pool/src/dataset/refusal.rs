@@ -106,6 +106,19 @@ pub enum Refusal {
         /// The name.
         snapshot: SnapshotName,
     },
+    /// It is a folder of the filesystem, and nothing that is mounted.
+    #[error(
+        "{} is always there: a snapshot of btrfs is not mounted",
+        super::snapshot_path(pool, dataset, snapshot)
+    )]
+    SnapshotAlwaysThere {
+        /// The pool.
+        pool: PoolName,
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name.
+        snapshot: SnapshotName,
+    },
     /// Somebody needs it.
     #[error("{pool}/{dataset}@{snapshot} is held for {}", holds.join(", "))]
     SnapshotHeld {
@@ -220,6 +233,7 @@ impl Refusal {
             Refusal::NoSuchSnapshot { .. } => "snapshot_not_found",
             Refusal::DatasetExists { .. } | Refusal::PlaceTaken { .. } => "dataset_name_taken",
             Refusal::SnapshotExists { .. } => "snapshot_name_taken",
+            Refusal::SnapshotAlwaysThere { .. } => "snapshot_always_there",
             Refusal::SnapshotHeld { .. } => "snapshot_held",
             Refusal::HasSnapshots { .. } => "dataset_has_snapshots",
             Refusal::SnapshotsOfAnother { .. } => "snapshots_of_another",
@@ -283,6 +297,13 @@ impl Refusal {
             Refusal::PlaceTaken { .. } | Refusal::SnapshotExists { .. } => {
                 "choose another name".to_owned()
             }
+            Refusal::SnapshotAlwaysThere {
+                pool,
+                dataset,
+                snapshot,
+            } => format!(
+                "leave it as it is; `moxnas snapshot delete {pool} {dataset} {snapshot}` deletes it"
+            ),
             Refusal::SnapshotHeld {
                 pool,
                 dataset,

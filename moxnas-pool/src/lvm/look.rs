@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use moxnas_core::disk::{BlockDevice, BlockDevices, DeviceId};
 
-use super::{Kind, Mounting, Thin, ThinUnit, Volume, mapped};
+use super::{Kind, Mounting, Shown, Thin, ThinUnit, Volume, mapped, mapped_metadata};
 use crate::{
-    dataset::{DatasetName, dataset_path},
+    dataset::{DatasetName, dataset_path, snapshot_path},
     model::{Pool, PoolName},
     unit::MountUnit,
 };
@@ -14,27 +14,52 @@ use crate::{
 /// What libblkid calls a physical volume of LVM.
 pub(crate) const PHYSICAL: &str = "LVM2_member";
 
-/// The datasets of a pool among these devices: by name, as LVM names the devices of volumes.
+/// The volumes of a pool among these devices: by name, as LVM names the devices of volumes.
+fn volumes_of<'a>(among: &[&'a BlockDevice], pool: &PoolName) -> Vec<(Volume, &'a BlockDevice)> {
+    let prefix = mapped(pool, &Volume::Root).to_string();
+    let prefix = prefix.strip_suffix(super::ROOT).unwrap_or(&prefix);
+    let volume = |it: &&'a BlockDevice| -> Option<(Volume, &'a BlockDevice)> {
+        let id = it.id.to_string();
+        let name = id.strip_prefix(prefix)?.replace("--", "-");
+        let volume = Volume::parse(&name)?;
+        // Whatever the name was taken for, it has to lead back to this device.
+        (mapped(pool, &volume) == it.id).then_some((volume, *it))
+    };
+    among.iter().filter_map(volume).collect()
+}
+
+/// The datasets of a pool among these devices.
 pub(crate) fn datasets_of<'a>(
     among: &[&'a BlockDevice],
     pool: &PoolName,
 ) -> Vec<(DatasetName, &'a BlockDevice)> {
-    let prefix = mapped(pool, &Volume::Root).to_string();
-    let prefix = prefix.strip_suffix(super::ROOT).unwrap_or(&prefix);
-    let dataset = |it: &&'a BlockDevice| -> Option<(DatasetName, &'a BlockDevice)> {
-        let id = it.id.to_string();
-        let name = id.strip_prefix(prefix)?.replace("--", "-");
-        match Volume::parse(&name)? {
-            // Whatever the name was taken for, it has to lead back to this device.
-            Volume::Dataset(dataset)
-                if mapped(pool, &Volume::Dataset(dataset.clone())) == it.id =>
-            {
-                Some((dataset, *it))
-            }
-            _ => None,
-        }
+    let dataset = |(volume, device)| match volume {
+        Volume::Dataset(dataset) => Some((dataset, device)),
+        _ => None,
     };
-    among.iter().filter_map(dataset).collect()
+    volumes_of(among, pool)
+        .into_iter()
+        .filter_map(dataset)
+        .collect()
+}
+
+/// The snapshots of a pool that somebody looks into.
+fn shown(tower: &[&BlockDevice], pool: &PoolName) -> Vec<Shown> {
+    let snapshot = |(volume, device): (Volume, &BlockDevice)| match volume {
+        Volume::Snapshot(dataset, snapshot) => {
+            let at = snapshot_path(pool, &dataset, &snapshot);
+            Some(Shown {
+                is_mounted: device.mounts.contains(&at),
+                dataset,
+                snapshot,
+            })
+        }
+        _ => None,
+    };
+    let all = volumes_of(tower, pool).into_iter();
+    let mut all: Vec<Shown> = all.filter_map(snapshot).collect();
+    all.sort();
+    all
 }
 
 /// A pool of thin volumes, as the kernel and these units show it.
@@ -66,6 +91,8 @@ pub(crate) fn pool(
     let covering = devices.by_name.values().filter(mounted_there);
     let covering = covering.filter(|it| folder.is_none_or(|folder| folder.name != it.name));
     let datasets = mountings(&tower, &unit.name, with_unit);
+    let shown = shown(&tower, &unit.name);
+    let metadata = mapped_metadata(&unit.name);
     Pool {
         covered_by: covering
             .map(|it| it.id.clone())
@@ -77,7 +104,9 @@ pub(crate) fn pool(
         kind: Kind::Thin(Thin {
             physical,
             is_active: folder.is_some(),
+            is_open: folder.is_none() && tower.iter().any(|it| it.id == metadata),
             datasets,
+            shown,
         }),
         name: unit.name,
         filesystem,

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{dataset::DatasetName, devices::Devices, directory::Directory, model::Standing};
+use crate::{
+    dataset::{DatasetName, SnapshotName},
+    devices::Devices,
+    directory::Directory,
+    model::Standing,
+};
 
 /// What a pool is made of. ZFS would be a kind of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +42,26 @@ pub struct Thin {
     pub physical: String,
     /// Whether the kernel has them: LVM activates them when it finds the device.
     pub is_active: bool,
+    /// Whether the kernel has its metadata by themselves, which somebody goes over or was stopped at. Its
+    /// volumes cannot be had meanwhile.
+    #[serde(default)]
+    pub is_open: bool,
     /// The datasets that have a unit or a volume that is active, by name.
     pub datasets: Vec<Mounting>,
+    /// The snapshots that the kernel has, as somebody looks into them, by dataset and name.
+    #[serde(default)]
+    pub shown: Vec<Shown>,
+}
+
+/// A snapshot whose volume is active.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shown {
+    /// Of which dataset.
+    pub dataset: DatasetName,
+    /// The snapshot.
+    pub snapshot: SnapshotName,
+    /// Whether it is mounted where it should be. If not, somebody was stopped before or after that.
+    pub is_mounted: bool,
 }
 
 /// How a dataset is mounted that is a volume.
@@ -69,6 +92,14 @@ impl Thin {
     #[must_use]
     pub fn is_mounted(&self, dataset: &str) -> bool {
         self.find(dataset).is_some_and(|it| it.is_mounted)
+    }
+
+    /// How this snapshot is shown; `None`: the kernel does not have it.
+    #[must_use]
+    pub fn shown(&self, dataset: &str, snapshot: &str) -> Option<&Shown> {
+        let is_it =
+            |it: &&Shown| it.dataset.as_str() == dataset && it.snapshot.as_str() == snapshot;
+        self.shown.iter().find(is_it)
     }
 
     /// What is wrong with the datasets of a pool that is mounted, and how it is for that.

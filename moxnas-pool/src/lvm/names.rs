@@ -11,6 +11,8 @@ use crate::{
 
 /// The thin pool of a group.
 pub const THIN: &str = "thin";
+/// What LVM calls the volume in which a thin pool keeps what it knows of its volumes.
+pub const METADATA: &str = "thin_tmeta";
 /// The volume that is the folder of a pool.
 pub const ROOT: &str = "root";
 /// How large it is. Nothing but the folders of the datasets is meant to be in it.
@@ -91,6 +93,12 @@ impl fmt::Display for Volume {
 #[must_use]
 pub fn group(pool: &PoolName) -> String {
     format!("moxnas_{pool}")
+}
+
+/// The block device of the metadata of a thin pool.
+pub(crate) fn mapped_metadata(pool: &PoolName) -> DeviceId {
+    let group = group(pool).replace('-', "--");
+    DeviceId::Dm(format!("{group}-{METADATA}"))
 }
 
 /// A volume as the commands of LVM name it.

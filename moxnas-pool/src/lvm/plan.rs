@@ -5,7 +5,7 @@ use moxnas_core::{
     plan::{Danger, Plan},
 };
 
-use super::{GroupStep, Refusal as Why, Thin, Volume, VolumeStep, group, mapped, smallest};
+use super::{GroupStep, Refusal as Why, Shown, Thin, Volume, VolumeStep, group, mapped, smallest};
 use crate::{
     dataset,
     model::{Filesystem, Pool, PoolName, Standing},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A step in the volume group of this pool.
-fn thin(pool: &PoolName, step: GroupStep) -> Step {
+pub(super) fn thin(pool: &PoolName, step: GroupStep) -> Step {
     Step::Thin {
         pool: pool.clone(),
         step,
@@ -170,6 +170,9 @@ pub(crate) fn mount(
     plan: &mut Plan<Step>,
 ) -> Result<(), Refusal> {
     if standing == Standing::Unmounted {
+        if volumes.is_open {
+            plan.steps.push(thin(&pool.name, GroupStep::CloseMetadata));
+        }
         if !volumes.is_active {
             plan.steps.push(thin(&pool.name, GroupStep::Activate));
         }
@@ -181,8 +184,31 @@ pub(crate) fn mount(
     Ok(())
 }
 
-/// The datasets go first: who keeps one from being unmounted is said of it.
+/// A snapshot that somebody looks into is unmounted, and its volume is not active any more.
+pub(crate) fn hide(shown: &Shown, mut push: impl FnMut(VolumeStep)) {
+    let Shown {
+        dataset,
+        snapshot,
+        is_mounted,
+    } = shown;
+    if *is_mounted {
+        push(VolumeStep::UnmountSnapshot {
+            dataset: dataset.clone(),
+            snapshot: snapshot.clone(),
+        });
+    }
+    push(VolumeStep::DeactivateSnapshot {
+        dataset: dataset.clone(),
+        snapshot: snapshot.clone(),
+    });
+}
+
+/// Snapshots that somebody looks into and the datasets go first: who keeps one from being unmounted is
+/// said of it.
 pub(crate) fn stop(pool: &Pool, volumes: &Thin, plan: &mut Plan<Step>) {
+    for it in &volumes.shown {
+        hide(it, |step| plan.steps.push(volume(&pool.name, step)));
+    }
     for it in volumes.datasets.iter().filter(|it| it.is_mounted) {
         let dataset = it.dataset.clone();
         plan.steps
@@ -252,11 +278,6 @@ pub(crate) fn grow(pool: &Pool, device: &BlockDevice, plan: &mut Plan<Step>) {
     plan.steps.push(thin(&pool.name, GroupStep::GrowThinPool));
     plan.warnings
         .push("datasets keep their sizes: `moxnas dataset quota` lets one have more".to_owned());
-}
-
-/// There is no one filesystem to go over.
-pub(crate) fn check(pool: &Pool) -> Result<Plan<Step>, Refusal> {
-    refuse(Why::NoCheck(pool.name.clone()))
 }
 
 /// Whether a device is a physical volume of LVM.

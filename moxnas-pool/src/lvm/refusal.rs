@@ -47,9 +47,6 @@ pub enum Refusal {
     /// What needs room would fail half way.
     #[error("pool {0} is full: its thin pool has no room left")]
     Full(PoolName),
-    /// Each dataset has a filesystem of its own.
-    #[error("each dataset of pool {0} has a filesystem of its own: they are checked one by one")]
-    NoCheck(PoolName),
     /// The kernel does not have its volumes.
     #[error("the volumes of {0} are not active: what is on them cannot be seen")]
     NotActive(String),
@@ -74,7 +71,6 @@ impl Refusal {
             Refusal::CannotShrink { .. } => "quota_cannot_shrink",
             Refusal::DatasetNotMounted { .. } => "dataset_not_mounted",
             Refusal::Full(_) => "thin_pool_full",
-            Refusal::NoCheck(_) => "check_not_offered",
             Refusal::NotActive(_) => "volumes_not_active",
             Refusal::NotAPool { .. } => "not_a_thin_pool",
         }
@@ -98,11 +94,6 @@ impl Refusal {
             }
             Refusal::Full(pool) => format!(
                 "delete snapshots or files, or let it have a larger device: `moxnas pool grow {pool}`"
-            ),
-            Refusal::NoCheck(pool) => format!(
-                "`moxnas pool unmount {pool}`, then `e2fsck -f -n` or `xfs_repair -n` of each \
-                 /dev/{}/d.DATASET",
-                super::group(pool)
             ),
             Refusal::NotActive(group) => format!("`vgchange --activate y {group}` activates them"),
             Refusal::NotAPool { .. } => {

@@ -37,6 +37,14 @@ pub enum GroupStep {
     },
     /// Let the kernel have the volumes, but for snapshots.
     Activate,
+    /// Let the kernel have none of the volumes any more.
+    Deactivate,
+    /// Let the kernel have the metadata of the thin pool by themselves, to be read only.
+    OpenMetadata,
+    /// Go over the metadata of the thin pool.
+    CheckMetadata,
+    /// Let the kernel have the metadata of the thin pool by themselves no more.
+    CloseMetadata,
     /// Delete the group and all of its volumes.
     RemoveGroup,
     /// Let the group have all of a device that has become larger.
@@ -97,6 +105,14 @@ impl fmt::Display for GroupStep {
             GroupStep::MakeRoot => f.write_str("make the volume that is the folder of the pool"),
             GroupStep::WriteUnit { .. } => f.write_str("write the mount unit of the folder"),
             GroupStep::Activate => f.write_str("activate the volumes"),
+            GroupStep::Deactivate => f.write_str("let the kernel have the volumes no more"),
+            GroupStep::OpenMetadata => {
+                f.write_str("let the kernel have the metadata of the thin pool, read-only")
+            }
+            GroupStep::CheckMetadata => f.write_str("check the metadata of the thin pool"),
+            GroupStep::CloseMetadata => {
+                f.write_str("let the kernel have the metadata of the thin pool no more")
+            }
             GroupStep::RemoveGroup => f.write_str("delete the volume group with all its volumes"),
             GroupStep::GrowDevice { device } => {
                 write!(f, "let the volume group have all of {device}")
@@ -216,6 +232,36 @@ pub enum VolumeStep {
         /// The snapshot.
         snapshot: SnapshotName,
     },
+    /// Let the kernel have a snapshot.
+    ActivateSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Mount a snapshot, read-only, until the machine is started anew.
+    MountSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+        /// What is on it.
+        filesystem: Filesystem,
+    },
+    /// Unmount a snapshot.
+    UnmountSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
+    /// Let the kernel have a snapshot no more.
+    DeactivateSnapshot {
+        /// Of which dataset.
+        dataset: DatasetName,
+        /// The snapshot.
+        snapshot: SnapshotName,
+    },
     /// Set a dataset aside under another name.
     SetAside {
         /// The dataset.
@@ -325,6 +371,25 @@ impl fmt::Display for VolumeStep {
             }
             VolumeStep::RemoveSnapshot { dataset, snapshot } => {
                 write!(f, "delete the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::ActivateSnapshot { dataset, snapshot } => {
+                write!(f, "let the kernel have the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::MountSnapshot {
+                dataset, snapshot, ..
+            } => write!(
+                f,
+                "mount the snapshot {dataset}@{snapshot}, read-only, until it is unmounted or the \
+                 machine is started anew"
+            ),
+            VolumeStep::UnmountSnapshot { dataset, snapshot } => {
+                write!(f, "unmount the snapshot {dataset}@{snapshot}")
+            }
+            VolumeStep::DeactivateSnapshot { dataset, snapshot } => {
+                write!(
+                    f,
+                    "let the kernel have the snapshot {dataset}@{snapshot} no more"
+                )
             }
             VolumeStep::SetAside { dataset } => {
                 write!(f, "set {dataset} as it is now aside, under another name")

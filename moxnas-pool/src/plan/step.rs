@@ -6,7 +6,7 @@ use moxnas_core::disk::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dataset,
+    dataset::{self, DatasetName},
     devices::DevicesStep,
     directory::{DirectoryStep, FolderPath},
     lvm::GroupStep,
@@ -80,6 +80,9 @@ pub enum Step {
         pool: PoolName,
         /// The device.
         device: DeviceId,
+        /// What of the pool is on it.
+        #[serde(default)]
+        part: Part,
         /// What is on it.
         filesystem: Filesystem,
         /// Put right what is wrong, or give it up.
@@ -151,7 +154,30 @@ pub enum Step {
     },
 }
 
+/// What of a pool has a filesystem of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// There is one for all of it.
+    #[default]
+    Whole,
+    /// The folder of a pool of thin volumes.
+    Folder,
+    /// A dataset that is a thin volume.
+    Dataset(DatasetName),
+}
+
 impl Step {
+    /// Whether it goes over something and says what it found.
+    #[must_use]
+    pub fn is_check(&self) -> bool {
+        match self {
+            Step::Check { .. } | Step::Scrub { .. } => true,
+            Step::Thin { step, .. } => *step == GroupStep::CheckMetadata,
+            _ => false,
+        }
+    }
+
     /// Whether nothing is lost by it.
     #[must_use]
     pub fn is_reversible(&self) -> bool {
@@ -280,11 +306,23 @@ impl fmt::Display for Step {
             Step::Check {
                 pool,
                 device,
+                part,
                 filesystem,
                 repair,
             } => {
                 let verb = if *repair { "repair" } else { "check" };
-                write!(f, "{verb} the {filesystem} of pool {pool} on {device}")
+                match part {
+                    Part::Whole => write!(f, "{verb} the {filesystem} of pool {pool} on {device}"),
+                    Part::Folder => {
+                        write!(f, "{verb} the {filesystem} of the folder of pool {pool}")
+                    }
+                    Part::Dataset(dataset) => {
+                        write!(
+                            f,
+                            "{verb} the {filesystem} of dataset {dataset} in pool {pool}"
+                        )
+                    }
+                }
             }
             Step::Scrub {
                 pool,

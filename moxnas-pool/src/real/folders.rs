@@ -17,7 +17,7 @@ use crate::{
     backend::BackendError,
     dataset::{
         DatasetName, Inodes, Note, Snapshot, SnapshotName, Space, Step, dataset_path, new_path,
-        note_path, replaced_path, snapshot_folder,
+        note_path, replaced_path, snapshot_folder, snapshot_path,
     },
     lvm::VolumeStep,
     model::PoolName,
@@ -137,15 +137,27 @@ pub(super) fn move_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
 pub(super) fn tidy_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(), FileError> {
     match step {
         // The next one of that name begins without a note.
-        Step::DeleteSnapshot { dataset, snapshot }
-        | Step::Volume {
+        Step::DeleteSnapshot { dataset, snapshot } => {
+            root.remove(note_path(pool, dataset, snapshot))
+        }
+        Step::Volume {
             step: VolumeStep::RemoveSnapshot { dataset, snapshot },
-        } => root.remove(note_path(pool, dataset, snapshot)),
+        } => {
+            leave(root, pool, dataset, snapshot);
+            root.remove(note_path(pool, dataset, snapshot))
+        }
+        Step::Volume {
+            step: VolumeStep::UnmountSnapshot { dataset, snapshot },
+        } => {
+            leave(root, pool, dataset, snapshot);
+            Ok(())
+        }
         Step::Volume {
             step: VolumeStep::RenameSnapshot {
                 dataset, snapshot, ..
             },
         } => {
+            leave(root, pool, dataset, snapshot);
             root.remove(note_path(pool, dataset, snapshot))?;
             // An empty one only.
             _ = fs::remove_dir(root.path(snapshot_folder(pool, dataset)));
@@ -153,6 +165,12 @@ pub(super) fn tidy_inside(root: &Root, pool: &PoolName, step: &Step) -> Result<(
         }
         _ => Ok(()),
     }
+}
+
+/// Take the folder away that a snapshot was mounted at, also where a start of the machine has unmounted
+/// it. Only one that is empty goes: else it is none, and nothing is lost.
+fn leave(root: &Root, pool: &PoolName, dataset: &DatasetName, snapshot: &SnapshotName) {
+    _ = fs::remove_dir(root.path(snapshot_path(pool, dataset, snapshot)));
 }
 
 /// Write the same down of a snapshot under another name of its dataset; none where there is none.

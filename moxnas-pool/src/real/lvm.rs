@@ -16,7 +16,10 @@ use serde::Deserialize;
 use super::{SystemPools, argv, btrfs::Odd, folders, path_of};
 use crate::{
     backend::BackendError,
-    dataset::{Contents, Counting, Dataset, DatasetName, Snapshot, Space, Usage, dataset_path},
+    dataset::{
+        Contents, Counting, Dataset, DatasetName, Snapshot, Space, Usage, dataset_path,
+        snapshot_path,
+    },
     lvm::{self, Fill, GroupStep, ThinUnit, Volume, VolumeStep, VolumeUnit, is_physical_uuid},
     model::{Filesystem, Pool, PoolName},
     unit::{MountUnit, UNIT_FOLDER, is_uuid, mount_point, unit_of},
@@ -238,6 +241,13 @@ impl SystemPools {
                 }
             }
             VolumeStep::Mount { dataset } => self.check_folder(dataset_path(pool, dataset))?,
+            VolumeStep::MountSnapshot {
+                dataset, snapshot, ..
+            } => {
+                let at = snapshot_path(pool, dataset, snapshot);
+                self.check_folder(at.clone())?;
+                folders::make_folder(&self.root, &at)?;
+            }
             // There is none of that name, so nothing was written down of it.
             VolumeStep::TakeSnapshot { dataset, snapshot } => {
                 self.root
@@ -269,6 +279,9 @@ impl SystemPools {
     ) -> BackendError {
         match step {
             VolumeStep::Unmount { dataset } => self.busy(dataset_path(pool, dataset), err),
+            VolumeStep::UnmountSnapshot { dataset, snapshot } => {
+                self.busy(snapshot_path(pool, dataset, snapshot), err)
+            }
             VolumeStep::Mount { dataset } => {
                 self.not_mounted(pool, &dataset_path(pool, dataset), err)
             }

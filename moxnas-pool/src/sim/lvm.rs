@@ -3,6 +3,9 @@
 //! The files of all volumes of a group are kept together, as what volumes share is stored once. A volume
 //! is a block device while the device of its group is there: LVM activates whatever it finds.
 
+mod check;
+mod work;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::MutexGuard,
@@ -15,6 +18,7 @@ use moxnas_core::{
     units::Bytes,
 };
 
+use self::work::Work;
 use super::{
     SimPools, WriteError, failed, free, new_uuid,
     volume::{Mounted, New, Volume as Files},
@@ -27,6 +31,7 @@ use crate::{
     },
     model::{Filesystem, PoolName},
     real::{group_unit, path_of, unit_file, wanted},
+    unit::mount_point,
 };
 
 /// What the names of the device mapper begin with that belong to pools.
@@ -44,6 +49,11 @@ pub(super) struct Group {
     pub(super) files: Files,
     /// How large the filesystem is on each of them.
     formatted: BTreeMap<String, Bytes>,
+    /// The volumes whose filesystems have errors.
+    damaged: BTreeSet<String>,
+    /// The start of the machine in which the metadata of the thin pool were damaged: the kernel goes on
+    /// with what it has, and LVM activates none.
+    metadata_damaged: Option<usize>,
 }
 
 /// Where the files of a volume are kept.
@@ -92,8 +102,14 @@ impl Group {
         self.files.files(place)
     }
 
-    /// The volumes that are block devices: all but snapshots.
-    fn active(&self) -> Vec<(Volume, Bytes)> {
+    /// Whether this is the device of one of its volumes.
+    fn is_ours(&self, id: &str) -> bool {
+        let root = mapped(&self.pool, &Volume::Root).to_string();
+        id.starts_with(root.trim_end_matches("root"))
+    }
+
+    /// The volumes that are block devices: of snapshots those only that LVM was told to activate.
+    fn active(&self, shown: &BTreeSet<String>) -> Vec<(Volume, Bytes)> {
         let contents = self.files.contents(self.space());
         let size = |it: &Volume| self.files.quota(&place(it)).unwrap_or_default();
         let datasets = contents.datasets.iter();
@@ -102,7 +118,10 @@ impl Group {
         let aside = aside.map(|it| Volume::Aside(it.name.clone()));
         let new = contents.others.iter();
         let new = new.filter_map(|it| Some(Volume::New(it.strip_prefix(NEW)?.parse().ok()?)));
-        let all = datasets.chain(aside).chain(new);
+        let snapshots = contents.snapshots.iter();
+        let snapshots = snapshots.map(|it| Volume::Snapshot(it.dataset.clone(), it.name.clone()));
+        let snapshots = snapshots.filter(|it| shown.contains(&mapped(&self.pool, it).to_string()));
+        let all = datasets.chain(aside).chain(new).chain(snapshots);
         let mut all: Vec<(Volume, Bytes)> = all.map(|it| (it.clone(), size(&it))).collect();
         if self.has_root {
             all.push((Volume::Root, ROOT_SIZE));
@@ -120,6 +139,7 @@ impl SimPools {
     pub(super) fn activate(&self, state: &mut SimState) {
         let is_ours =
             |it: &Node| matches!(&it.kind, BlockKind::Dm { name, .. } if name.starts_with(OURS));
+        let systemd = self.systemd();
         let mut groups = self.groups();
         if groups.is_empty() && !state.nodes.values().any(is_ours) {
             return;
@@ -139,8 +159,15 @@ impl SimPools {
             let Some(below) = devices.by_id(&group.device) else {
                 continue;
             };
-            for (volume, size) in group.active() {
-                let id = mapped(&group.pool, &volume);
+            let is_gone = group.metadata_damaged.is_some_and(|it| it < systemd.starts);
+            let mut active: Vec<(DeviceId, Bytes)> = Vec::new();
+            if systemd.open.contains(&group.pool) {
+                active.push((lvm::mapped_metadata(&group.pool), Bytes(EXTENT)));
+            } else if !is_gone && !systemd.inactive.contains(&group.pool) {
+                let volumes = group.active(&systemd.shown).into_iter();
+                active.extend(volumes.map(|(it, size)| (mapped(&group.pool, &it), size)));
+            }
+            for (id, size) in active {
                 let name = id.to_string();
                 let node = Node {
                     kind: BlockKind::Dm {
@@ -165,11 +192,7 @@ impl SimPools {
         file: &str,
         size: Bytes,
     ) -> Result<(), WriteError> {
-        let dataset: DatasetName = place.parse().map_err(|_| WriteError::NotFound)?;
-        let at = dataset_path(pool, &dataset);
-        if !self.state().mounts.iter().any(|it| it.1 == at) {
-            return Err(WriteError::NotFound);
-        }
+        self.may_write(pool, place)?;
         let mut groups = self.groups();
         let group = groups.get_mut(physical).ok_or(WriteError::NotFound)?;
         let on = group.space();
@@ -185,6 +208,30 @@ impl SimPools {
             group.files = before;
         }
         written
+    }
+
+    pub(super) fn remove_from_volume(
+        &self,
+        pool: &PoolName,
+        physical: &str,
+        place: &str,
+        file: &str,
+    ) -> Result<(), WriteError> {
+        self.may_write(pool, place)?;
+        let mut groups = self.groups();
+        let group = groups.get_mut(physical).ok_or(WriteError::NotFound)?;
+        group.files.remove(place, file)
+    }
+
+    /// Whether a volume is mounted that something can be written to.
+    fn may_write(&self, pool: &PoolName, place: &str) -> Result<(), WriteError> {
+        let at = format!("{}/{place}", mount_point(pool));
+        let is_mounted = self.state().mounts.iter().any(|it| it.1 == at);
+        match (is_mounted, place.parse::<DatasetName>()) {
+            (true, Ok(_)) => Ok(()),
+            (true, Err(_)) => Err(WriteError::ReadOnly),
+            (false, _) => Err(WriteError::NotFound),
+        }
     }
 
     pub(super) fn perform_group(
@@ -208,11 +255,7 @@ impl SimPools {
                 let of = self.uuid_of(pool)?;
                 let mut groups = self.groups();
                 let group = groups.get(&of).ok_or_else(|| no_group(pool))?;
-                let ids = group.active().into_iter().map(|it| mapped(pool, &it.0));
-                let ids: Vec<String> = ids.map(|it| it.to_string()).collect();
-                if let Some((id, _)) = state.mounts.iter().find(|it| ids.contains(&it.0)) {
-                    return Err(failed(&format!("{id} contains a filesystem in use")));
-                }
+                is_idle(group, &self.systemd().shown, &state)?;
                 let prefix = mapped(pool, &Volume::Root).to_string();
                 let prefix = prefix.trim_end_matches("root").to_owned();
                 state.contents.retain(|id, _| !id.starts_with(&prefix));
@@ -233,7 +276,45 @@ impl SimPools {
                     group.has_root = true;
                 }
             }
-            GroupStep::RefuseWhenFull | GroupStep::Activate | GroupStep::GrowDevice { .. } => (),
+            GroupStep::Activate => {
+                let of = self.uuid_of(pool)?;
+                let is_damaged = |it: &Group| it.metadata_damaged.is_some();
+                if self.groups().get(&of).is_some_and(is_damaged) {
+                    return Err(failed("Check of pool failed. Manual repair required!"));
+                }
+                let mut systemd = self.systemd();
+                if systemd.open.contains(pool) {
+                    return Err(failed("it is prohibited while its metadata are active"));
+                }
+                systemd.inactive.remove(pool);
+            }
+            GroupStep::Deactivate => {
+                let of = self.uuid_of(pool)?;
+                let mut systemd = self.systemd();
+                let groups = self.groups();
+                let group = groups.get(&of).ok_or_else(|| no_group(pool))?;
+                is_idle(group, &systemd.shown, &state)?;
+                systemd.inactive.insert(pool.clone());
+                systemd.open.remove(pool);
+                let ours = |it: &String| group.is_ours(it);
+                systemd.shown.retain(|it| !ours(it));
+            }
+            GroupStep::OpenMetadata => {
+                let of = self.uuid_of(pool)?;
+                let mut systemd = self.systemd();
+                let groups = self.groups();
+                let is_damaged = groups
+                    .get(&of)
+                    .is_some_and(|it| it.metadata_damaged.is_some());
+                match systemd.inactive.contains(pool) || is_damaged {
+                    true => _ = systemd.open.insert(pool.clone()),
+                    false => return Err(failed("Operation not permitted on hidden LV")),
+                }
+            }
+            GroupStep::CloseMetadata => _ = self.systemd().open.remove(pool),
+            // It says what it found.
+            GroupStep::CheckMetadata => self.go_over_metadata(pool)?.done()?,
+            GroupStep::RefuseWhenFull | GroupStep::GrowDevice { .. } => (),
         }
         self.activate(&mut state);
         Ok(())
@@ -264,6 +345,8 @@ impl SimPools {
             has_root: false,
             files: Files::counting(),
             formatted: BTreeMap::new(),
+            damaged: BTreeSet::new(),
+            metadata_damaged: None,
         };
         self.groups().insert(uuid, group);
         Ok(())
@@ -304,14 +387,16 @@ impl SimPools {
         let uuid = new_uuid(&mut state);
         let mut groups = self.groups();
         let group = groups.get_mut(&of).ok_or_else(|| no_group(pool))?;
+        let mut systemd = self.systemd();
         let mut work = Work {
             pool,
             group,
             state: &mut state,
+            systemd: &mut systemd,
             new: New { uuid, at },
         };
         work.perform(step)?;
-        drop(groups);
+        drop((groups, systemd));
         self.activate(&mut state);
         Ok(())
     }
@@ -335,193 +420,18 @@ pub(super) fn mount_wanted(state: &mut SimState, pool: &PoolName) {
     }
 }
 
+/// Nothing of it is mounted: LVM refuses else.
+fn is_idle(group: &Group, shown: &BTreeSet<String>, state: &SimState) -> Result<(), BackendError> {
+    let ids = group.active(shown).into_iter();
+    let ids: Vec<String> = ids
+        .map(|it| mapped(&group.pool, &it.0).to_string())
+        .collect();
+    match state.mounts.iter().find(|it| ids.contains(&it.0)) {
+        Some((id, _)) => Err(failed(&format!("{id} contains a filesystem in use"))),
+        None => Ok(()),
+    }
+}
+
 fn no_group(pool: &PoolName) -> BackendError {
     failed(&format!("Volume group {:?} not found", lvm::group(pool)))
-}
-
-/// What a step is done to.
-struct Work<'a> {
-    pool: &'a PoolName,
-    group: &'a mut Group,
-    state: &'a mut SimState,
-    new: New,
-}
-
-impl Work<'_> {
-    fn perform(&mut self, step: &VolumeStep) -> Result<(), BackendError> {
-        let d = |it: &DatasetName| Volume::Dataset(it.clone());
-        let r = |it: &DatasetName| Volume::Aside(it.clone());
-        let n = |it: &DatasetName| Volume::New(it.clone());
-        match step {
-            VolumeStep::Make { dataset, size } => {
-                let path = place(&n(dataset));
-                let added = self
-                    .group
-                    .files
-                    .add(path.clone(), None, false, self.fresh());
-                added.map_err(|why| failed(&why))?;
-                self.resize(&path, *size)
-            }
-            VolumeStep::MakeOf {
-                dataset,
-                of,
-                snapshot,
-            } => self.copy(
-                &Volume::Snapshot(of.clone(), snapshot.clone()),
-                &n(dataset),
-                false,
-            ),
-            VolumeStep::Format {
-                dataset,
-                filesystem,
-            } => {
-                let volume = n(dataset);
-                let uuid = new_uuid(self.state);
-                let signature = Signature::new(filesystem.word(), &uuid);
-                let id = mapped(self.pool, &volume);
-                self.state.contents_mut(&id).signatures = vec![signature];
-                self.fill(&place(&volume))
-            }
-            VolumeStep::Name { dataset } => self.rename(&n(dataset), &d(dataset)),
-            VolumeStep::RemoveNew { dataset } => self.remove(&n(dataset)),
-            VolumeStep::WriteUnit { .. } | VolumeStep::RemoveUnit { .. } => Ok(()),
-            VolumeStep::Mount { dataset } => self.mount(dataset),
-            VolumeStep::Unmount { dataset } => {
-                let at = dataset_path(self.pool, dataset);
-                self.state.mounts.retain(|(_, it)| *it != at);
-                Ok(())
-            }
-            VolumeStep::Grow { dataset, size } => {
-                let path = place(&d(dataset));
-                match self.group.files.quota(&path).is_some_and(|it| it >= *size) {
-                    true => Ok(()),
-                    false => self.resize(&path, *size),
-                }
-            }
-            VolumeStep::GrowFilesystem { dataset, .. } => self.fill(&place(&d(dataset))),
-            VolumeStep::RenameSnapshot {
-                dataset,
-                snapshot,
-                to,
-            } => {
-                let [from, to] =
-                    [dataset, to].map(|it| Volume::Snapshot(it.clone(), snapshot.clone()));
-                self.rename(&from, &to)?;
-                let notes = &mut self.group.files.notes;
-                if let Some(note) = notes.remove(&place(&from)) {
-                    notes.insert(place(&to), note);
-                }
-                Ok(())
-            }
-            VolumeStep::Rename { dataset, to } => self.rename(&d(dataset), &d(to)),
-            VolumeStep::Remove { dataset } => self.remove(&d(dataset)),
-            VolumeStep::TakeSnapshot { dataset, snapshot } => {
-                let to = Volume::Snapshot(dataset.clone(), snapshot.clone());
-                self.copy(&d(dataset), &to, true)
-            }
-            VolumeStep::RemoveSnapshot { dataset, snapshot } => {
-                let volume = Volume::Snapshot(dataset.clone(), snapshot.clone());
-                self.remove(&volume)?;
-                self.group.files.notes.remove(&place(&volume));
-                Ok(())
-            }
-            VolumeStep::SetAside { dataset } => self.rename(&d(dataset), &r(dataset)),
-            VolumeStep::Restore { dataset, snapshot } => {
-                let of = Volume::Snapshot(dataset.clone(), snapshot.clone());
-                self.copy(&of, &d(dataset), false)
-            }
-            VolumeStep::KeepAside { dataset, snapshot } => {
-                let to = Volume::Snapshot(dataset.clone(), snapshot.clone());
-                self.copy(&r(dataset), &to, true)
-            }
-            VolumeStep::RemoveAside { dataset } => self.remove(&r(dataset)),
-        }
-    }
-
-    fn fresh(&self) -> New {
-        New {
-            uuid: self.new.uuid.clone(),
-            at: self.new.at,
-        }
-    }
-
-    fn resize(&mut self, path: &str, size: Bytes) -> Result<(), BackendError> {
-        let size = Some(lvm::whole_extents(size));
-        let done = self.group.files.limit(path, size);
-        done.map_err(|why| failed(&why))
-    }
-
-    /// Its filesystem has all of a volume.
-    fn fill(&mut self, path: &str) -> Result<(), BackendError> {
-        let size = self.group.files.quota(path);
-        let size = size.ok_or_else(|| failed(&format!("{path}: no such volume")))?;
-        self.group.formatted.insert(path.to_owned(), size);
-        Ok(())
-    }
-
-    fn copy(&mut self, from: &Volume, to: &Volume, read_only: bool) -> Result<(), BackendError> {
-        let (of, path) = (place(from), place(to));
-        let added = self
-            .group
-            .files
-            .add(path.clone(), Some(&of), read_only, self.fresh());
-        added.map_err(|why| failed(&why))?;
-        let formatted = self.group.formatted.get(&of).copied().unwrap_or_default();
-        self.group.formatted.insert(path, formatted);
-        let on = self.state.contents_of(&mapped(self.pool, from));
-        *self.state.contents_mut(&mapped(self.pool, to)) = on;
-        Ok(())
-    }
-
-    fn rename(&mut self, from: &Volume, to: &Volume) -> Result<(), BackendError> {
-        let (of, path) = (place(from), place(to));
-        let done = self.group.files.rename(&of, path.clone());
-        done.map_err(|why| failed(&why))?;
-        let formatted = self.group.formatted.remove(&of).unwrap_or_default();
-        self.group.formatted.insert(path, formatted);
-        let [from, to] = [from, to].map(|it| mapped(self.pool, it).to_string());
-        let on = self.state.contents.remove(&from).unwrap_or_default();
-        self.state.contents.insert(to.clone(), on);
-        for (id, _) in &mut self.state.mounts {
-            if *id == from {
-                id.clone_from(&to);
-            }
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, volume: &Volume) -> Result<(), BackendError> {
-        let id = mapped(self.pool, volume).to_string();
-        if self.state.mounts.iter().any(|it| it.0 == id) {
-            return Err(failed(&format!("{id} contains a filesystem in use")));
-        }
-        let path = place(volume);
-        let done = self.group.files.delete(&path);
-        done.map_err(|why| failed(&why))?;
-        self.group.formatted.remove(&path);
-        self.state.contents.remove(&id);
-        Ok(())
-    }
-
-    fn mount(&mut self, dataset: &DatasetName) -> Result<(), BackendError> {
-        let file = unit_file(self.pool, dataset);
-        let id = mapped(self.pool, &Volume::Dataset(dataset.clone()));
-        let is_there = self.state.files.contains_key(&file)
-            && !self.state.contents_of(&id).signatures.is_empty()
-            && self
-                .group
-                .files
-                .quota(&place(&Volume::Dataset(dataset.clone())))
-                .is_some();
-        if !is_there {
-            return Err(failed(&format!("{file}: a job for its device timed out")));
-        }
-        let mount = (id.to_string(), dataset_path(self.pool, dataset));
-        if !self.state.mounts.contains(&mount) {
-            self.state.mounts.push(mount);
-        }
-        let link = wanted(self.pool, dataset);
-        self.state.files.insert(link, file);
-        Ok(())
-    }
 }

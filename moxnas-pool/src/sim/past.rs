@@ -33,10 +33,17 @@ impl SimPools {
         Ok(())
     }
 
+    /// The same in a folder of it, such as that of a snapshot that is mounted.
+    pub fn enter_at(&self, pool: &PoolName, place: &str, process: &str) {
+        let works = (format!("{}/{place}", mount_point(pool)), process.to_owned());
+        self.systemd().working.push(works);
+    }
+
     /// Let the processes that work in a pool end.
     pub fn leave(&self, pool: &PoolName) {
-        let at = mount_point(pool);
-        self.systemd().working.retain(|(it, _)| *it != at);
+        let (at, below) = (mount_point(pool), format!("{}/", mount_point(pool)));
+        let is_in = |it: &str| it == at || it.starts_with(&below);
+        self.systemd().working.retain(|(it, _)| !is_in(it));
     }
 
     /// Make a subvolume by hand, at a path in a pool of btrfs that is mounted.

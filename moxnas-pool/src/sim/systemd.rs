@@ -30,11 +30,19 @@ pub(super) struct Systemd {
     waiting: Vec<(PoolName, SystemTime)>,
     /// Where processes work, and their names.
     pub(super) working: Vec<(String, String)>,
+    /// The snapshots that LVM was told to activate, by the text of the ids of their devices.
+    pub(super) shown: BTreeSet<String>,
+    /// The groups that LVM was told to deactivate, by their pools.
+    pub(super) inactive: BTreeSet<PoolName>,
+    /// Those of which it was told to activate the metadata by themselves.
+    pub(super) open: BTreeSet<PoolName>,
+    /// How often the machine was started since it was made.
+    pub(super) starts: usize,
 }
 
 impl Systemd {
-    /// Take in what happened to the machine. Gives the units of what it has mounted.
-    pub(super) fn catch_up(&mut self, state: &mut SimState, now: SystemTime) -> Vec<MountUnit> {
+    /// Take in what happened to the machine.
+    pub(super) fn hear(&mut self, state: &mut SimState) {
         if self.heard < state.events.len() {
             let news = state.events[self.heard..].to_vec();
             self.heard = state.events.len();
@@ -46,6 +54,10 @@ impl Systemd {
                 }
             }
         }
+    }
+
+    /// Mount what is there by now. Gives the units of that.
+    pub(super) fn catch_up(&mut self, state: &mut SimState, now: SystemTime) -> Vec<MountUnit> {
         let mut mounted = Vec::new();
         self.waiting.retain(|(pool, until)| {
             let unit = mount(state, pool);
@@ -68,11 +80,17 @@ impl Systemd {
         let is_wanted = |it: &PoolName| state.files.contains_key(&wanted(it));
         self.waiting = pools.filter(is_wanted).map(|it| (it, until)).collect();
         self.working.clear();
+        self.shown.clear();
+        self.inactive.clear();
+        self.open.clear();
+        self.starts += 1;
     }
 
-    /// Who works in a pool.
+    /// Who works at a place or below.
     pub(super) fn users(&self, at: &str) -> Vec<String> {
-        let here = self.working.iter().filter(|(it, _)| it == at);
+        let below = format!("{at}/");
+        let is_here = |it: &str| it == at || it.starts_with(&below);
+        let here = self.working.iter().filter(|(it, _)| is_here(it));
         here.map(|(_, process)| process.clone()).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Pools of thin volumes.
 
+mod checks;
+mod looks;
 mod rename;
 mod retry;
 
@@ -171,7 +173,16 @@ fn every_command_is_shown_as_it_is_run() {
     for change in [of(grow), of(delete)] {
         show(&thin.0.plan(&change).unwrap().steps);
     }
+    let unmounted = Thin::with_data(Filesystem::Xfs);
+    unmounted.0.run(&of(unmount));
+    let check = |pool| Change::Check { pool, repair: true };
+    show(&unmounted.0.plan(&of(check)).unwrap().steps);
     let xfs = Thin::with_data(Filesystem::Xfs);
+    for thin in [&thin, &xfs] {
+        show(&thin.plan(&looks::look()).unwrap().steps);
+    }
+    thin.run(&looks::look());
+    show(&thin.plan(&looks::leave()).unwrap().steps);
     show(&xfs.plan(&create("new", Some(300 * MIB))).unwrap().steps);
     show(&xfs.plan(&set(500 * MIB)).unwrap().steps);
     let disk = blank.id("A").path().unwrap();
@@ -348,7 +359,7 @@ fn each_refusal_has_a_code_and_a_hint() {
             world.plan(&create_on(&world, "SMALL", Filesystem::Ext4)),
             "device_too_small",
         ),
-        (thin.0.plan(&of(check)), "check_not_offered"),
+        (thin.0.plan(&of(check)), "check_needs_unmount"),
         (
             thin.0.plan(&create_on(&thin.0, "B", Filesystem::Ext4)),
             "pool_name_taken",

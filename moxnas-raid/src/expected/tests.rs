@@ -112,6 +112,21 @@ fn a_spare_that_leaves_is_one_fact_and_not_two() {
     assert_eq!(told(&expected, &raid), [fewer]);
 }
 
+/// It lasts until the machine is started anew.
+#[test]
+fn a_snapshot_that_somebody_looks_into_is_not_expected() {
+    let raid = tank(Level::Raid1, &["A", "B"], &[]);
+    let uuid = raid.observe().unwrap().find("tank").unwrap().uuid.clone();
+    let node = format!("md-uuid-{}", uuid.unwrap());
+    let expected = agreed(&raid);
+    let at = "/srv/tank/.snapshots/data/monday".to_owned();
+    raid.machine().state().mounts.push((node, at));
+    assert_eq!(told(&expected, &raid), []);
+    let expected = agreed(&raid);
+    raid.machine().state().mounts.clear();
+    assert_eq!(told(&expected, &raid), []);
+}
+
 #[test]
 fn an_array_that_is_not_there_says_which_of_its_devices_are() {
     let raid = tank(Level::Raid1, &["A", "B"], &[]);

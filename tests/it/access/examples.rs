@@ -112,6 +112,8 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         | "dataset_list"
         | "snapshot_delete"
         | "snapshot_list"
+        | "snapshot_mount"
+        | "snapshot_unmount"
         | "snapshot_rollback"
         | "target_check"
         | "target_get"

@@ -99,6 +99,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("snapshot_delete", "snapshot delete", "none none none"),
     ("snapshot_hold", "snapshot hold", "none none none"),
     ("snapshot_list", "snapshot list", ""),
+    ("snapshot_mount", "snapshot mount", "none none none"),
     (
         "snapshot_prune",
         "snapshot prune",
@@ -106,6 +107,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ),
     ("snapshot_release", "snapshot release", "none none none"),
     ("snapshot_rollback", "snapshot rollback", "none none none"),
+    ("snapshot_unmount", "snapshot unmount", "none none none"),
     ("spare_move", "array move-spare", ""),
     ("system_info", "system info", ""),
     ("target_add", "target add", "none neighbour.sim --pool none"),

@@ -116,8 +116,8 @@ impl TryFrom<PruneSnapshots> for SnapshotPrune {
 
 impl From<PrunedView> for PrunedSnapshots {
     fn from(view: PrunedView) -> PrunedSnapshots {
-        let left = view.left.iter();
-        let items = left.map(|it| Snapshot::new(&view.pool, it, view.as_of));
+        let left = view.left.into_iter();
+        let items = left.map(|(it, sight)| Snapshot::new(&view.pool, &it, sight, view.as_of));
         PrunedSnapshots {
             items: items.collect(),
         }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use moxnas_core::plan::Plan;
 use moxnas_pool::{
-    dataset::{Retention, Snapshot, plan_prune},
+    dataset::{Retention, Sight, Snapshot, plan_prune},
     model::PoolName,
     plan::Step,
     prune::TimeZone,
@@ -37,8 +37,8 @@ pub struct SnapshotPrune {
 pub struct PrunedView {
     /// Its pool.
     pub pool: PoolName,
-    /// The snapshots, the oldest first.
-    pub left: Vec<Snapshot>,
+    /// The snapshots, the oldest first, and how somebody comes to look into them.
+    pub left: Vec<(Snapshot, Sight)>,
     /// When that was asked.
     pub as_of: SystemTime,
 }
@@ -79,7 +79,9 @@ impl Change for SnapshotPrune {
         let left = contents(pool, asked)?.snapshots_of(&self.dataset);
         Ok(PrunedView {
             pool: pool.name.clone(),
-            left: left.cloned().collect(),
+            left: left
+                .map(|it| (it.clone(), pool.sight(&it.dataset, &it.name)))
+                .collect(),
             as_of: asked.as_of,
         })
     }

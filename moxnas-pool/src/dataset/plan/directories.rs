@@ -29,7 +29,9 @@ impl Planner<'_> {
             | Change::Hold { .. }
             | Change::Release { .. }
             | Change::Clone { .. }
-            | Change::Rollback { .. } => self.has_snapshots(),
+            | Change::Rollback { .. }
+            | Change::MountSnapshot { .. }
+            | Change::UnmountSnapshot { .. } => self.has_snapshots(),
             Change::Create(wish) | Change::CreateWith { wish, .. } => {
                 self.make_directory(wish, plan)
             }

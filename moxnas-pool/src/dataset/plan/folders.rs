@@ -19,7 +19,9 @@ impl Planner<'_> {
             | Change::Hold { .. }
             | Change::Release { .. }
             | Change::Clone { .. }
-            | Change::Rollback { .. } => self.has_snapshots(),
+            | Change::Rollback { .. }
+            | Change::MountSnapshot { .. }
+            | Change::UnmountSnapshot { .. } => self.has_snapshots(),
             _ if self.contents.counting == Counting::Off => Err(Refusal::NoProjectQuota {
                 pool: self.pool.name.clone(),
                 filesystem: self.pool.filesystem,

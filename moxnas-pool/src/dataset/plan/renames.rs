@@ -43,6 +43,9 @@ impl<'a> Planner<'a> {
         let name = &dataset.name;
         let one = || name.clone();
         self.evidence(dataset, plan);
+        for it in &snapshots {
+            self.hide(thin, name.as_str(), it.name.as_str(), plan);
+        }
         if thin.is_mounted(name.as_str()) {
             push(plan, VolumeStep::Unmount { dataset: one() });
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use moxnas_core::plan::Plan;
 
-use super::{CreateDataset, Planner, begin};
+use super::{CreateDataset, Planner, begin, volumes::push};
 use crate::{
     dataset::{Contents, HoldName, Refusal, Retention, Snapshot, SnapshotName, Step},
-    lvm::VolumeStep,
+    lvm::{Kind, VolumeStep},
     model::Pool,
     prune::{self, TimeZone, Timestamp},
 };
@@ -98,18 +98,21 @@ impl Planner<'_> {
         }
         plan.evidence.push(format!("snapshot {}", snapshot.uuid));
         let (of, name) = (snapshot.dataset.clone(), snapshot.name.clone());
-        plan.steps.push(match self.is_thin() {
-            true => Step::Volume {
-                step: VolumeStep::RemoveSnapshot {
+        if let Kind::Thin(thin) = &self.pool.kind {
+            self.hide(thin, dataset, name.as_str(), plan);
+            push(
+                plan,
+                VolumeStep::RemoveSnapshot {
                     dataset: of,
                     snapshot: name,
                 },
-            },
-            false => Step::DeleteSnapshot {
+            );
+        } else {
+            plan.steps.push(Step::DeleteSnapshot {
                 dataset: of,
                 snapshot: name,
-            },
-        });
+            });
+        }
         let what = format!("{dataset}@{}", snapshot.name);
         self.destroys(&what, snapshot.usage, plan);
         Ok(())

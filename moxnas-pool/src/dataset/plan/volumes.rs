@@ -49,6 +49,12 @@ impl Planner<'_> {
             Change::DeleteSnapshot { dataset, snapshot } => {
                 self.delete_snapshot(dataset, snapshot, plan)
             }
+            Change::MountSnapshot { dataset, snapshot } => {
+                self.mount_snapshot(thin, dataset, snapshot, plan)
+            }
+            Change::UnmountSnapshot { dataset, snapshot } => {
+                self.unmount_snapshot(thin, dataset, snapshot, plan)
+            }
             Change::Clone {
                 dataset,
                 snapshot,
@@ -74,7 +80,7 @@ impl Planner<'_> {
     }
 
     /// What needs room in a thin pool that has none would fail half way.
-    fn has_room(self) -> Result<(), Refusal> {
+    pub(super) fn has_room(self) -> Result<(), Refusal> {
         match self.contents.thin.as_ref().is_some_and(lvm::Fill::is_full) {
             true => Err(lvm::Refusal::Full(self.pool.name.clone()).into()),
             false => Ok(()),
@@ -390,6 +396,7 @@ impl Planner<'_> {
             push(plan, VolumeStep::Mount { dataset: one() });
             self.grow_filesystem(name, plan);
         };
+        self.hide(thin, name.as_str(), snapshot.name.as_str(), plan);
         if let Some(left) = left {
             plan.evidence.push(format!("set aside {}", left.id));
             let Some(there) = there else {

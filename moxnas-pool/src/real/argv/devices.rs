@@ -1,16 +1,14 @@
 //! The commands of steps that are about several devices.
 
-use moxnas_core::cmd::{Cmd, Tool};
+use moxnas_core::cmd::Cmd;
 
-use super::{MKFS_BTRFS, long, path, systemctl};
+use super::{MKFS_BTRFS, MOUNT, long, path, systemctl};
 use crate::{
     backend::BackendError,
     devices::DevicesStep,
     model::{Filesystem, PoolName},
     unit::mount_point,
 };
-
-const MOUNT: Tool = Tool::new("mount");
 
 pub(super) fn argv(pool: &PoolName, step: &DevicesStep) -> Result<Cmd, BackendError> {
     Ok(match step {

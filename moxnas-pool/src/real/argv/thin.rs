@@ -1,17 +1,18 @@
 //! The commands of LVM, see lvm(8) and lvmthin(7).
 //!
-//! They ask before they overwrite anything, and nobody answers: only what deletes is told `--yes`.
+//! They ask before they overwrite anything, and nobody answers: only what deletes is told `--yes`, and
+//! what lets the metadata of a thin pool be read.
 
 use moxnas_core::{
-    cmd::{Cmd, Tool},
+    cmd::{Accept, Cmd, Tool},
     units::Bytes,
 };
 
-use super::{RESIZE2FS, XFS_GROWFS, long, mkfs, path, systemctl};
+use super::{CHECK_LIMIT, MOUNT, RESIZE2FS, UMOUNT, XFS_GROWFS, long, mkfs, path, systemctl};
 use crate::{
     backend::BackendError,
-    dataset::dataset_path,
-    lvm::{self, GroupStep, ROOT, ROOT_SIZE, THIN, Volume, VolumeStep, named},
+    dataset::{dataset_path, snapshot_path},
+    lvm::{self, GroupStep, METADATA, ROOT, ROOT_SIZE, THIN, Volume, VolumeStep, named},
     model::{Filesystem, PoolName},
     unit::unit_of,
 };
@@ -27,7 +28,7 @@ const VGS: Tool = lvm2("vgs");
 const PVRESIZE: Tool = lvm2("pvresize");
 /// What makes volumes.
 pub const LVCREATE: Tool = lvm2("lvcreate");
-/// What LVM has a thin pool checked with before it activates it: MoxNAS never starts it itself.
+/// What goes over the metadata of a thin pool; LVM has it done too before it activates one.
 pub const THIN_CHECK: Tool = Tool::new("thin_check").of("thin-provisioning-tools");
 const LVCHANGE: Tool = lvm2("lvchange");
 const LVEXTEND: Tool = lvm2("lvextend");
@@ -49,6 +50,18 @@ pub(super) fn group(pool: &PoolName, step: &GroupStep) -> Result<Cmd, BackendErr
         GroupStep::MakeRoot => make(pool, ROOT, ROOT_SIZE),
         GroupStep::WriteUnit { .. } => systemctl().arg("daemon-reload"),
         GroupStep::Activate => long(VGCHANGE).args(["--activate", "y"]).arg(group),
+        GroupStep::Deactivate => long(VGCHANGE).args(["--activate", "n"]).arg(group),
+        // It asks whether it is to be had read-only, which is how it is had.
+        GroupStep::OpenMetadata => long(LVCHANGE)
+            .args(["--yes", "--activate", "y"])
+            .arg(format!("{group}/{METADATA}")),
+        GroupStep::CheckMetadata => Cmd::new(THIN_CHECK)
+            .limit(CHECK_LIMIT)
+            .accept(Accept::Any)
+            .arg(format!("/dev/{group}/{METADATA}")),
+        GroupStep::CloseMetadata => long(LVCHANGE)
+            .args(["--activate", "n"])
+            .arg(format!("{group}/{METADATA}")),
         GroupStep::RemoveGroup => long(VGREMOVE).arg("--yes").arg(group),
         GroupStep::GrowDevice { device } => long(PVRESIZE).arg(path(device)?),
         GroupStep::GrowThinPool => long(LVEXTEND).args(["--extents", "+100%FREE"]).arg(thin),
@@ -113,6 +126,26 @@ pub(super) fn volume(pool: &PoolName, step: &VolumeStep) -> Cmd {
         VolumeStep::RemoveSnapshot { dataset, snapshot } => {
             remove(pool, &Snapshot(dataset.clone(), snapshot.clone()))
         }
+        VolumeStep::ActivateSnapshot { dataset, snapshot } => long(LVCHANGE)
+            .args(["--activate", "y", "--ignoreactivationskip"])
+            .arg(named(pool, &Snapshot(dataset.clone(), snapshot.clone()))),
+        VolumeStep::MountSnapshot {
+            dataset,
+            snapshot,
+            filesystem,
+        } => long(MOUNT)
+            .args(["-t", filesystem.word(), "-o", looking(*filesystem)])
+            .arg(lvm::path(
+                pool,
+                &Snapshot(dataset.clone(), snapshot.clone()),
+            ))
+            .arg(snapshot_path(pool, dataset, snapshot)),
+        VolumeStep::UnmountSnapshot { dataset, snapshot } => {
+            long(UMOUNT).arg(snapshot_path(pool, dataset, snapshot))
+        }
+        VolumeStep::DeactivateSnapshot { dataset, snapshot } => long(LVCHANGE)
+            .args(["--activate", "n"])
+            .arg(named(pool, &Snapshot(dataset.clone(), snapshot.clone()))),
         VolumeStep::SetAside { dataset: it } => rename(pool, &dataset(it), &Aside(it.clone())),
         VolumeStep::Restore {
             dataset: it,
@@ -124,6 +157,17 @@ pub(super) fn volume(pool: &PoolName, step: &VolumeStep) -> Cmd {
             &Snapshot(dataset.clone(), snapshot.clone()),
         ),
         VolumeStep::RemoveAside { dataset } => remove(pool, &Aside(dataset.clone())),
+    }
+}
+
+/// How a snapshot is mounted. Nothing can be written to its volume, so nothing of its log can be put in,
+/// and xfs would not be mounted for that: a snapshot of a mounted one always has something in its log.
+/// The UUID of its filesystem is that of the dataset, which xfs mounts once only (`nouuid`).
+fn looking(filesystem: Filesystem) -> &'static str {
+    match filesystem {
+        Filesystem::Ext4 => "ro,noload",
+        Filesystem::Xfs => "ro,norecovery,nouuid",
+        Filesystem::Btrfs => "ro",
     }
 }
 
