@@ -382,7 +382,7 @@ impl Pools {
     ) -> Pools {
         let mut pools = Pools::default();
         let places = Places::of(devices);
-        let mut of_datasets: BTreeMap<PoolName, Vec<DatasetName>> = BTreeMap::new();
+        let mut of_datasets: BTreeMap<PoolName, Vec<WithUnit>> = BTreeMap::new();
         let mut units = Vec::new();
         for file in files.iter().filter(|it| it.ends_with(".mount")) {
             let path = format!("{UNIT_FOLDER}/{file}");
@@ -394,7 +394,8 @@ impl Pools {
                 }
             };
             if let Some((pool, dataset)) = VolumeUnit::owner(&text) {
-                of_datasets.entry(pool).or_default().push(dataset);
+                let it = (dataset, VolumeUnit::filesystem(&text));
+                of_datasets.entry(pool).or_default().push(it);
             }
             match MountUnit::parse(&text) {
                 None => (),
@@ -412,7 +413,7 @@ impl Pools {
             });
         }
         for (pool, datasets) in of_datasets {
-            let datasets: Vec<&str> = datasets.iter().map(DatasetName::as_str).collect();
+            let datasets: Vec<&str> = datasets.iter().map(|it| it.0.as_str()).collect();
             pools.errors.push(format!(
                 "{} have units, and there is no pool {pool} that they were in",
                 datasets.join(", ")
@@ -422,6 +423,9 @@ impl Pools {
         pools
     }
 }
+
+/// A dataset that has a unit, and what is on its volume by that.
+type WithUnit = (DatasetName, Option<Filesystem>);
 
 /// What a unit may be about, found once for all of them: hundreds of pools are looked for among a
 /// thousand devices.

@@ -219,7 +219,9 @@ impl SimPools {
             Step::Thin { pool, .. } => return self.go_over_metadata(pool),
             Step::Check {
                 pool, part, repair, ..
-            } if *part != Part::Whole => return self.go_over_volume(pool, part, *repair),
+            } if matches!(part, Part::Dataset(_)) => {
+                return self.go_over_volume(pool, part, *repair);
+            }
             _ => (),
         }
         let state = self.state();

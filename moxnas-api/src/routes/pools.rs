@@ -214,7 +214,9 @@ impl Pools {
     ///
     /// The answer is the job that does it, which fails if there are errors in it still. ext4 and xfs
     /// have to be unmounted first; of them a repair may lose what cannot be put right, so its plan has
-    /// to be confirmed. A btrfs that is mounted is read and compared with its checksums.
+    /// to be confirmed. A btrfs that is mounted is read and compared with its checksums. Of thin volumes
+    /// the metadata of the thin pool are gone over, and the filesystem of each dataset; the message says
+    /// what each of them has.
     #[oai(path = "/:pool/check", method = "post", operation_id = "pool_check")]
     async fn check(
         &self,

@@ -17,7 +17,7 @@ use moxnas_core::{names::BadName, units};
 use moxnas_pool::{
     dataset::{self as inside, Contents, Sight, dataset_path},
     directory::Mark,
-    model::{Pool, PoolName},
+    model::{self, Pool, PoolName},
 };
 use poem_openapi::Object;
 use time::OffsetDateTime;
@@ -25,6 +25,7 @@ use time::OffsetDateTime;
 pub use self::prune::{KeepRules, PruneSnapshots, PrunedSnapshots};
 use super::{
     attributes::{Compression, DatasetAttributes},
+    pools::Filesystem,
     timestamp,
 };
 
@@ -52,6 +53,8 @@ pub struct Dataset {
     pub name: String,
     /// Where it is
     pub path: String,
+    /// The filesystem of its own that it has; left out: it is in that of its pool
+    pub filesystem: Option<Filesystem>,
     /// Nothing can be written to it
     pub read_only: bool,
     /// What it may take; a byte more is refused to whoever writes it. Left out: as much as the pool has
@@ -165,6 +168,10 @@ pub struct CreateDataset {
     #[arg(long = "quota", value_name = "SIZE", value_parser = size)]
     #[oai(validator(minimum(value = "1")))]
     pub quota_bytes: Option<u64>,
+    /// The filesystem that it gets, in a pool of thin volumes, where each dataset has one of its own; left
+    /// out: that of its pool
+    #[arg(long = "fs", value_enum)]
+    pub filesystem: Option<Filesystem>,
     /// What is said of its folder; left out: it is root's, and everybody may read it
     #[command(flatten)]
     pub attributes: Option<DatasetAttributes>,
@@ -228,6 +235,7 @@ impl TryFrom<CreateDataset> for DatasetCreate {
             pool: it.pool,
             name: it.name.parse()?,
             quota: it.quota_bytes.map(units::Bytes),
+            filesystem: it.filesystem.map(Into::into),
             attributes: match it.attributes {
                 Some(attributes) => attributes.try_into()?,
                 None => inside::Attributes::default(),
@@ -290,12 +298,19 @@ impl CloneSnapshot {
 }
 
 impl Dataset {
-    fn new(pool: &PoolName, it: &inside::Dataset, snapshots: usize, as_of: SystemTime) -> Dataset {
+    fn new(
+        pool: &PoolName,
+        it: &inside::Dataset,
+        filesystem: Option<model::Filesystem>,
+        snapshots: usize,
+        as_of: SystemTime,
+    ) -> Dataset {
         let folder = it.folder.as_ref();
         Dataset {
             pool: pool.to_string(),
             name: it.name.to_string(),
             path: dataset_path(pool, &it.name),
+            filesystem: filesystem.map(Into::into),
             read_only: it.read_only,
             quota_bytes: it.quota.map(|it| it.0),
             referenced_bytes: it.usage.map(|it| it.referenced.0),
@@ -319,7 +334,14 @@ impl Dataset {
 
 impl From<DatasetView> for Dataset {
     fn from(view: DatasetView) -> Dataset {
-        Dataset::new(&view.pool, &view.dataset, view.snapshots, view.asked.as_of)
+        let DatasetView {
+            pool,
+            dataset,
+            snapshots,
+            filesystem,
+            asked,
+        } = view;
+        Dataset::new(&pool, &dataset, filesystem, snapshots, asked.as_of)
     }
 }
 
@@ -503,7 +525,13 @@ pub(crate) fn dataset_row(row: &Row<'_, inside::Dataset>, seen: &Seen) -> Datase
     let asked = seen.answers.contents.get(&pool.name);
     let contents = asked.and_then(|it| it.said.as_ref().ok());
     let snapshots = contents.map_or(0, |all| all.snapshots_of(it.name.as_str()).len());
-    Dataset::new(&pool.name, it, snapshots, as_of)
+    Dataset::new(
+        &pool.name,
+        it,
+        pool.filesystem_of(&it.name),
+        snapshots,
+        as_of,
+    )
 }
 
 /// As it is sent.

@@ -15,7 +15,7 @@ use moxnas_pool::{
         Attributes, Change as Wish, Contents, Dataset, DatasetName, Refusal, Sight, Snapshot,
         SnapshotName, Who, is_limited_to, plan,
     },
-    model::{Pool, PoolName},
+    model::{Filesystem, Pool, PoolName},
     plan::{Refusal as PoolRefusal, Step},
 };
 
@@ -54,6 +54,8 @@ pub struct DatasetView {
     pub dataset: Dataset,
     /// How many snapshots it has.
     pub snapshots: usize,
+    /// The filesystem of its own that it has, if it has one.
+    pub filesystem: Option<Filesystem>,
     /// What is in its pool, and when that was asked.
     pub asked: Asked<Contents>,
 }
@@ -107,6 +109,8 @@ pub struct DatasetCreate {
     pub name: DatasetName,
     /// How much it may take; `None`: as much as the pool has.
     pub quota: Option<Bytes>,
+    /// The filesystem of its own that it gets, where each dataset has one; `None`: that of the pool.
+    pub filesystem: Option<Filesystem>,
     /// What is said of its folder.
     pub attributes: Attributes<Who>,
 }
@@ -309,6 +313,7 @@ fn dataset_view(seen: &Seen, pool: &str, dataset: &str) -> Result<DatasetView, E
         pool: pool.name.clone(),
         dataset: found.clone(),
         snapshots: contents.snapshots_of(dataset).count(),
+        filesystem: pool.filesystem_of(&found.name),
         asked: asked.clone(),
     })
 }

@@ -213,6 +213,7 @@ impl Datasets {
         let wish = Inside::Create(CreateDataset {
             name: name.clone(),
             quota: self.quota.map(Bytes),
+            filesystem: None,
         });
         let steps = within.steps(&wish)?;
         let written = written(name, "archive", self.data);

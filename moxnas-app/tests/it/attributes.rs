@@ -50,6 +50,7 @@ async fn with_photos() -> Box_ {
     let pool = wishes::pool("data", "tank", Filesystem::Xfs);
     make(&box_.app, pool).await.unwrap();
     let dataset = DatasetCreate {
+        filesystem: None,
         attributes: said("anna", &["user:ben:r-x"]),
         ..wishes::dataset("data", "photos")
     };

@@ -10,12 +10,13 @@ use moxnas_app::{
     },
     store::{Job, JobState},
 };
-use moxnas_core::sim::Fault;
+use moxnas_core::{sim::Fault, units::Bytes};
 use moxnas_pool::model::{Filesystem, Standing};
 
 use crate::{
     expected::make,
     jobs::{Box_, actor},
+    wishes::dataset,
 };
 
 fn on_tank() -> PoolCreate {
@@ -158,6 +159,70 @@ async fn check(box_: &Box_, repair: bool) -> Job {
     };
     let job = box_.app.begin(&actor(), wish, terms).await.unwrap();
     box_.until_over(&job.new.id).await
+}
+
+/// What is wrong is said of the dataset that has it; where the metadata are damaged nothing is put right.
+#[tokio::test]
+async fn each_dataset_of_a_thin_pool_is_gone_over() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    let app = &box_.app;
+    let wish = PoolCreate {
+        filesystem: Filesystem::Ext4,
+        thin: true,
+        ..on_tank()
+    };
+    make(app, wish).await.unwrap();
+    for name in ["photos", "films"] {
+        let mut wish = dataset("data", name);
+        wish.quota = Some(Bytes(400 << 20));
+        wish.filesystem = (name == "films").then_some(Filesystem::Xfs);
+        let made = make(app, wish).await.unwrap();
+        assert_eq!(
+            made.filesystem.is_some_and(|it| it == Filesystem::Xfs),
+            name == "films"
+        );
+    }
+    make(app, PoolUnmount { pool: named() }).await.unwrap();
+    let well = check(&box_, false).await;
+    assert_eq!(
+        well.message.as_deref(),
+        Some(
+            "no error was found in pool data; the metadata of the thin pool: no error; the folder of \
+             the pool: no error; dataset films: no error; dataset photos: no error"
+        )
+    );
+    let (pool, films) = (named().parse().unwrap(), "films".parse().unwrap());
+    box_.pools.damage_dataset(&pool, &films).unwrap();
+    let bad = check(&box_, false).await;
+    assert_eq!(bad.error_code.as_deref(), Some("filesystem_has_errors"));
+    let error = bad.error.unwrap();
+    assert!(
+        error.contains("dataset films: 1 error was found"),
+        "{error}"
+    );
+    assert!(!error.contains("photos"), "{error}");
+    let mended = check(&box_, true).await;
+    assert_eq!(mended.state, JobState::Succeeded, "{mended:#?}");
+    let parts = mended.result.unwrap()["parts"].to_string();
+    assert!(
+        parts.contains("dataset films: errors were put right"),
+        "{parts}"
+    );
+    make(app, PoolMount { pool: named() }).await.unwrap();
+    make(app, PoolUnmount { pool: named() }).await.unwrap();
+
+    box_.pools.damage_metadata(&pool).unwrap();
+    box_.pools.damage_dataset(&pool, &films).unwrap();
+    let bad = check(&box_, true).await;
+    assert_eq!(bad.error_code.as_deref(), Some("thin_metadata_damaged"));
+    let error = bad.error.unwrap();
+    assert!(
+        error.contains("lvconvert --repair moxnas_data/thin"),
+        "{error}"
+    );
+    assert!(!error.contains("films"), "{error}");
+    let again = check(&box_, false).await;
+    assert_eq!(again.error_code.as_deref(), Some("thin_metadata_damaged"));
 }
 
 /// Errors are a job that failed, with what would put them right; then that is done, and all is well.

@@ -23,6 +23,7 @@ pub(crate) fn dataset(pool: &str, name: &str) -> DatasetCreate {
         pool: pool.to_owned(),
         name: name.parse().unwrap(),
         quota: None,
+        filesystem: None,
         attributes: Attributes::default(),
     }
 }

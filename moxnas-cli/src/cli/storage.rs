@@ -42,7 +42,8 @@ pub(crate) enum PoolVerb {
         /// Name of the pool
         pool: String,
     },
-    /// Go over the filesystem of a pool, or repair it (--repair); ext4 and xfs have to be unmounted
+    /// Go over the filesystem of a pool, or repair it (--repair); ext4 and xfs have to be unmounted, and of
+    /// thin volumes each dataset is gone over
     /// first
     Check {
         /// Name of the pool

@@ -64,6 +64,7 @@ pub(super) fn sheet(it: &Dataset) -> String {
         ("owner", account(it.owner.as_ref(), it.owner_id)),
         ("group", account(it.group.as_ref(), it.group_id)),
         ("mode", it.mode.clone().unwrap_or_else(|| "-".to_owned())),
+        ("filesystem", filesystem(it)),
         ("compression", compression(it)),
         ("snapshots", it.snapshots.to_string()),
         ("writable", writable.to_owned()),
@@ -87,6 +88,11 @@ fn account(name: Option<&String>, id: Option<u32>) -> String {
         (None, Some(id)) => id.to_string(),
         (_, None) => "-".to_owned(),
     }
+}
+
+fn filesystem(it: &Dataset) -> String {
+    let own = it.filesystem.map(super::pools::filesystem);
+    own.unwrap_or("that of its pool").to_owned()
 }
 
 fn compression(it: &Dataset) -> String {

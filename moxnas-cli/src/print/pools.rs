@@ -153,7 +153,7 @@ fn of(it: &Pool) -> String {
     }
 }
 
-fn filesystem(it: Filesystem) -> &'static str {
+pub(super) fn filesystem(it: Filesystem) -> &'static str {
     match it {
         Filesystem::Ext4 => "ext4",
         Filesystem::Xfs => "xfs",

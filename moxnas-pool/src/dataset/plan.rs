@@ -45,6 +45,9 @@ pub fn plan(pool: &Pool, contents: &Contents, change: &Change) -> Result<Plan<St
         planner.in_volumes(thin, change, &mut plan)?;
         return Ok(plan);
     }
+    if let Change::Create(wish) = change {
+        planner.has_one_filesystem(wish)?;
+    }
     if let Kind::Directory(directory) = &pool.kind {
         planner.in_directory(directory, change, &mut plan)?;
         return Ok(plan);
@@ -142,6 +145,20 @@ impl<'a> Planner<'a> {
                 pool: self.pool.name.clone(),
                 filesystem,
             }),
+        }
+    }
+
+    /// Where all datasets are in the filesystem of the pool there is no other for one of them.
+    fn has_one_filesystem(self, wish: &CreateDataset) -> Result<(), Refusal> {
+        let is_host = matches!(self.pool.kind, Kind::Directory(_));
+        match wish.filesystem {
+            Some(wished) if is_host || wished != self.pool.filesystem => {
+                Err(Refusal::OneFilesystem {
+                    pool: self.pool.name.clone(),
+                    filesystem: wished,
+                })
+            }
+            _ => Ok(()),
         }
     }
 

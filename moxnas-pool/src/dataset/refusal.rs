@@ -11,6 +11,16 @@ use crate::{
 /// Why a wish about what is in a pool is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Only a dataset that is a volume has a filesystem of its own.
+    #[error(
+        "all datasets of pool {pool} are in one filesystem: none of them can be {filesystem} by itself"
+    )]
+    OneFilesystem {
+        /// The pool.
+        pool: PoolName,
+        /// What was wished.
+        filesystem: Filesystem,
+    },
     /// Its filesystem has no snapshots.
     #[error("pool {pool} is {filesystem}, which has no snapshots")]
     NoSnapshots {
@@ -221,6 +231,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Refusal::OneFilesystem { .. } => "one_filesystem",
             Refusal::NoSnapshots { .. } => "no_snapshots",
             Refusal::NoProjectQuota { .. } => "no_project_quota",
             Refusal::ProjectShared { .. } => "project_shared",
@@ -253,6 +264,11 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Refusal::OneFilesystem { .. } => {
+                "leave `--fs` out; in a pool of thin volumes each dataset may have another: `moxnas pool \
+                 create NAME --device … --kind thin`"
+                    .to_owned()
+            }
             Refusal::NoSnapshots { .. } => {
                 "a pool of btrfs has them: `moxnas pool create NAME --device … --fs btrfs`"
                     .to_owned()

@@ -1,7 +1,11 @@
-//! Whether a snapshot can be looked into.
+//! What a look at a pool tells of what is in it: whether a snapshot can be looked into, and which
+//! filesystem a dataset is.
 
 use super::{DatasetName, SnapshotName, snapshot_path};
-use crate::{lvm::Kind, model::Pool};
+use crate::{
+    lvm::Kind,
+    model::{Filesystem, Pool},
+};
 
 /// How somebody comes to look into a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,15 @@ pub enum Sight {
 }
 
 impl Pool {
+    /// The filesystem of its own that a dataset has, if it has one.
+    #[must_use]
+    pub fn filesystem_of(&self, dataset: &DatasetName) -> Option<Filesystem> {
+        match &self.kind {
+            Kind::Thin(thin) => thin.find(dataset.as_str()).map(|it| it.filesystem),
+            Kind::Filesystem | Kind::Devices(_) | Kind::Directory(_) => None,
+        }
+    }
+
     /// How somebody comes to look into a snapshot that is in it.
     #[must_use]
     pub fn sight(&self, dataset: &DatasetName, snapshot: &SnapshotName) -> Sight {

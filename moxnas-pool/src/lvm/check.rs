@@ -55,11 +55,10 @@ pub(crate) fn check(
     let folder = [(Part::Folder, Volume::Root, Filesystem::Ext4)];
     let datasets = volumes.datasets.iter().map(|it| {
         let dataset = || it.dataset.clone();
-        let filesystem = pool.filesystem;
         (
             Part::Dataset(dataset()),
             Volume::Dataset(dataset()),
-            filesystem,
+            it.filesystem,
         )
     });
     for (part, volume, filesystem) in folder.into_iter().chain(datasets) {

@@ -7,7 +7,7 @@ use moxnas_core::disk::{BlockDevice, BlockDevices, DeviceId};
 use super::{Kind, Mounting, Shown, Thin, ThinUnit, Volume, mapped, mapped_metadata};
 use crate::{
     dataset::{DatasetName, dataset_path, snapshot_path},
-    model::{Pool, PoolName},
+    model::{Filesystem, Pool, PoolName},
     unit::MountUnit,
 };
 
@@ -67,7 +67,7 @@ pub(crate) fn pool(
     devices: &BlockDevices,
     unit: MountUnit,
     thin: ThinUnit,
-    with_unit: &[DatasetName],
+    with_unit: &[(DatasetName, Option<Filesystem>)],
 ) -> Pool {
     let at = unit.at();
     let ThinUnit {
@@ -90,7 +90,7 @@ pub(crate) fn pool(
     let mounted_there = |it: &&BlockDevice| it.mounts.contains(&at);
     let covering = devices.by_name.values().filter(mounted_there);
     let covering = covering.filter(|it| folder.is_none_or(|folder| folder.name != it.name));
-    let datasets = mountings(&tower, &unit.name, with_unit);
+    let datasets = mountings(&tower, &unit.name, filesystem, with_unit);
     let shown = shown(&tower, &unit.name);
     let metadata = mapped_metadata(&unit.name);
     Pool {
@@ -120,17 +120,31 @@ pub(crate) fn pool(
     }
 }
 
-fn mountings(tower: &[&BlockDevice], pool: &PoolName, with_unit: &[DatasetName]) -> Vec<Mounting> {
+/// What is on a volume is what its superblock says; of one that is not active, what its unit says.
+fn mountings(
+    tower: &[&BlockDevice],
+    pool: &PoolName,
+    of_pool: Filesystem,
+    with_unit: &[(DatasetName, Option<Filesystem>)],
+) -> Vec<Mounting> {
     let active: BTreeMap<DatasetName, &BlockDevice> =
         datasets_of(tower, pool).into_iter().collect();
-    let mut names: Vec<DatasetName> = active.keys().chain(with_unit).cloned().collect();
+    let units: BTreeMap<&DatasetName, Option<Filesystem>> =
+        with_unit.iter().map(|(it, on)| (it, *on)).collect();
+    let mut names: Vec<DatasetName> = active
+        .keys()
+        .chain(units.keys().copied())
+        .cloned()
+        .collect();
     names.sort();
     names.dedup();
     let one = |dataset: DatasetName| {
         let at = dataset_path(pool, &dataset);
-        let device = active.get(&dataset);
+        let (device, unit) = (active.get(&dataset), units.get(&dataset));
+        let found = device.and_then(|it| filesystem_on(it));
         Mounting {
-            has_unit: with_unit.contains(&dataset),
+            filesystem: found.or(unit.copied().flatten()).unwrap_or(of_pool),
+            has_unit: unit.is_some(),
             is_active: device.is_some(),
             is_mounted: device.is_some_and(|it| it.mounts.contains(&at)),
             is_forced_read_only: false,
@@ -138,6 +152,12 @@ fn mountings(tower: &[&BlockDevice], pool: &PoolName, with_unit: &[DatasetName])
         }
     };
     names.into_iter().map(one).collect()
+}
+
+/// What is on a volume, by its superblock.
+pub(crate) fn filesystem_on(volume: &BlockDevice) -> Option<Filesystem> {
+    let mut all = volume.signatures.iter();
+    all.find_map(|it| it.kind.parse().ok())
 }
 
 fn is_physical(device: &BlockDevice, uuid: &str) -> bool {

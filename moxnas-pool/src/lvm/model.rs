@@ -6,7 +6,7 @@ use crate::{
     dataset::{DatasetName, SnapshotName},
     devices::Devices,
     directory::Directory,
-    model::Standing,
+    model::{Filesystem, Standing},
 };
 
 /// What a pool is made of. ZFS would be a kind of its own.
@@ -69,6 +69,8 @@ pub struct Shown {
 pub struct Mounting {
     /// The dataset.
     pub dataset: DatasetName,
+    /// What is on its volume.
+    pub filesystem: Filesystem,
     /// Whether it has a unit.
     pub has_unit: bool,
     /// Whether its volume is active.

@@ -5,7 +5,10 @@ use moxnas_core::{
     plan::{Danger, Plan},
 };
 
-use super::{GroupStep, Refusal as Why, Shown, Thin, Volume, VolumeStep, group, mapped, smallest};
+use super::{
+    GroupStep, Refusal as Why, Shown, Thin, Volume, VolumeStep, group, look::filesystem_on, mapped,
+    smallest,
+};
 use crate::{
     dataset,
     model::{Filesystem, Pool, PoolName, Standing},
@@ -152,7 +155,7 @@ fn mount_datasets(pool: &Pool, volumes: &Thin, plan: &mut Plan<Step>) {
         if !it.has_unit {
             let step = VolumeStep::WriteUnit {
                 dataset: dataset.clone(),
-                filesystem: pool.filesystem,
+                filesystem: it.filesystem,
                 options: pool.options.clone(),
             };
             plan.steps.push(volume(&pool.name, step));
@@ -322,8 +325,7 @@ pub(crate) fn import(
         });
     }
     let volumes = super::datasets_of(&tower, name);
-    let of = volumes.iter().flat_map(|(_, it)| &it.signatures);
-    let filesystem = of.filter_map(|it| it.kind.parse().ok()).next();
+    let filesystem = volumes.iter().find_map(|(_, it)| filesystem_on(it));
     let filesystem = filesystem.unwrap_or(Filesystem::Ext4);
     let options: Vec<String> = options.iter().map(ToString::to_string).collect();
     let mut plan = Plan::default();
@@ -337,10 +339,10 @@ pub(crate) fn import(
         },
     ));
     plan.steps.push(Step::Mount { pool: name.clone() });
-    for (dataset, _) in volumes {
+    for (dataset, volume_of) in volumes {
         let step = VolumeStep::WriteUnit {
             dataset: dataset.clone(),
-            filesystem,
+            filesystem: filesystem_on(volume_of).unwrap_or(filesystem),
             options: options.clone(),
         };
         plan.steps.push(volume(name, step));

@@ -82,6 +82,13 @@ impl VolumeUnit {
         unit_of(&dataset_path(pool, dataset))
     }
 
+    /// What is on the volume, as its unit says.
+    #[must_use]
+    pub fn filesystem(text: &str) -> Option<Filesystem> {
+        let kind = text.lines().find_map(|it| it.strip_prefix("Type="));
+        kind?.parse().ok()
+    }
+
     /// Whose unit this is, by its first line; `None` for one that is no unit of a dataset.
     #[must_use]
     pub fn owner(text: &str) -> Option<(PoolName, DatasetName)> {
@@ -111,6 +118,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in {text}");
         }
+        assert_eq!(VolumeUnit::filesystem(&text), Some(Filesystem::Xfs));
         assert_eq!(VolumeUnit::owner(&text), Some((unit.pool, unit.dataset)));
         assert_eq!(VolumeUnit::owner(&text.replacen('#', ";", 1)), None);
     }

@@ -376,6 +376,7 @@ impl<'a> Planner<'a> {
                 let wish = dataset::Change::Create(CreateDataset {
                     name: self.route.as_dataset.clone(),
                     quota: None,
+                    filesystem: None,
                 });
                 let made = dataset::plan(self.to.pool, self.to.contents, &wish)?;
                 let made = made.map(|step| inside(&self.route.to, step));

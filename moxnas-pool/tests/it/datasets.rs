@@ -113,6 +113,7 @@ fn wish(name: &str, quota: Option<u64>) -> CreateDataset {
     CreateDataset {
         name: name.parse().unwrap(),
         quota: quota.map(Bytes),
+        filesystem: None,
     }
 }
 

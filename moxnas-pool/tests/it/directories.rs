@@ -105,6 +105,7 @@ fn dataset(name: &str, quota: Option<u64>) -> Wish {
     Wish::Create(CreateDataset {
         name: name.parse().unwrap(),
         quota: quota.map(Bytes),
+        filesystem: None,
     })
 }
 
@@ -532,6 +533,7 @@ fn folders_of_the_host_belong_to_somebody() {
     let create = CreateDataset {
         name: "data".parse().unwrap(),
         quota: None,
+        filesystem: None,
     };
     let wish = Wish::CreateWith {
         wish: create,

@@ -344,6 +344,7 @@ fn what_came_upon_an_error_is_said_until_it_was_checked() {
         let wish = dataset::Change::Create(dataset::CreateDataset {
             name: "data".parse().unwrap(),
             quota: None,
+            filesystem: None,
         });
         let refusal = dataset::plan(&pool(), &contents, &wish).unwrap_err();
         assert_eq!(refusal.code(), "pool_forced_read_only");

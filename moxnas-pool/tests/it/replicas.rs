@@ -269,17 +269,16 @@ fn what_is_held_stays() {
 fn a_replica_becomes_a_dataset_again() {
     let two = Two::with_snapshots();
     two.replicate();
-    two.run(
-        "backup",
-        &Change::Clone {
-            dataset: "data".to_owned(),
-            snapshot: "tuesday".to_owned(),
-            to: CreateDataset {
-                name: "data".parse().unwrap(),
-                quota: None,
-            },
+    let cloned = Change::Clone {
+        dataset: "data".to_owned(),
+        snapshot: "tuesday".to_owned(),
+        to: CreateDataset {
+            name: "data".parse().unwrap(),
+            quota: None,
+            filesystem: None,
         },
-    );
+    };
+    two.run("backup", &cloned);
     assert_eq!(two.files("backup", "data"), two.files("tank", "data"));
     // And is sent to whoever has nothing of it, as it is a replica of the same.
     two.0.run(&two.0.create("third", "C", Filesystem::Btrfs));
@@ -327,6 +326,7 @@ fn what_cannot_be_a_replica_is_refused() {
         to: CreateDataset {
             name: "copy".parse().unwrap(),
             quota: None,
+            filesystem: None,
         },
     };
     two.run("backup", &cloned);

@@ -1,6 +1,7 @@
 //! Pools of thin volumes.
 
 mod checks;
+mod kinds;
 mod looks;
 mod rename;
 mod retry;
@@ -90,6 +91,7 @@ fn create(name: &str, quota: Option<u64>) -> Wish {
     Wish::Create(CreateDataset {
         name: name.parse().unwrap(),
         quota: quota.map(Bytes),
+        filesystem: None,
     })
 }
 
@@ -121,6 +123,7 @@ fn clone(to: &str) -> Wish {
         to: CreateDataset {
             name: to.parse().unwrap(),
             quota: None,
+            filesystem: None,
         },
     }
 }

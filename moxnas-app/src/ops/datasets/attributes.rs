@@ -84,6 +84,7 @@ impl Change for DatasetCreate {
         let wish = CreateDataset {
             name: self.name.clone(),
             quota: self.quota,
+            filesystem: self.filesystem,
         };
         let attributes = known(seen, &self.attributes)?;
         plan_in(seen, &self.pool, &Wish::CreateWith { wish, attributes })
@@ -95,6 +96,11 @@ impl Change for DatasetCreate {
 
     fn verify(&self, after: &Seen) -> Result<DatasetView, Error> {
         let view = limited(after, &self.pool, self.name.as_str(), self.quota)?;
+        if let (Some(is), Some(wished)) = (view.filesystem, self.filesystem)
+            && is != wished
+        {
+            return not(format!("{}/{} is {is}", self.pool, self.name));
+        }
         held(view, &known(after, &self.attributes)?)
     }
 }

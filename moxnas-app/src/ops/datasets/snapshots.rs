@@ -62,6 +62,7 @@ impl DatasetChange for SnapshotClone {
             to: CreateDataset {
                 name: self.to.clone(),
                 quota: self.quota,
+                filesystem: None,
             },
         }
     }

@@ -11,7 +11,8 @@ use crate::{
     seen::Seen,
 };
 
-/// Go over the filesystem of a pool: ext4 and xfs while it is not mounted, btrfs either way.
+/// Go over the filesystem of a pool: ext4 and xfs while it is not mounted, btrfs either way; of thin volumes
+/// over the metadata of the thin pool and the filesystem of each dataset.
 #[derive(Clone, Debug)]
 pub struct PoolCheck {
     /// Its name.

@@ -3,7 +3,10 @@
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Account, Attributes, DatasetName, HoldName, SnapshotName};
+use crate::{
+    dataset::{Account, Attributes, DatasetName, HoldName, SnapshotName},
+    model::Filesystem,
+};
 
 /// What somebody wishes of what is in a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,4 +118,7 @@ pub struct CreateDataset {
     pub name: DatasetName,
     /// How much it may refer to; `None`: as much as the pool has.
     pub quota: Option<Bytes>,
+    /// The filesystem of its own that it gets, where each dataset has one; `None`: that of the pool.
+    #[serde(default)]
+    pub filesystem: Option<Filesystem>,
 }

@@ -58,7 +58,7 @@ impl Planner<'_> {
         let step = VolumeStep::MountSnapshot {
             dataset,
             snapshot,
-            filesystem: self.pool.filesystem,
+            filesystem: self.filesystem_of(thin, &found.dataset),
         };
         push(plan, step);
         plan.warnings.push(

@@ -6,6 +6,7 @@ use super::{Planner, Step, volumes::push};
 use crate::{
     dataset::{Dataset, DatasetName, Refusal, Snapshot},
     lvm::{Thin, Volume, VolumeStep},
+    model::Filesystem,
 };
 
 impl<'a> Planner<'a> {
@@ -28,7 +29,8 @@ impl<'a> Planner<'a> {
                     "there is no {dataset}, and {to} is not mounted: an earlier try has done all but this"
                 ));
                 self.evidence(there, plan);
-                self.mount_renamed(thin, to, plan);
+                let filesystem = self.filesystem_of(thin, to);
+                self.mount_renamed(thin, to, filesystem, plan);
                 return Ok(());
             }
         }
@@ -70,7 +72,8 @@ impl<'a> Planner<'a> {
                 to: to.clone(),
             },
         );
-        self.mount_renamed(thin, to, plan);
+        let filesystem = self.filesystem_of(thin, name);
+        self.mount_renamed(thin, to, filesystem, plan);
         self.stops(dataset, plan);
         Ok(())
     }
@@ -100,13 +103,19 @@ impl<'a> Planner<'a> {
         Ok(own)
     }
 
-    fn mount_renamed(self, thin: &Thin, to: &DatasetName, plan: &mut Plan<Step>) {
+    fn mount_renamed(
+        self,
+        thin: &Thin,
+        to: &DatasetName,
+        filesystem: Filesystem,
+        plan: &mut Plan<Step>,
+    ) {
         if thin.find(to.as_str()).is_none_or(|it| !it.has_unit) {
             push(
                 plan,
                 VolumeStep::WriteUnit {
                     dataset: to.clone(),
-                    filesystem: self.pool.filesystem,
+                    filesystem,
                     options: self.pool.options.clone(),
                 },
             );

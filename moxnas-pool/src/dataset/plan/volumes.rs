@@ -6,10 +6,21 @@ use super::{Change, CreateDataset, Planner, Step};
 use crate::{
     dataset::{Dataset, DatasetName, Refusal, SnapshotName},
     lvm::{self, Thin, Volume, VolumeStep, whole_extents},
+    model::Filesystem,
 };
 
 pub(super) fn push(plan: &mut Plan<Step>, step: VolumeStep) {
     plan.steps.push(Step::Volume { step });
+}
+
+fn grow_filesystem(name: &DatasetName, filesystem: Filesystem, plan: &mut Plan<Step>) {
+    push(
+        plan,
+        VolumeStep::GrowFilesystem {
+            dataset: name.clone(),
+            filesystem,
+        },
+    );
 }
 
 impl Planner<'_> {
@@ -95,10 +106,15 @@ impl Planner<'_> {
     }
 
     /// How large the volume is for a quota; for none as large as the thin pool.
-    fn size(self, quota: Option<Bytes>, plan: &mut Plan<Step>) -> Result<Bytes, Refusal> {
+    fn size(
+        self,
+        quota: Option<Bytes>,
+        filesystem: Filesystem,
+        plan: &mut Plan<Step>,
+    ) -> Result<Bytes, Refusal> {
         let all = self.contents.space.size;
         let size = whole_extents(quota.unwrap_or(all));
-        let (filesystem, need) = (self.pool.filesystem, self.pool.filesystem.smallest_device());
+        let need = filesystem.smallest_device();
         if size < need {
             return Err(lvm::Refusal::TooSmall {
                 quota: quota.unwrap_or(all),
@@ -135,7 +151,11 @@ impl Planner<'_> {
         let name = &wish.name;
         self.may_be_made(thin, name)?;
         self.has_room()?;
-        let size = self.size(wish.quota, plan)?;
+        let filesystem = wish.filesystem.unwrap_or(self.pool.filesystem);
+        if filesystem == Filesystem::Btrfs {
+            return Err(lvm::Refusal::NotOnThin(filesystem).into());
+        }
+        let size = self.size(wish.quota, filesystem, plan)?;
         self.tidy_new(name, plan);
         push(
             plan,
@@ -148,10 +168,10 @@ impl Planner<'_> {
             plan,
             VolumeStep::Format {
                 dataset: name.clone(),
-                filesystem: self.pool.filesystem,
+                filesystem,
             },
         );
-        self.take_in(name, plan);
+        self.take_in(name, filesystem, plan);
         Ok(())
     }
 
@@ -182,14 +202,20 @@ impl Planner<'_> {
         }
     }
 
-    fn take_in(self, name: &DatasetName, plan: &mut Plan<Step>) {
+    /// What is on the volume of a dataset, and on those of its snapshots.
+    pub(super) fn filesystem_of(self, thin: &Thin, dataset: &DatasetName) -> Filesystem {
+        let found = thin.find(dataset.as_str());
+        found.map_or(self.pool.filesystem, |it| it.filesystem)
+    }
+
+    fn take_in(self, name: &DatasetName, filesystem: Filesystem, plan: &mut Plan<Step>) {
         let dataset = name.clone();
         push(plan, VolumeStep::Name { dataset });
         push(
             plan,
             VolumeStep::WriteUnit {
                 dataset: name.clone(),
-                filesystem: self.pool.filesystem,
+                filesystem,
                 options: self.pool.options.clone(),
             },
         );
@@ -237,7 +263,8 @@ impl Planner<'_> {
                 },
             );
         }
-        self.grow_filesystem(&dataset.name, plan);
+        let filesystem = self.filesystem_of(thin, &dataset.name);
+        grow_filesystem(&dataset.name, filesystem, plan);
         Ok(())
     }
 
@@ -310,33 +337,21 @@ impl Planner<'_> {
                 snapshot: snapshot.name.clone(),
             },
         );
-        self.take_in(name, plan);
+        // It is that of the snapshot, whatever else the pool makes.
+        let filesystem = self.filesystem_of(thin, &snapshot.dataset);
+        self.take_in(name, filesystem, plan);
         if to.quota.is_some() {
-            let size = self.size(to.quota, plan)?;
-            self.enlarge(name, size, plan);
+            let size = self.size(to.quota, filesystem, plan)?;
+            push(
+                plan,
+                VolumeStep::Grow {
+                    dataset: name.clone(),
+                    size,
+                },
+            );
+            grow_filesystem(name, filesystem, plan);
         }
         Ok(())
-    }
-
-    fn grow_filesystem(self, name: &DatasetName, plan: &mut Plan<Step>) {
-        push(
-            plan,
-            VolumeStep::GrowFilesystem {
-                dataset: name.clone(),
-                filesystem: self.pool.filesystem,
-            },
-        );
-    }
-
-    fn enlarge(self, name: &DatasetName, size: Bytes, plan: &mut Plan<Step>) {
-        push(
-            plan,
-            VolumeStep::Grow {
-                dataset: name.clone(),
-                size,
-            },
-        );
-        self.grow_filesystem(name, plan);
     }
 
     /// What the dataset is now is set aside under another name, and nothing of it is deleted before it
@@ -364,6 +379,7 @@ impl Planner<'_> {
         self.evidence(before, plan);
         let one = || name.clone();
         let is_mounted = thin.is_mounted(name.as_str());
+        let filesystem = self.filesystem_of(thin, name);
         let mut number = 0;
         let mut keep = |plan: &mut Plan<Step>| -> Result<(), Refusal> {
             let kept = self.name_for_kept(snapshot, number > 0);
@@ -394,7 +410,7 @@ impl Planner<'_> {
                 push(plan, VolumeStep::Grow { dataset, size });
             }
             push(plan, VolumeStep::Mount { dataset: one() });
-            self.grow_filesystem(name, plan);
+            grow_filesystem(name, filesystem, plan);
         };
         self.hide(thin, name.as_str(), snapshot.name.as_str(), plan);
         if let Some(left) = left {
@@ -414,7 +430,7 @@ impl Planner<'_> {
                 if !is_mounted {
                     push(plan, VolumeStep::Mount { dataset: one() });
                 }
-                self.grow_filesystem(name, plan);
+                grow_filesystem(name, filesystem, plan);
                 return keep(plan);
             }
             keep(plan)?;

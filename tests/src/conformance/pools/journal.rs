@@ -9,7 +9,7 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_pool::{
-    dataset::{self, Contents, CreateDataset, Dataset, DatasetName, Snapshot, Usage},
+    dataset::{self, Contents, CreateDataset, Dataset, Snapshot, Usage},
     model::{Filesystem, Pool, Pools},
     plan::{Change, CreatePool, Facts, ImportPool, MountOption, Step, plan},
     prune::{Keep, TimeZone},
@@ -583,18 +583,18 @@ fn mib(bytes: Bytes) -> u64 {
 }
 
 fn parsed(options: &[&str]) -> Result<Vec<MountOption>> {
-    let options = options.iter().map(|it| Ok(it.parse()?));
-    options.collect()
+    options.iter().map(|it| Ok(it.parse()?)).collect()
 }
 
 fn new(name: &str, quota_mib: Option<u64>) -> Result<CreateDataset> {
-    let name: DatasetName = name.parse()?;
-    let quota = quota_mib.map(|it| Bytes(it * MIB));
-    Ok(CreateDataset { name, quota })
+    Ok(CreateDataset {
+        name: name.parse()?,
+        quota: quota_mib.map(|it| Bytes(it * MIB)),
+        filesystem: None,
+    })
 }
 
 /// So many days.
-#[must_use]
 pub(super) fn days(days: u64) -> Duration {
     Duration::from_secs(days * 86_400)
 }
