@@ -11,7 +11,7 @@ use moxnas_core::{
     sim::{Event, SimState},
 };
 
-use super::{mount, unit_file, wanted};
+use super::{mount, spread::Known, unit_file, wanted};
 use crate::{
     model::PoolName,
     unit::{MountUnit, UNIT_FOLDER, mount_point},
@@ -34,7 +34,12 @@ pub(super) struct Systemd {
 
 impl Systemd {
     /// Take in what happened to the machine. Gives the units of what it has mounted.
-    pub(super) fn catch_up(&mut self, state: &mut SimState, now: SystemTime) -> Vec<MountUnit> {
+    pub(super) fn catch_up(
+        &mut self,
+        state: &mut SimState,
+        now: SystemTime,
+        known: &Known,
+    ) -> Vec<MountUnit> {
         if self.heard < state.events.len() {
             let news = state.events[self.heard..].to_vec();
             self.heard = state.events.len();
@@ -48,7 +53,7 @@ impl Systemd {
         }
         let mut mounted = Vec::new();
         self.waiting.retain(|(pool, until)| {
-            let unit = mount(state, pool);
+            let unit = mount(state, pool, known);
             let is_done = unit.is_ok();
             mounted.extend(unit);
             !is_done && now < *until
