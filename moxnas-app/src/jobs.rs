@@ -19,6 +19,7 @@ mod disk_pass;
 pub mod disk_wipe;
 pub mod initramfs_update;
 pub mod pool_check;
+pub mod pool_devices;
 pub mod raid_scrub;
 mod run;
 mod runner;
@@ -192,6 +193,9 @@ pub const KINDS: &[Kind] = &[
     kind::<disk_burn_in::BurnIn>(),
     kind::<initramfs_update::UpdateInitramfs>(),
     kind::<pool_check::CheckPool>(),
+    kind::<pool_devices::BalancePool>(),
+    kind::<pool_devices::RemoveDevice>(),
+    kind::<pool_devices::ReplaceDevice>(),
     kind::<dataset_replicate::Replication>(),
     kind::<dataset_snapshots::KeepSnapshots>(),
 ];

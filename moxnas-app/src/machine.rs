@@ -379,6 +379,7 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
                     devices,
                     profile,
                     options,
+                    missing,
                 },
         } => {
             let unit = pool::unit::MountUnit {
@@ -389,7 +390,11 @@ fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
                 thin: None,
                 devices: Some(DevicesUnit {
                     profile: *profile,
-                    members: devices.iter().map(|it| format!("(of {it})")).collect(),
+                    members: devices
+                        .iter()
+                        .map(|it| format!("(of {it})"))
+                        .chain(missing.iter().cloned())
+                        .collect(),
                 }),
             };
             Some(written(real::path_of(pool), &unit.render()))

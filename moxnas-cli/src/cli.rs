@@ -25,7 +25,7 @@ pub(crate) use self::{
     database::{DatabasePlace, DbVerb},
     prune::{PruneVerb, SimulatePrune},
     remote::{ReplicaVerb, TargetVerb},
-    storage::{DatasetVerb, PoolVerb, SnapshotVerb},
+    storage::{DatasetVerb, PoolDeviceVerb, PoolVerb, SnapshotVerb},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
 

@@ -243,7 +243,7 @@ impl Pool {
     /// Whether it is not mounted and not all of its devices are there, with the reasons.
     fn lacks(&self, reasons: &mut Vec<String>) -> bool {
         if let Kind::Devices(devices) = &self.kind {
-            reasons.extend(devices.incomplete(false));
+            reasons.extend(devices.incomplete(&self.name, false));
         }
         !reasons.is_empty()
     }
@@ -294,7 +294,7 @@ impl Pool {
         reasons.extend(last.map(|it| format!("the kernel says: {it}")));
         let datasets = match &self.kind {
             Kind::Thin(thin) => thin.judge(reasons),
-            Kind::Devices(devices) => devices.judge_mounted(&self.at, reasons),
+            Kind::Devices(devices) => devices.judge_mounted(&self.name, reasons),
             Kind::Filesystem | Kind::Directory(_) => Standing::Mounted,
         };
         if self.is_forced_read_only {
@@ -470,8 +470,8 @@ impl<'a> Places<'a> {
         let covered_by = covered_by.min_by_key(ToString::to_string);
         // Somebody may have added a device by hand: that is no copy.
         let noted: Option<DevicesUnit> = unit.devices.take();
-        if let Some(noted) = noted.or_else(|| devices::noted(&on, &unit.uuid)) {
-            return devices::pool(&on, covered_by, unit, noted);
+        if noted.is_some() || devices::noted(&on, &unit.uuid).is_some() {
+            return devices::pool(&on, covered_by, unit, noted.unwrap_or_default());
         }
         Pool {
             covered_by,

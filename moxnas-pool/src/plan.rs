@@ -392,10 +392,8 @@ fn grow(facts: Facts<'_>, pool: &Pool) -> Result<Plan<Step>, Refusal> {
     if is_directory(pool) {
         return refuse_to(pool, directory::Refusal::HostGrows);
     }
-    if matches!(pool.kind, Kind::Devices(_)) {
-        return Err(Refusal::Devices(several::Refusal::NoGrow(
-            pool.name.clone(),
-        )));
+    if let Kind::Devices(devices) = &pool.kind {
+        return several::grow(facts, pool, devices);
     }
     let verdict = pool.judge();
     let Some(device) = device_of(facts, pool) else {

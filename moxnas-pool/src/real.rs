@@ -12,6 +12,7 @@ mod projects;
 mod receive;
 mod transfer;
 mod troubles;
+mod usage;
 
 use std::{
     collections::BTreeSet,
@@ -239,6 +240,7 @@ impl PoolBackend for SystemPools {
                 projects::contents(&self.root, self.runner.as_ref(), pool)?
             }
         };
+        self.ask_devices(pool, &mut contents)?;
         contents.space = folders::space(&self.root, &pool.at)?;
         attributes::look_into(&self.root, pool, &mut contents);
         Ok(contents)
@@ -329,7 +331,14 @@ impl PoolBackend for SystemPools {
             | Step::Grow { .. } => (),
         }
         if let Some(cmd) = argv::argv(step)? {
-            self.runner.run(&cmd).map_err(|err| match step {
+            let done = self.runner.run(&cmd);
+            if done.is_err() && matches!(step, Step::Devices { .. }) {
+                // Also what was ended in the middle has changed what is on devices.
+                for cmd in argv::catch_up(step)? {
+                    _ = self.runner.run(&cmd);
+                }
+            }
+            done.map_err(|err| match step {
                 Step::Unmount { pool } => self.busy(mount_point(pool), err),
                 Step::Mount { pool } => self.not_mounted(pool, &mount_point(pool), err),
                 Step::Inside {

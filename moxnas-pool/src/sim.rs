@@ -9,6 +9,7 @@ mod devices;
 mod directory;
 mod lvm;
 mod past;
+mod spread;
 mod stream;
 mod systemd;
 mod troubles;
@@ -32,6 +33,7 @@ use moxnas_core::{
 use self::{
     directory::Given,
     lvm::Group,
+    spread::Known,
     systemd::Systemd,
     volume::{Mounted, New, Volume},
 };
@@ -85,7 +87,7 @@ impl SimPools {
         self.systemd().hear(&mut state);
         // LVM activates what it finds, before anything is mounted.
         self.activate(&mut state);
-        let mounted = self.systemd().catch_up(&mut state, now);
+        let mounted = self.systemd().catch_up(&mut state, now, &self.known());
         for unit in mounted {
             if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
                 volume.is_mounted_anew(unit.filesystem);
@@ -294,8 +296,9 @@ impl PoolBackend for SimPools {
                 pool.last_error = volume.last_error(pool.filesystem);
             }
         }
+        drop(volumes);
         self.take_notes(&state, &mut pools);
-        self.take_profiles(&mut pools);
+        self.take_spread(&mut pools);
         Ok(pools)
     }
 
@@ -303,16 +306,19 @@ impl PoolBackend for SimPools {
         if let Kind::Directory(it) = &pool.kind {
             return self.in_directory(pool, it);
         }
-        let (unit, on) = self.mounted(&self.state(), &pool.name)?;
+        let state = self.state();
+        let (unit, on) = self.mounted(&state, &pool.name)?;
+        let devices = state.block_devices();
+        drop(state);
         if let Some(thin) = &unit.thin {
             let groups = self.groups();
             let group = groups.get(&thin.physical);
             let group = group.ok_or_else(|| BackendError::NotThere(pool.name.clone()))?;
             return Ok(attributes::shown(group.contents(), pool));
         }
-        let volumes = self.volumes();
-        let volume = volumes.get(&unit.uuid);
-        let contents = volume.unwrap_or(&Volume::default()).contents(on);
+        let volume = self.volumes().get(&unit.uuid).cloned();
+        let mut contents = volume.unwrap_or_default().contents(on);
+        self.told_of_devices(pool, &devices, &mut contents);
         Ok(attributes::shown(contents, pool))
     }
 
@@ -374,7 +380,7 @@ impl PoolBackend for SimPools {
             Step::Mount { pool } => {
                 let mut state = self.state();
                 check_folder(&state, pool)?;
-                let unit = mount(&mut state, pool)?;
+                let unit = mount(&mut state, pool, &self.known())?;
                 if let Some(volume) = self.volumes().get_mut(&unit.uuid) {
                     volume.is_mounted_anew(unit.filesystem);
                 }
@@ -534,10 +540,10 @@ fn check_folder(state: &SimState, pool: &PoolName) -> Result<(), BackendError> {
     }
 }
 
-fn mount(state: &mut SimState, pool: &PoolName) -> Result<MountUnit, BackendError> {
+fn mount(state: &mut SimState, pool: &PoolName, known: &Known) -> Result<MountUnit, BackendError> {
     let unit = unit_file(state, pool)?;
-    if let Some(noted) = &unit.devices {
-        devices::mount_all(state, &unit, noted)?;
+    if unit.devices.is_some() || known.contains_key(&unit.uuid) {
+        devices::mount_all(state, &unit, known)?;
         state.files.insert(wanted(pool), path_of(pool));
         return Ok(unit);
     }

@@ -137,7 +137,10 @@ async fn a_plan_takes_what_the_operation_takes() {
             "member_replace" => json!({}),
             "disk_wipe" => json!({ "level": "overwrite" }),
             "pool_check" | "snapshot_hold" | "snapshot_release" => json!({}),
-            "disk_burn_in" => json!({}),
+            "disk_burn_in" | "pool_balance" => json!({}),
+            "pool_device_add" => json!({ "device": blank(1) }),
+            "pool_device_remove" => json!({ "device": "missing" }),
+            "pool_device_replace" => json!({ "old": "missing", "new": blank(1) }),
             "disk_locate" => json!({ "on": true }),
             _ => Value::Null,
         };

@@ -32,6 +32,8 @@ struct Row {
 
 const TANK: &str = "array create tank --level raid5 --member {1} --member {2} --member {3}";
 const POOL: &str = "pool create data --device {1} --fs xfs";
+const SEVERAL: &str =
+    "pool create data --device {1} --device {2} --device {3} --fs btrfs --profile raid1";
 const BTRFS: &str = "pool create data --device {1} --fs btrfs";
 const THIN: &str = "pool create data --device {1} --kind thin --fs xfs";
 const PHOTOS: &str = "dataset create data photos --quota 1GB";
@@ -109,6 +111,14 @@ operations! {
         "POST" "/api/storage/arrays/tank/members/{2}/replace", r#"{"with":"{4}"}"# => SHOW, "replacement";
     pool_check: &[POOL, "pool unmount data"], "pool check data --detach",
         "POST" "/api/storage/pools/data/check", "{}" => "job list", "pool_check";
+    pool_balance: &[SEVERAL], "pool balance data --detach",
+        "POST" "/api/storage/pools/data/balance", "{}" => "job list", "pool_balance";
+    pool_device_add: &[BTRFS], "pool device add data {2}",
+        "POST" "/api/storage/pools/data/devices", r#"{"device":"{2}"}"# => "pool show data", r#""kind":"devices""#;
+    pool_device_remove: &[SEVERAL], "pool device remove data {3} --detach",
+        "POST" "/api/storage/pools/data/devices/remove", r#"{"device":"{3}"}"# => "job list", "pool_device_remove";
+    pool_device_replace: &[SEVERAL], "pool device replace data {3} {4} --detach",
+        "POST" "/api/storage/pools/data/devices/replace", r#"{"old":"{3}","new":"{4}"}"# => "job list", "pool_device_replace";
     pool_create: &[TANK, FILLED], "pool create data --device tank --fs btrfs",
         "POST" "/api/storage/pools", r#"{"name":"data","device":"tank","filesystem":"btrfs"}"# => "pool show data", "mounted";
     pool_delete: &[POOL], "pool delete data", "DELETE" "/api/storage/pools/data", "" => "pool list", r#""items":[]"#;
@@ -244,6 +254,10 @@ const SHOWN: &[(&str, [&str; 3])] = &[
             "damaged_filesystems_are_found_out_and_repaired",
         ],
     ),
+    ("pool_balance", DEVICES),
+    ("pool_device_add", DEVICES),
+    ("pool_device_remove", DEVICES),
+    ("pool_device_replace", DEVICES),
     ("pool_create", POOLS),
     ("pool_delete", POOLS),
     ("pool_export", POOLS),
@@ -287,6 +301,11 @@ const POOLS: [&str; 3] = [
     "every_change_can_be_tried_again_after_a_failure_at_any_step",
     "a_pool_lives_and_dies",
     "a_pool_of_each_filesystem_lives_and_dies",
+];
+const DEVICES: [&str; 3] = [
+    "devices_come_go_and_change_places",
+    "devices_of_a_pool_are_replaced_removed_and_balanced_by_command",
+    "a_mirror_that_lost_a_disk_is_whole_again_by_one_command",
 ];
 const DATASETS: [&str; 3] = [
     "a_plan_can_be_carried_out_and_destroys_what_it_says",

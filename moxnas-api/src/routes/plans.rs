@@ -16,7 +16,8 @@ use moxnas_app::{
     ops::disks::{DiskBurnIn, DiskLocate, DiskWipe},
     ops::initramfs::InitramfsUpdate,
     ops::pools::{
-        PoolCheck, PoolCreate, PoolDelete, PoolExport, PoolGrow, PoolImport, PoolMount, PoolUnmount,
+        PoolBalance, PoolCheck, PoolCreate, PoolDelete, PoolDeviceAdd, PoolDeviceRemove,
+        PoolDeviceReplace, PoolExport, PoolGrow, PoolImport, PoolMount, PoolUnmount,
     },
 };
 use poem::web::Data;
@@ -40,7 +41,10 @@ use crate::{
         },
         disks::{BurnInDisk, LocateDisk, WipeDisk},
         plans as wire,
-        pools::{CheckPool, CreatePool, ImportPool},
+        pools::{
+            AddPoolDevice, BalancePool, CheckPool, CreatePool, ImportPool, RemovePoolDevice,
+            ReplacePoolDevice,
+        },
         replicas::{HoldSnapshot, ReplicateDataset},
     },
 };
@@ -205,6 +209,26 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             let change = it.body::<CheckPool>()?.of(pool);
             done(app, actor, it, change).await
         }
+        PoolDeviceAdd::NAME => {
+            let pool = it.path("pool")?;
+            let change = it.body::<AddPoolDevice>()?.of(pool);
+            done(app, actor, it, change).await
+        }
+        PoolDeviceRemove::NAME => {
+            let pool = it.path("pool")?;
+            let change = it.body::<RemovePoolDevice>()?.of(pool);
+            done(app, actor, it, change).await
+        }
+        PoolDeviceReplace::NAME => {
+            let pool = it.path("pool")?;
+            let change = it.body::<ReplacePoolDevice>()?.of(pool);
+            done(app, actor, it, change).await
+        }
+        PoolBalance::NAME => {
+            let pool = it.path("pool")?;
+            let change = it.body::<BalancePool>()?.of(pool);
+            done(app, actor, it, change).await
+        }
         PoolGrow::NAME => {
             let pool = it.path("pool")?;
             done(app, actor, it, PoolGrow { pool }).await
@@ -338,7 +362,7 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 40] = [
+pub const PLANNED: [&str; 44] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,
@@ -361,9 +385,13 @@ pub const PLANNED: [&str; 40] = [
     MemberReAdd::NAME,
     MemberRemove::NAME,
     MemberReplace::NAME,
+    PoolBalance::NAME,
     PoolCheck::NAME,
     PoolCreate::NAME,
     PoolDelete::NAME,
+    PoolDeviceAdd::NAME,
+    PoolDeviceRemove::NAME,
+    PoolDeviceReplace::NAME,
     PoolExport::NAME,
     PoolGrow::NAME,
     PoolImport::NAME,

@@ -234,6 +234,105 @@ impl Pools {
         Ok(job.into())
     }
 
+    /// Take another device into a pool of btrfs
+    ///
+    /// All data on it is lost, so the plan has to be confirmed. What is in the pool stays where it is
+    /// until the pool is balanced.
+    #[oai(
+        path = "/:pool/devices",
+        method = "post",
+        operation_id = "pool_device_add"
+    )]
+    async fn add_device(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        body: Input<wire::AddPoolDevice>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Json<wire::Pool>> {
+        let terms = terms(confirm.0, None)?;
+        let wish = body.0.of(pool.0);
+        let pool = app.change(&caller.actor, wish, terms).await?;
+        Ok(Json(pool.into()))
+    }
+
+    /// Let a device of a pool go, after what is on it was moved to the others
+    ///
+    /// The answer is the job that does it.
+    #[oai(
+        path = "/:pool/devices/remove",
+        method = "post",
+        operation_id = "pool_device_remove"
+    )]
+    async fn remove_device(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        body: Input<wire::RemovePoolDevice>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(pool.0), terms).await?;
+        Ok(job.into())
+    }
+
+    /// Put a device in the place of another one, be that there or missing
+    ///
+    /// All data on the one that comes is lost, so the plan has to be confirmed. The answer is the job that
+    /// does it; what was written with fewer copies meanwhile has all of them when it is done.
+    #[oai(
+        path = "/:pool/devices/replace",
+        method = "post",
+        operation_id = "pool_device_replace"
+    )]
+    async fn replace_device(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        body: Input<wire::ReplacePoolDevice>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(pool.0), terms).await?;
+        Ok(job.into())
+    }
+
+    /// Let all devices of a pool have their share, or put its data on them in another way
+    ///
+    /// The answer is the job that does it. Fewer copies than before have to be confirmed.
+    #[oai(
+        path = "/:pool/balance",
+        method = "post",
+        operation_id = "pool_balance"
+    )]
+    async fn balance(
+        &self,
+        app: Data<&Shared>,
+        caller: Caller,
+        /// Name of the pool
+        pool: Path<String>,
+        body: Input<wire::BalancePool>,
+        /// Fingerprint of the plan that you agree with
+        #[oai(name = "X-Confirm-Plan")]
+        confirm: Header<Option<String>>,
+    ) -> Answer<Begun> {
+        let terms = terms(confirm.0, None)?;
+        let job = app.begin(&caller.actor, body.0.of(pool.0), terms).await?;
+        Ok(job.into())
+    }
+
     /// Forget a pool, and leave what is on it
     ///
     /// It is unmounted and stops answering, so the plan has to be confirmed.

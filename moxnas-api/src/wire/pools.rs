@@ -1,5 +1,6 @@
 //! Pools.
 
+mod devices;
 mod growth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +17,14 @@ use moxnas_core::{
     disk::{BlockDevice, DeviceId},
     names::BadName,
 };
-use moxnas_pool::{devices, lvm::Kind, model as inside, plan::MountOption};
+use moxnas_pool::{devices as several, lvm::Kind, model as inside, plan::MountOption};
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
-pub use self::growth::PoolGrowth;
+pub use self::{
+    devices::{AddPoolDevice, BalancePool, RemovePoolDevice, ReplacePoolDevice},
+    growth::PoolGrowth,
+};
 use super::{
     arrays::{Consistency, CreateArray, Layout, Level, Metadata},
     datasets::Space,
@@ -439,36 +443,36 @@ impl From<Filesystem> for inside::Filesystem {
     }
 }
 
-impl From<Profile> for devices::Profile {
-    fn from(it: Profile) -> devices::Profile {
+impl From<Profile> for several::Profile {
+    fn from(it: Profile) -> several::Profile {
         match it {
-            Profile::Single => devices::Profile::Single,
-            Profile::Raid1 => devices::Profile::Raid1,
-            Profile::Raid10 => devices::Profile::Raid10,
-            Profile::Raid1c3 => devices::Profile::Raid1c3,
-            Profile::Raid1c4 => devices::Profile::Raid1c4,
-            Profile::Raid5 => devices::Profile::Raid5,
-            Profile::Raid6 => devices::Profile::Raid6,
+            Profile::Single => several::Profile::Single,
+            Profile::Raid1 => several::Profile::Raid1,
+            Profile::Raid10 => several::Profile::Raid10,
+            Profile::Raid1c3 => several::Profile::Raid1c3,
+            Profile::Raid1c4 => several::Profile::Raid1c4,
+            Profile::Raid5 => several::Profile::Raid5,
+            Profile::Raid6 => several::Profile::Raid6,
         }
     }
 }
 
-impl From<devices::Profile> for Profile {
-    fn from(it: devices::Profile) -> Profile {
+impl From<several::Profile> for Profile {
+    fn from(it: several::Profile) -> Profile {
         match it {
-            devices::Profile::Single => Profile::Single,
-            devices::Profile::Raid1 => Profile::Raid1,
-            devices::Profile::Raid10 => Profile::Raid10,
-            devices::Profile::Raid1c3 => Profile::Raid1c3,
-            devices::Profile::Raid1c4 => Profile::Raid1c4,
-            devices::Profile::Raid5 => Profile::Raid5,
-            devices::Profile::Raid6 => Profile::Raid6,
+            several::Profile::Single => Profile::Single,
+            several::Profile::Raid1 => Profile::Raid1,
+            several::Profile::Raid10 => Profile::Raid10,
+            several::Profile::Raid1c3 => Profile::Raid1c3,
+            several::Profile::Raid1c4 => Profile::Raid1c4,
+            several::Profile::Raid5 => Profile::Raid5,
+            several::Profile::Raid6 => Profile::Raid6,
         }
     }
 }
 
 impl PoolMember {
-    fn of(member: &devices::Member, seen: &Seen) -> PoolMember {
+    fn of(member: &several::Member, seen: &Seen) -> PoolMember {
         let node = member.device.as_ref();
         let node = node.and_then(|it| seen.raid.devices.by_id(it));
         PoolMember {

@@ -175,6 +175,13 @@ impl App {
         }
     }
 
+    /// The plan of a job that had begun: what is left to do, by what is there now.
+    pub(crate) async fn plan_anew<C: Change>(&self, change: &C) -> Result<Plan<AppStep>, Error> {
+        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let seen = self.look_for(change).await?;
+        change.plan(&seen)
+    }
+
     /// A fresh look, and what has to be asked for this change.
     pub(crate) async fn look_for<C: Change>(&self, change: &C) -> Result<Arc<Seen>, Error> {
         let mut seen = self.look().await?;

@@ -12,6 +12,7 @@ use moxnas_core::chain::chain;
 use moxnas_pool::{
     backend::BackendError,
     check::{Checked, NotChecked, Outcome},
+    devices::{DevicesStep, Task, Underway},
     lvm::{GroupStep, THIN, group},
     model::Filesystem,
     plan::{Part, Step},
@@ -21,11 +22,12 @@ use serde_json::{Value, json};
 
 use super::{Done, Job, JobError, Run, Wanted};
 use crate::{
-    actor::Role, machine::AppStep, operation::Operation, ops::pools::PoolCheck, store::Level,
+    actor::Role, answers::Question, machine::AppStep, operation::Operation, ops::pools::PoolCheck,
+    store::Level,
 };
 
 /// How long nobody may look at the machine while it goes on.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Go over a filesystem. It begins anew after a restart of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ impl Job for CheckPool {
         };
         let plan = run.app().plan_again(&wish, &self.fingerprint).await?;
         run.obey()?;
+        self.end_former(run).await?;
         let steps = plan.steps.into_iter().filter_map(|it| match it {
             AppStep::Pool(step) => Some(step),
             _ => None,
@@ -228,6 +231,7 @@ impl CheckPool {
         let words = step.to_string();
         run.say(Level::Info, &words).await?;
         run.progress(None, &words).await?;
+        let scrubs = matches!(step, Step::Scrub { .. });
         let is_wanted = Arc::new(AtomicBool::new(true));
         let asks = Arc::clone(&is_wanted);
         let app = Arc::clone(run.app());
@@ -244,6 +248,8 @@ impl CheckPool {
             }
             if run.wanted() != Wanted::Run && !writes {
                 is_wanted.store(false, Ordering::Relaxed);
+            } else if scrubs && let Some(share) = self.share(run).await {
+                run.progress(Some(share), &words).await?;
             }
         };
         let checked = match done {
@@ -257,6 +263,40 @@ impl CheckPool {
             run.say(Level::Info, line).await?;
         }
         Ok(Some(Found { step, checked }))
+    }
+
+    /// How much of a scrub is done, where the filesystem says it.
+    async fn share(&self, run: &Run) -> Option<f64> {
+        let underway = self.underway(run).await?;
+        let permille = underway.permille.filter(|_| underway.task == Task::Scrub);
+        permille.map(|it| f64::from(it) / 1000.0)
+    }
+
+    async fn underway(&self, run: &Run) -> Option<Underway> {
+        let seen = run.app().seen();
+        let pool = seen.pools.find(&self.pool).filter(|it| it.is_mounted)?;
+        let question = Question::Contents(Box::new(pool.clone()));
+        let seen = run.app().ask(question).await.ok()?;
+        let asked = seen.answers.contents.get(&pool.name)?;
+        asked.said.as_ref().ok()?.underway
+    }
+
+    /// End the scrub that this job had begun before the service was started anew: it goes on, and there
+    /// is one at a time.
+    async fn end_former(&self, run: &Run) -> Result<(), JobError> {
+        let is_there = |it: Underway| it.task == Task::Scrub;
+        let had_begun = run.noted::<Noted>()?.is_some();
+        if !had_begun || !self.underway(run).await.is_some_and(is_there) {
+            return Ok(());
+        }
+        let Ok(pool) = self.pool.parse() else {
+            return Ok(());
+        };
+        let task = Task::Scrub;
+        let step = DevicesStep::End { task };
+        let step = AppStep::Pool(Step::Devices { pool, step });
+        let done = run.app().with_machine(move |it| it.apply(&step)).await?;
+        done.map_err(|err| JobError::step_failed(chain(&err), err.hint()))
     }
 
     /// What helps where a step has left errors.

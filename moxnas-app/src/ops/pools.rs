@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod devices;
 
 use std::sync::Arc;
 
@@ -15,7 +16,10 @@ use moxnas_pool::{
     plan::{Facts, ImportPool, MountOption, Refusal, Step},
 };
 
-pub use self::check::PoolCheck;
+pub use self::{
+    check::PoolCheck,
+    devices::{PoolBalance, PoolDeviceAdd, PoolDeviceRemove, PoolDeviceReplace},
+};
 use crate::{
     actor::{Actor, Role},
     answers::Question,
@@ -360,7 +364,13 @@ impl PoolChange for PoolGrow {
             Some(Err(why)) => return not(why),
             None => return not("it was not asked".to_owned()),
         };
-        let device = view.pool.size.unwrap_or_default();
+        let device = match &view.pool.kind {
+            Kind::Devices(it) => {
+                let sizes: Vec<_> = it.members.iter().filter_map(|it| it.size).collect();
+                it.wished().room(&sizes)
+            }
+            _ => view.pool.size.unwrap_or_default(),
+        };
         #[expect(clippy::cast_precision_loss, reason = "compared roughly")]
         let is_all = space.0 as f64 >= device.0 as f64 * (1.0 - OVERHEAD);
         match is_all {

@@ -6,7 +6,10 @@ use clap::Subcommand;
 use moxnas_api::wire::{
     attributes::DatasetAttributes,
     datasets::{CloneSnapshot, CreateDataset, CreateSnapshot, PruneSnapshots, RenameDataset},
-    pools::{CheckPool, CreatePool, ImportPool},
+    pools::{
+        AddPoolDevice, BalancePool, CheckPool, CreatePool, ImportPool, RemovePoolDevice,
+        ReplacePoolDevice,
+    },
     replicas::{HoldSnapshot, ReplicateDataset},
 };
 use moxnas_core::units::{BadBytes, Bytes};
@@ -53,6 +56,20 @@ pub(crate) enum PoolVerb {
         #[command(flatten)]
         patience: Patience,
     },
+    /// Take devices into a pool of btrfs, let them go, or put others in their place
+    Device {
+        #[command(subcommand)]
+        verb: PoolDeviceVerb,
+    },
+    /// Let all devices of a pool of btrfs have their share, or put its data on them in another way
+    Balance {
+        /// Name of the pool
+        pool: String,
+        #[command(flatten)]
+        body: BalancePool,
+        #[command(flatten)]
+        patience: Patience,
+    },
     /// Forget a pool, and leave what is on it
     Export {
         /// Name of the pool
@@ -62,6 +79,36 @@ pub(crate) enum PoolVerb {
     Delete {
         /// Name of the pool
         pool: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolDeviceVerb {
+    /// Take another device in; all that is on it is lost
+    Add {
+        /// Name of the pool
+        pool: String,
+        #[command(flatten)]
+        body: AddPoolDevice,
+    },
+    /// Let a device go, after what is on it was moved to the others
+    Remove {
+        /// Name of the pool
+        pool: String,
+        #[command(flatten)]
+        body: RemovePoolDevice,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Put a device in the place of another one, be that there or `missing`; all that is on the new one
+    /// is lost
+    Replace {
+        /// Name of the pool
+        pool: String,
+        #[command(flatten)]
+        body: ReplacePoolDevice,
+        #[command(flatten)]
+        patience: Patience,
     },
 }
 

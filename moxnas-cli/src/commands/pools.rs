@@ -6,7 +6,7 @@ use poem_openapi::types::ToJSON;
 
 use super::{all_pages, jobs, parse};
 use crate::{
-    cli::{Global, PoolVerb},
+    cli::{Global, PoolDeviceVerb, PoolVerb},
     confirm::{Outcome, Wish, carry_out},
     failure::Failure,
     print::Printer,
@@ -60,6 +60,43 @@ pub(super) async fn pool(
             let at = path(&pool, "/check");
             let named = [("pool", pool.as_str())];
             let wish = Wish::new("pool_check", Method::POST, at, &named, body.to_json());
+            return jobs::begin(transport, global, printer, wish, patience).await;
+        }
+        PoolVerb::Device { verb } => match verb {
+            PoolDeviceVerb::Add { pool, body } => {
+                let at = path(&pool, "/devices");
+                let named = [("pool", pool.as_str())];
+                Wish::new("pool_device_add", Method::POST, at, &named, body.to_json())
+            }
+            PoolDeviceVerb::Remove {
+                pool,
+                body,
+                patience,
+            } => {
+                let at = path(&pool, "/devices/remove");
+                let (name, body) = ("pool_device_remove", body.to_json());
+                let wish = Wish::new(name, Method::POST, at, &[("pool", &pool)], body);
+                return jobs::begin(transport, global, printer, wish, patience).await;
+            }
+            PoolDeviceVerb::Replace {
+                pool,
+                body,
+                patience,
+            } => {
+                let at = path(&pool, "/devices/replace");
+                let (name, body) = ("pool_device_replace", body.to_json());
+                let wish = Wish::new(name, Method::POST, at, &[("pool", &pool)], body);
+                return jobs::begin(transport, global, printer, wish, patience).await;
+            }
+        },
+        PoolVerb::Balance {
+            pool,
+            body,
+            patience,
+        } => {
+            let at = path(&pool, "/balance");
+            let (name, body) = ("pool_balance", body.to_json());
+            let wish = Wish::new(name, Method::POST, at, &[("pool", &pool)], body);
             return jobs::begin(transport, global, printer, wish, patience).await;
         }
         PoolVerb::Export { pool } => of("pool_export", &pool, "/export"),

@@ -7,7 +7,13 @@ use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Folder, HoldName, Note};
-use crate::{directory::Mark, lvm::Fill, model::PoolName, unit::mount_point};
+use crate::{
+    devices::{OnDevice, Underway},
+    directory::Mark,
+    lvm::Fill,
+    model::PoolName,
+    unit::mount_point,
+};
 
 moxnas_core::name_type! {
     /// Name of a dataset: its folder in the pool.
@@ -50,6 +56,12 @@ pub struct Contents {
     /// Whether its folder is the one that was made a pool, of a pool that is a folder of the host.
     #[serde(default)]
     pub directory: Option<Mark>,
+    /// The devices that it is on, of a btrfs that has several.
+    #[serde(default)]
+    pub devices: Vec<OnDevice>,
+    /// What it is at that takes long, of a btrfs.
+    #[serde(default)]
+    pub underway: Option<Underway>,
 }
 
 /// Whether a filesystem counts what each dataset takes: by the quota groups of btrfs(5), or the project

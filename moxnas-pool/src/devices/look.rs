@@ -41,13 +41,14 @@ pub(crate) fn pool(
     let at = unit.at();
     let is_at = |it: &BlockDevice| it.mounts.contains(&at);
     let mut names = noted.members;
+    let known = names.len();
     for it in with.iter().filter_map(|it| member_of(it, &unit.uuid)) {
         if !names.iter().any(|known| known == it) {
             names.push(it.to_owned());
         }
     }
     let mut clones = Vec::new();
-    let one = |uuid: String| {
+    let one = |(place, uuid): (usize, String)| {
         let mut on: Vec<&&BlockDevice> = with
             .iter()
             .filter(|it| member_of(it, &unit.uuid) == Some(&uuid))
@@ -61,9 +62,10 @@ pub(crate) fn pool(
             device: first.map(|it| it.id.clone()),
             size: first.map(|it| it.size),
             in_use: first.is_some_and(|it| is_at(it)),
+            is_noted: place < known,
         }
     };
-    let members: Vec<Member> = names.into_iter().map(one).collect();
+    let members: Vec<Member> = names.into_iter().enumerate().map(one).collect();
     let sizes = members.iter().map(|it| it.size);
     let device = members.iter().find(|it| it.in_use);
     let device = device.or_else(|| members.iter().find(|it| it.device.is_some()));
@@ -75,6 +77,8 @@ pub(crate) fn pool(
         kind: Kind::Devices(Devices {
             profile: noted.profile,
             profiles: Vec::new(),
+            numbers: Vec::new(),
+            busy: None,
             members,
         }),
         clones,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What mkfs.btrfs 6.2 asks of each of several devices.
-const SMALLEST: Bytes = Bytes(131_072_000);
+pub(super) const SMALLEST: Bytes = Bytes(131_072_000);
 
 /// A pool that is to be made on several devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,11 +33,11 @@ pub struct CreateOnDevices {
     pub options: Vec<MountOption>,
 }
 
-fn refuse<T>(why: Why) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(why: Why) -> Result<T, Refusal> {
     Err(Refusal::Devices(why))
 }
 
-fn step(pool: &PoolName, step: DevicesStep) -> Step {
+pub(super) fn step(pool: &PoolName, step: DevicesStep) -> Step {
     Step::Devices {
         pool: pool.clone(),
         step,
@@ -107,6 +107,7 @@ fn take_in(
         devices: devices.to_vec(),
         profile,
         options: options.iter().map(ToString::to_string).collect(),
+        missing: Vec::new(),
     };
     plan.steps.push(step(name, unit));
     plan.steps.push(Step::Mount { pool: name.clone() });
@@ -175,11 +176,30 @@ pub(crate) fn mount(pool: &Pool, devices: &Devices) -> Result<Plan<Step>, Refusa
         before: number(may_lose),
         after: number(may_lose - missing),
     });
-    plan.warnings.push(
-        "it is mounted until it is unmounted, and not at the next start of the machine; \
-         `btrfs replace start NUMBER DEVICE` puts another device in the place of the missing one"
-            .to_owned(),
-    );
+    plan.warnings.push(format!(
+        "it is mounted until it is unmounted, and not at the next start of the machine; `moxnas pool \
+         device replace {} missing DEVICE` puts another device in the place of the missing one",
+        pool.name
+    ));
+    Ok(plan)
+}
+
+/// Each has a size of its own, and is given to the filesystem by its number.
+pub(crate) fn grow(
+    facts: Facts<'_>,
+    pool: &Pool,
+    devices: &Devices,
+) -> Result<Plan<Step>, Refusal> {
+    super::changes::can_change(pool, devices)?;
+    let mut plan = Plan::default();
+    for device in devices.there().filter_map(|it| facts.devices.by_id(it)) {
+        plan.evidence.push(facts.devices.evidence(device));
+    }
+    for number in &devices.numbers {
+        let number = *number;
+        plan.steps
+            .push(step(&pool.name, DevicesStep::Resize { number }));
+    }
     Ok(plan)
 }
 

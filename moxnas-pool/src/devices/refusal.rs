@@ -54,9 +54,75 @@ pub enum Refusal {
         /// How many may be missing.
         may_lose: usize,
     },
-    /// Each has a size of its own.
-    #[error("pool {0} is on several devices, which are not grown at once")]
-    NoGrow(PoolName),
+    /// It is no btrfs, or a btrfs on one device where several are needed.
+    #[error("pool {0} is not a btrfs on several devices")]
+    NotSeveral(PoolName),
+    /// One thing at a time.
+    #[error("pool {pool} is busy: {what}")]
+    Busy {
+        /// The pool.
+        pool: PoolName,
+        /// With what, in the words of the kernel.
+        what: String,
+    },
+    /// There would be fewer copies than there should be.
+    #[error("{count} devices of pool {pool} are not there")]
+    Lacks {
+        /// The pool.
+        pool: PoolName,
+        /// How many.
+        count: usize,
+    },
+    /// It has nothing of it, or not any more.
+    #[error("pool {pool} uses no device {device}")]
+    NoMember {
+        /// The pool.
+        pool: PoolName,
+        /// What was said.
+        device: String,
+    },
+    /// It came back while the pool was mounted.
+    #[error(
+        "{device} is one of the devices of pool {pool} and is not used before it is mounted again"
+    )]
+    Idle {
+        /// The pool.
+        pool: PoolName,
+        /// The device.
+        device: DeviceId,
+    },
+    /// The others are too few for the profile.
+    #[error("{profile} needs {need} devices at least, and pool {pool} would have {left}")]
+    TooFewLeft {
+        /// The pool.
+        pool: PoolName,
+        /// How its data are put on them.
+        profile: Profile,
+        /// How many that needs.
+        need: usize,
+        /// How many there would be.
+        left: usize,
+    },
+    /// What there is does not go on them.
+    #[error("pool {pool} has {used} in it, and there would be room for {room}")]
+    NoRoom {
+        /// The pool.
+        pool: PoolName,
+        /// What is taken.
+        used: Bytes,
+        /// What there would be room for.
+        room: Bytes,
+    },
+    /// What is on one does not go on the other.
+    #[error("{device} has {has}, and the device that it is to replace {need}")]
+    Smaller {
+        /// The device.
+        device: DeviceId,
+        /// How much it needs.
+        need: Bytes,
+        /// How much there is.
+        has: Bytes,
+    },
 }
 
 impl Refusal {
@@ -70,7 +136,14 @@ impl Refusal {
             Refusal::Twice(_) => "device_named_twice",
             Refusal::TooSmall { .. } => "device_too_small",
             Refusal::TooManyMissing { .. } => "too_many_devices_missing",
-            Refusal::NoGrow(_) => "grow_not_offered",
+            Refusal::NotSeveral(_) => "not_several_devices",
+            Refusal::Busy { .. } => "pool_busy",
+            Refusal::Lacks { .. } => "pool_lacks_devices",
+            Refusal::NoMember { .. } => "no_such_pool_device",
+            Refusal::Idle { .. } => "pool_device_idle",
+            Refusal::TooFewLeft { .. } => "too_few_devices_left",
+            Refusal::NoRoom { .. } => "too_little_room_left",
+            Refusal::Smaller { .. } => "replacement_too_small",
         }
     }
 
@@ -95,10 +168,32 @@ impl Refusal {
                 "put the disks back in; what can be read without them shows `mount -o ro,degraded`; \
                  `moxnas pool export {pool}` forgets the pool"
             ),
-            Refusal::NoGrow(pool) => format!(
-                "`btrfs filesystem resize NUMBER:max /srv/{pool}` for each device that has become \
-                 larger, by its number in `btrfs filesystem show`"
+            Refusal::NotSeveral(pool) => format!(
+                "a btrfs on one device gets a second one by `moxnas pool device add {pool} DEVICE`"
             ),
+            Refusal::Busy { .. } => {
+                "wait for it, or cancel its job: `moxnas job list` shows it".to_owned()
+            }
+            Refusal::Lacks { pool, .. } => format!(
+                "`moxnas pool device replace {pool} missing DEVICE` puts another one in the place of a \
+                 missing one"
+            ),
+            Refusal::NoMember { pool, .. } => {
+                format!("`moxnas pool show {pool}` names its devices")
+            }
+            Refusal::Idle { pool, .. } => format!(
+                "`moxnas pool unmount {pool}` and `moxnas pool mount {pool}`, then `moxnas pool check \
+                 {pool} --repair`"
+            ),
+            Refusal::TooFewLeft { pool, .. } => format!(
+                "`moxnas pool device replace {pool} OLD NEW` puts another one in its place; or add one \
+                 first: `moxnas pool device add {pool} DEVICE`"
+            ),
+            Refusal::NoRoom { pool, .. } => format!(
+                "add a device first: `moxnas pool device add {pool} DEVICE`; or delete what is not \
+                 needed, snapshots as well"
+            ),
+            Refusal::Smaller { .. } => "choose one that is as large".to_owned(),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     unit::{mount_point, unit_of},
 };
 
+pub use devices::{progress, usage};
 pub use ssh::{SSH, key_file, known_hosts, make_key, public_key, receive, scan, ssh};
 pub use thin::{LVCREATE, THIN_CHECK, free_extents, volumes};
 
@@ -314,7 +315,10 @@ pub fn journal(at: &str) -> Cmd {
 /// What lets udev catch up with a step.
 pub fn catch_up(step: &Step) -> Result<Vec<Cmd>, BackendError> {
     let settle = Cmd::new(UDEVADM).args(["settle", "--timeout=20"]);
-    let devices = step.destroys();
+    let devices = match step {
+        Step::Devices { step, .. } => step.changes(),
+        other => other.destroys(),
+    };
     if devices.is_empty() {
         return Ok(Vec::new());
     }

@@ -45,6 +45,9 @@ pub enum Odd {
     /// A line that tells nothing of a project.
     #[error("xfs_quota says {0:?}")]
     Quota(String),
+    /// A line that tells nothing of a device.
+    #[error("btrfs device usage says {0:?}")]
+    Usage(String),
     /// What is no report of volumes.
     #[error("lvs says {0:?}")]
     Volume(String),

@@ -25,7 +25,19 @@ impl SystemPools {
                 devices,
                 profile,
                 options,
-            } => self.write_unit_of(pool, devices, *profile, options),
+                missing,
+            } => {
+                let mut noted = self.note_of(devices, *profile)?;
+                noted.1.members.extend(missing.iter().cloned());
+                self.write_unit_of(pool, noted, options)
+            }
+            DevicesStep::Add { device } | DevicesStep::Replace { device, .. } => {
+                self.check_blank(device)
+            }
+            DevicesStep::Remove { .. }
+            | DevicesStep::Balance { .. }
+            | DevicesStep::Resize { .. }
+            | DevicesStep::End { .. } => Ok(()),
             DevicesStep::MountDegraded { .. } => {
                 self.check_folder(mount_point(pool))?;
                 Ok(folders::make_folder(&self.root, &mount_point(pool))?)
@@ -33,20 +45,26 @@ impl SystemPools {
         }
     }
 
-    fn write_unit_of(
+    fn note_of(
         &self,
-        pool: &PoolName,
         ids: &[DeviceId],
         profile: Option<Profile>,
-        options: &[String],
-    ) -> Result<(), BackendError> {
+    ) -> Result<(String, DevicesUnit), BackendError> {
         let seen = SystemDisks::new(self.root.clone()).devices()?;
         let mut found: Vec<&BlockDevice> = Vec::new();
         for id in ids {
             let device = seen.by_id(id);
             found.push(device.ok_or_else(|| BackendError::DeviceGone(id.clone()))?);
         }
-        let (uuid, noted) = devices_unit(&found, ids, profile)?;
+        devices_unit(&found, ids, profile)
+    }
+
+    fn write_unit_of(
+        &self,
+        pool: &PoolName,
+        (uuid, noted): (String, DevicesUnit),
+        options: &[String],
+    ) -> Result<(), BackendError> {
         let mut unit = unit(pool, Filesystem::Btrfs, options, uuid);
         unit.devices = Some(noted);
         let text = unit.render();

@@ -59,6 +59,15 @@ pub(super) fn find(
         if let Kind::Devices(it) = &mut pool.kind {
             let data = root.list(format!("/sys/fs/btrfs/{}/allocation/data", pool.uuid))?;
             it.profiles = data.into_iter().filter(|it| is_profile(it)).collect();
+            let folder = format!("/sys/fs/btrfs/{}", pool.uuid);
+            let numbers = root.list(format!("{folder}/devinfo"))?.into_iter();
+            // What takes the place of another one has 0 until it has it.
+            let numbers = numbers.filter_map(|it| it.parse().ok());
+            it.numbers = numbers.filter(|it| *it != 0).collect();
+            it.numbers.sort_unstable();
+            let busy = root.read(format!("{folder}/exclusive_operation"))?;
+            let busy = busy.map(|it| it.trim().to_owned());
+            it.busy = busy.filter(|it| !it.is_empty() && it != "none");
         }
         match errors(root, devices, pool) {
             Ok(errors) => pool.errors = errors,

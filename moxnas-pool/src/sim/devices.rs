@@ -1,15 +1,20 @@
 //! Several devices of one filesystem of a machine that is not there.
 
+use std::collections::BTreeSet;
+
 use moxnas_core::{
-    disk::{BlockDevice, DeviceId, Signature},
+    disk::{BlockDevice, DeviceId},
     sim::SimState,
     units::Bytes,
 };
 
-use super::{SimPools, check_folder, failed, free, new_uuid};
+use super::{
+    SimPools, check_folder, failed, new_uuid,
+    spread::{Known, Spread, blank, member_on, sign},
+};
 use crate::{
     backend::BackendError,
-    devices::{DevicesStep, DevicesUnit, Profile},
+    devices::{DevicesStep, Profile},
     lvm::Kind,
     model::{Filesystem, PoolName, Pools},
     plan::unit,
@@ -26,20 +31,30 @@ impl SimPools {
         let mut state = self.state();
         match step {
             DevicesStep::Make { devices, profile } => {
-                let uuid = make(&mut state, pool, devices)?;
-                let sizes: Vec<Bytes> = devices.iter().filter_map(|it| state.size_of(it)).collect();
-                self.volumes().entry(uuid).or_default().size = Some(profile.room(&sizes));
+                let (uuid, on) = make(&mut state, pool, devices)?;
+                let spread = Spread::new(*profile, on);
+                let mut volumes = self.volumes();
+                let volume = volumes.entry(uuid).or_default();
+                volume.size = Some(spread.room());
+                volume.spread = spread;
                 Ok(())
             }
             DevicesStep::WriteUnit {
                 devices,
                 profile,
                 options,
-            } => write_unit(&mut state, pool, devices, *profile, options),
+                missing,
+            } => write_unit(&mut state, pool, devices, *profile, (options, missing)),
+            DevicesStep::Add { .. }
+            | DevicesStep::Remove { .. }
+            | DevicesStep::Replace { .. }
+            | DevicesStep::Balance { .. }
+            | DevicesStep::Resize { .. }
+            | DevicesStep::End { .. } => self.change_devices(&mut state, pool, step),
             DevicesStep::MountDegraded { .. } => {
                 check_folder(&state, pool)?;
                 let unit = super::unit_file(&state, pool)?;
-                let there = on(&state, &unit);
+                let there = on(&state, &unit, &self.known());
                 let missing = unit
                     .devices
                     .as_ref()
@@ -55,40 +70,34 @@ impl SimPools {
         }
     }
 
-    /// The profile of all data is what was wished: nothing here is ever put on other devices.
-    pub(super) fn take_profiles(&self, pools: &mut Pools) {
+    /// What the kernel knows of those that are mounted.
+    pub(super) fn take_spread(&self, pools: &mut Pools) {
         for pool in pools.all.iter_mut().filter(|it| it.is_mounted) {
             if let Kind::Devices(it) = &mut pool.kind {
-                it.profiles = it.profile.iter().map(ToString::to_string).collect();
+                self.show_spread(&pool.uuid, it);
             }
         }
     }
 }
 
+/// The UUID of the filesystem; and of each device its UUID among them, and its size.
 fn make(
     state: &mut SimState,
     pool: &PoolName,
     devices: &[DeviceId],
-) -> Result<String, BackendError> {
+) -> Result<(String, Vec<(String, Bytes)>), BackendError> {
+    let mut sizes = Vec::new();
     for device in devices {
-        free(state, device)?;
-        if let Some(found) = state.contents_of(device).signatures.first() {
-            return Err(BackendError::NotBlank {
-                device: device.clone(),
-                found: found.kind.clone(),
-            });
-        }
+        sizes.push(blank(state, device)?);
     }
     let uuid = new_uuid(state);
-    for device in devices {
-        let signature = Signature {
-            label: Some(pool.to_string()),
-            member: Some(new_uuid(state)),
-            ..Signature::new(Filesystem::Btrfs.word(), &uuid)
-        };
-        state.contents_mut(device).signatures.push(signature);
+    let mut on = Vec::new();
+    for (device, size) in devices.iter().zip(sizes) {
+        let member = new_uuid(state);
+        sign(state, device, pool, &uuid, &member);
+        on.push((member, size));
     }
-    Ok(uuid)
+    Ok((uuid, on))
 }
 
 fn write_unit(
@@ -96,7 +105,7 @@ fn write_unit(
     pool: &PoolName,
     ids: &[DeviceId],
     profile: Option<Profile>,
-    options: &[String],
+    (options, missing): (&[String], &[String]),
 ) -> Result<(), BackendError> {
     let seen = state.block_devices();
     let mut found: Vec<&BlockDevice> = Vec::new();
@@ -104,7 +113,8 @@ fn write_unit(
         let device = seen.by_id(id);
         found.push(device.ok_or_else(|| BackendError::DeviceGone(id.clone()))?);
     }
-    let (uuid, noted) = devices_unit(&found, ids, profile)?;
+    let (uuid, mut noted) = devices_unit(&found, ids, profile)?;
+    noted.members.extend(missing.iter().cloned());
     let mut unit = unit(pool, Filesystem::Btrfs, options, uuid);
     unit.devices = Some(noted);
     state.files.insert(path_of(pool), unit.render());
@@ -120,15 +130,22 @@ pub(super) fn are_several(state: &SimState) -> bool {
     texts.any(|it| it.contains("\nMembers="))
 }
 
-/// The members of the filesystem of a unit that are there.
-fn on(state: &SimState, unit: &MountUnit) -> Vec<DeviceId> {
-    let with = state.contents.iter().filter(|(_, it)| {
-        let mut all = it.signatures.iter();
-        all.any(|it| it.kind == "btrfs" && it.uuid.as_ref() == Some(&unit.uuid))
-    });
-    let ids = with.filter_map(|(id, _)| id.parse().ok());
-    ids.filter(|it: &DeviceId| state.size_of(it).is_some())
-        .collect()
+/// The members of the filesystem of a unit that are there. What was copied from one is none, and neither
+/// is what was one once.
+fn on(state: &SimState, unit: &MountUnit, known: &Known) -> Vec<DeviceId> {
+    let members = known.get(&unit.uuid);
+    let mut seen = BTreeSet::new();
+    let mut found: Vec<DeviceId> = Vec::new();
+    for id in state.contents.keys().filter_map(|it| it.parse().ok()) {
+        let Some(member) = member_on(state, &id, &unit.uuid) else {
+            continue;
+        };
+        let is_known = members.is_none_or(|it| it.contains(&member));
+        if is_known && state.size_of(&id).is_some() && seen.insert(member) {
+            found.push(id);
+        }
+    }
+    found
 }
 
 fn take_up(state: &mut SimState, unit: &MountUnit, devices: Vec<DeviceId>) {
@@ -144,7 +161,7 @@ fn take_up(state: &mut SimState, unit: &MountUnit, devices: Vec<DeviceId>) {
 pub(super) fn mount_all(
     state: &mut SimState,
     unit: &MountUnit,
-    noted: &DevicesUnit,
+    known: &Known,
 ) -> Result<(), BackendError> {
     // What is mounted without some of them stays so.
     if state
@@ -154,8 +171,10 @@ pub(super) fn mount_all(
     {
         return Ok(());
     }
-    let there = on(state, unit);
-    if there.len() < noted.members.len() {
+    let there = on(state, unit, known);
+    let noted = unit.devices.as_ref().map_or(1, |it| it.members.len());
+    let all = known.get(&unit.uuid).map_or(noted, BTreeSet::len);
+    if there.len() < all {
         return Err(failed("a job for its device timed out"));
     }
     take_up(state, unit, there);

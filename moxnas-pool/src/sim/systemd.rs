@@ -11,7 +11,7 @@ use moxnas_core::{
     sim::{Event, SimState},
 };
 
-use super::{mount, unit_file, wanted};
+use super::{mount, spread::Known, unit_file, wanted};
 use crate::{
     model::PoolName,
     unit::{MountUnit, UNIT_FOLDER, mount_point},
@@ -57,10 +57,15 @@ impl Systemd {
     }
 
     /// Mount what is there by now. Gives the units of that.
-    pub(super) fn catch_up(&mut self, state: &mut SimState, now: SystemTime) -> Vec<MountUnit> {
+    pub(super) fn catch_up(
+        &mut self,
+        state: &mut SimState,
+        now: SystemTime,
+        known: &Known,
+    ) -> Vec<MountUnit> {
         let mut mounted = Vec::new();
         self.waiting.retain(|(pool, until)| {
-            let unit = mount(state, pool);
+            let unit = mount(state, pool, known);
             let is_done = unit.is_ok();
             mounted.extend(unit);
             !is_done && now < *until

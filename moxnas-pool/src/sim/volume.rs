@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::SystemTim
 use moxnas_core::units::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Kept;
+use super::{attributes::Kept, spread::Spread};
 use crate::{
     dataset::{
         Contents, Counting, Dataset, DatasetName, Found, NEW, Note, REPLACED, SNAPSHOTS, Snapshot,
@@ -35,6 +35,7 @@ pub(super) struct Volume {
     pub(super) is_damaged: bool,
     /// Nothing may be written any more until it is mounted anew.
     pub(super) is_forced_read_only: bool,
+    pub(super) spread: Spread,
 }
 
 /// How a filesystem is mounted.

@@ -4,6 +4,7 @@
 mod attributes;
 mod clocks;
 mod datasets;
+mod device_changes;
 mod devices;
 mod directories;
 mod folders;

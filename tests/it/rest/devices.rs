@@ -94,3 +94,43 @@ fn a_member_that_goes_is_named_and_mounting_without_is_agreed_to() {
     let shown = run("--yes pool mount data").ok();
     assert!(shown.contains("DAMAGED"), "{shown}");
 }
+
+/// A mirror that has lost a device has all copies again after one command, which its verdict names.
+#[test]
+fn devices_of_a_pool_are_replaced_removed_and_balanced_by_command() {
+    let service = Served::start("blank");
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        service.moxnas(&words).run()
+    };
+    run("--yes pool create data --fs btrfs --device BLANK-0001 --device BLANK-0002").ok();
+    run("sim fault pull --serial BLANK-0001").ok();
+    run("sim fault power-cut").ok();
+    run("--yes pool mount data").ok();
+    let shown = run("pool show data").ok();
+    let remedy = "`moxnas pool device replace data missing DEVICE`";
+    assert!(shown.contains(remedy), "{shown}");
+    run("pool device replace data missing BLANK-0003").fails(1, &["DANGER", "must not come back"]);
+    run("pool balance data").fails(1, &["1 devices of pool data are not there"]);
+    run("--yes pool device replace data missing BLANK-0003").ok();
+    let shown = run("pool show data").ok();
+    assert!(
+        shown.contains("mounted") && !shown.contains("DAMAGED"),
+        "{shown}"
+    );
+
+    run("--yes pool device add data BLANK-0004").ok();
+    run("--yes pool device remove data BLANK-0002").ok();
+    run("pool device remove data BLANK-0002").fails(1, &["uses no device"]);
+    run("--yes pool balance data").ok();
+    let shown = run("pool show data").ok();
+    assert_eq!(shown.matches("device      sd").count(), 2, "{shown}");
+    assert!(
+        shown.contains("device      sdc") && !shown.contains("DAMAGED"),
+        "{shown}"
+    );
+    run("pool balance data --profile single").fails(1, &["DANGER", "can lose 0 more"]);
+    run("--yes pool balance data --profile single").ok();
+    assert!(run("pool list").ok().contains("btrfs, single"));
+    run("pool grow data").ok();
+}

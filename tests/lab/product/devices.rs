@@ -107,3 +107,78 @@ fn a_mirror_of_btrfs_loses_each_of_its_disks_once() -> Result<()> {
     assert!(left.starts_with("0\n") && !left.contains("srv-"), "{left}");
     Ok(())
 }
+
+/// Two disks, one of which is lost: degraded by agreement, then one command, and all is there twice.
+#[test]
+fn a_mirror_that_lost_a_disk_is_whole_again_by_one_command() -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let lab = (0..4).fold(lab, |lab, _| lab.scsi(256 * MIB));
+    let mut nas = Nas::service(lab.start()?)?;
+    nas.json(&CREATE)?;
+    fill(&mut nas, "/srv/data/a", 20, "one")?;
+    nas.machine.sh("sync")?;
+    nas.machine.pull("LABSCSI01")?;
+    reboot(&mut nas)?;
+    let now = nas.json(&["pool", "show", "data"])?;
+    assert_eq!(now["standing"], "missing", "{now}");
+    let mounted = nas.json(&["pool", "mount", "data"])?;
+    assert_eq!(mounted["standing"], "damaged", "{mounted}");
+    let remedy = "`moxnas pool device replace data missing DEVICE`";
+    assert!(
+        mounted["reasons"][0].to_string().contains(remedy),
+        "{mounted}"
+    );
+    fill(&mut nas, "/srv/data/b", 20, "two")?;
+    let before = checksum(&mut nas, "/srv/data")?;
+
+    let job = nas.json(&["pool", "device", "replace", "data", "missing", "LABSCSI02"])?;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    assert_eq!(standing(&mut nas, "data")?, "mounted");
+    let usage = nas.machine.sh("btrfs device usage -b /srv/data")?;
+    assert!(
+        !usage.contains("single") && !usage.contains("missing"),
+        "{usage}"
+    );
+    let job = nas.json(&["pool", "check", "data"])?;
+    assert_eq!(job["message"], "no error was found in pool data", "{job}");
+    assert_eq!(checksum(&mut nas, "/srv/data")?, before);
+    // A start of the machine mounts it by itself again.
+    reboot(&mut nas)?;
+    assert_eq!(standing(&mut nas, "data")?, "mounted");
+
+    // One more, all spread; one less; one larger.
+    nas.json(&["pool", "device", "add", "data", "LABSCSI03"])?;
+    nas.json(&["pool", "balance", "data"])?;
+    nas.json(&["pool", "device", "remove", "data", "LABSCSI00"])?;
+    let now = nas.json(&["pool", "show", "data"])?;
+    assert_eq!(now["members"].as_array().map(Vec::len), Some(2), "{now}");
+    assert_eq!(now["standing"], "mounted", "{now}");
+    for serial in ["LABSCSI02", "LABSCSI03"] {
+        nas.machine.grow_disk(serial, 400 * MIB)?;
+        let name = nas.machine.disk(serial)?;
+        nas.machine.sh(&format!(
+            "echo 1 >/sys/block/{name}/device/rescan; udevadm settle"
+        ))?;
+    }
+    let grown = nas.json(&["pool", "grow", "data"])?;
+    assert_eq!(
+        grown["space"]["size_bytes"].as_u64(),
+        Some(400 * MIB),
+        "{grown}"
+    );
+    nas.json(&[
+        "pool",
+        "device",
+        "replace",
+        "data",
+        "LABSCSI02",
+        "LABSCSI00",
+    ])
+    .expect_err("it is smaller");
+    reboot(&mut nas)?;
+    assert_eq!(standing(&mut nas, "data")?, "mounted");
+    assert_eq!(checksum(&mut nas, "/srv/data")?, before);
+    Ok(())
+}

@@ -12,6 +12,7 @@ mod folders;
 mod journal;
 mod lab_world;
 mod lives;
+mod several;
 mod sim_world;
 mod snapshots;
 mod subvolumes;
@@ -31,7 +32,7 @@ use moxnas_pool::{
 pub use self::{
     deed::Deed, journal::PoolJournal, lab_world::LabPoolWorld, sim_world::SimPoolWorld,
 };
-use self::{disks::*, folders::*, lives::*, snapshots::*, subvolumes::*};
+use self::{disks::*, folders::*, lives::*, several::*, snapshots::*, subvolumes::*};
 use crate::lab::MIB;
 
 /// A machine with pools, and hands that can reach it.
@@ -56,9 +57,14 @@ pub trait PoolWorld {
 /// What the machine did, or why not.
 pub type Told<T> = Result<T, String>;
 
-/// Disks of every scenario: serial, size. Two that are large enough for every filesystem, and one that
-/// is not.
-pub const DISKS: [(&str, u64); 3] = [("LABA", 400 * MIB), ("LABB", 400 * MIB), ("LABC", 64 * MIB)];
+/// Disks of every scenario: serial, size. Three that are large enough for every filesystem, of which the
+/// last is told of only where something is on it, and one that is not.
+pub const DISKS: [(&str, u64); 4] = [
+    ("LABA", 400 * MIB),
+    ("LABB", 400 * MIB),
+    ("LABC", 64 * MIB),
+    ("LABD", 400 * MIB),
+];
 
 /// When every scenario begins, in seconds since the Unix epoch: a Monday at noon, UTC.
 pub const BEGIN: u64 = 1_773_662_400;
@@ -158,6 +164,18 @@ macro_rules! for_each_pool_scenario {
             an_xfs_is_gone_over
             a_btrfs_is_gone_over
             an_ext4_comes_upon_an_error
+            a_mirror_of_btrfs_lives_and_dies
+            a_mirror_of_btrfs_is_exported_and_comes_back
+            a_mirror_that_lacks_a_disk_is_mounted_by_agreement
+            a_missing_disk_of_a_mirror_is_replaced
+            a_disk_of_a_mirror_is_replaced
+            disks_of_a_mirror_come_and_go
+            a_missing_disk_is_let_go
+            power_is_cut_after_a_disk_was_removed
+            power_is_cut_after_a_disk_was_added
+            a_btrfs_on_one_disk_becomes_a_mirror
+            a_mirror_grows_with_its_disks
+            what_a_mirror_cannot_do_is_refused
         }
     };
 }

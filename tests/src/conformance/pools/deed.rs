@@ -1,6 +1,6 @@
 //! What scenarios do beside all plans.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::conformance::Shutdown;
 
@@ -132,4 +132,9 @@ fn at(pool: &str, place: &str, file: &str) -> String {
         "" => format!("{pool}/{file}"),
         place => format!("{pool}/{place}/{file}"),
     }
+}
+
+/// So many days.
+pub(super) fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
 }

@@ -1,6 +1,6 @@
 //! What a scenario of pools saw, in words that are the same on every machine.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::{Context as _, Result};
 use moxnas_core::{
@@ -20,10 +20,10 @@ use crate::{conformance::Shutdown, lab::MIB};
 
 /// A world and the record of what happens in it.
 pub struct PoolJournal<'w> {
-    world: &'w mut dyn PoolWorld,
+    pub(super) world: &'w mut dyn PoolWorld,
     lines: Vec<String>,
     /// What each UUID of a filesystem is called: after the disk that it was seen on first.
-    uuids: BTreeMap<String, String>,
+    pub(super) uuids: BTreeMap<String, String>,
     /// The sizes of pools as of the last look.
     sizes: BTreeMap<String, Bytes>,
 }
@@ -290,7 +290,7 @@ impl<'w> PoolJournal<'w> {
     }
 
     /// Plans and does it, and writes down both and what came of it.
-    fn wish(&mut self, change: &Change) -> Result<()> {
+    pub(super) fn wish(&mut self, change: &Change) -> Result<()> {
         self.wish_until(change, usize::MAX)
     }
 
@@ -304,7 +304,7 @@ impl<'w> PoolJournal<'w> {
         self.carry_out(&devices, plan, steps)
     }
 
-    fn carry_out(
+    pub(super) fn carry_out(
         &mut self,
         devices: &BlockDevices,
         plan: Result<Plan<Step>, (&'static str, String)>,
@@ -373,6 +373,7 @@ impl<'w> PoolJournal<'w> {
             self.lines.push(format!("  error: {error}"));
         }
         let disks = DISKS.iter().map(|(serial, _)| disk(&devices, serial));
+        let disks = disks.filter(|it| it != "LABD blank");
         let disks: Vec<String> = disks.collect();
         self.lines.push(format!("  disks: {}", disks.join("; ")));
         Ok(())
@@ -408,9 +409,11 @@ impl<'w> PoolJournal<'w> {
             replaced,
             others,
             projects,
-            // No scenario makes a pool of thin volumes, or of a folder.
             thin: _,
             directory: _,
+            // No two kernels give away of devices alike.
+            devices: _,
+            underway: _,
         } = &seen;
         let before = self.sizes.insert(pool.name.to_string(), space.size);
         let mut text = match before {
@@ -466,7 +469,7 @@ impl<'w> PoolJournal<'w> {
         Ok(())
     }
 
-    fn learn(&mut self) -> Result<(BlockDevices, Pools)> {
+    pub(super) fn learn(&mut self) -> Result<(BlockDevices, Pools)> {
         let (devices, pools) = self.world.look()?;
         for (serial, _) in DISKS {
             let Ok(device) = devices.resolve(serial) else {
@@ -481,11 +484,12 @@ impl<'w> PoolJournal<'w> {
                 };
                 self.uuids.entry(uuid).or_insert(name);
             }
+            self.learn_members(device);
         }
         Ok((devices, pools))
     }
 
-    fn id(&mut self, serial: &str) -> Result<DeviceId> {
+    pub(super) fn id(&mut self, serial: &str) -> Result<DeviceId> {
         let (devices, _) = self.learn()?;
         Ok(devices.resolve(serial)?.id.clone())
     }
@@ -592,9 +596,4 @@ fn new(name: &str, quota_mib: Option<u64>) -> Result<CreateDataset> {
         quota: quota_mib.map(|it| Bytes(it * MIB)),
         filesystem: None,
     })
-}
-
-/// So many days.
-pub(super) fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 86_400)
 }

@@ -18,7 +18,7 @@ use moxnas_pool::{
     sim::SimPools,
 };
 
-use super::{BEGIN, DISKS, Deed, PoolWorld, Told, journal::days, told::told};
+use super::{BEGIN, DISKS, Deed, PoolWorld, Told, deed::days, told::told};
 use crate::{conformance::Shutdown, lab::MIB};
 
 /// Time stands still but for what scenarios let pass.
