@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use moxnas_core::disk::{BlockDevice, DeviceId};
+use moxnas_core::{
+    disk::{BlockDevice, DeviceId},
+    units::Bytes,
+};
 
 use super::{Devices, DevicesUnit, Member};
 use crate::{
@@ -66,13 +69,14 @@ pub(crate) fn pool(
         }
     };
     let members: Vec<Member> = names.into_iter().enumerate().map(one).collect();
-    let sizes = members.iter().map(|it| it.size);
+    let sizes = members.iter().filter_map(|it| it.size);
+    let size: Bytes = sizes.sum();
     let device = members.iter().find(|it| it.in_use);
     let device = device.or_else(|| members.iter().find(|it| it.device.is_some()));
     Pool {
         covered_by,
+        size: device.is_some().then_some(size),
         device: device.and_then(|it| it.device.clone()),
-        size: sizes.sum(),
         is_mounted: members.iter().any(|it| it.in_use),
         kind: Kind::Devices(Devices {
             profile: noted.profile,

@@ -88,7 +88,7 @@ fn datasets_are_replicated_and_compared() -> Result<()> {
     // To a filesystem of another kind: files, with what hangs on them.
     nas.machine.sh(
         "cd /srv/data/photos; ln a hard; ln -s a soft; mkfifo pipe; chmod 640 a; chown nobody a;
-         setfattr -n user.colour -v blue a 2>/dev/null || true; truncate -s 1G sparse; sync",
+         setfattr -n user.colour -v blue a 2>/dev/null || true; truncate -s 300M sparse; sync",
     )?;
     nas.json(&["snapshot", "create", "data", "photos", "odd"])?;
     let words = ["dataset", "replicate", "data", "photos", "--to", "old"];
