@@ -16,7 +16,9 @@ mod several;
 mod sim_world;
 mod snapshots;
 mod subvolumes;
+mod thin;
 pub mod told;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -32,7 +34,7 @@ use moxnas_pool::{
 pub use self::{
     deed::Deed, journal::PoolJournal, lab_world::LabPoolWorld, sim_world::SimPoolWorld,
 };
-use self::{disks::*, folders::*, lives::*, several::*, snapshots::*, subvolumes::*};
+use self::{disks::*, folders::*, lives::*, several::*, snapshots::*, subvolumes::*, thin::*};
 use crate::lab::MIB;
 
 /// A machine with pools, and hands that can reach it.
@@ -176,6 +178,17 @@ macro_rules! for_each_pool_scenario {
             a_btrfs_on_one_disk_becomes_a_mirror
             a_mirror_grows_with_its_disks
             what_a_mirror_cannot_do_is_refused
+            thin_volumes_live_and_die
+            power_is_cut_on_thin_volumes
+            a_thin_volume_is_full
+            a_thin_volume_is_rolled_back
+            a_rollback_of_a_thin_volume_is_cut_off
+            a_thin_snapshot_is_cloned
+            somebody_looks_into_a_thin_snapshot
+            a_thin_volume_is_renamed
+            thin_volumes_are_exported_and_come_back
+            thin_volumes_are_checked
+            what_thin_volumes_cannot_do_is_refused
         }
     };
 }

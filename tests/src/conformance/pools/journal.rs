@@ -9,13 +9,17 @@ use moxnas_core::{
     units::Bytes,
 };
 use moxnas_pool::{
-    dataset::{self, Contents, CreateDataset, Dataset, Snapshot, Usage},
+    dataset::{self, Contents, CreateDataset, Dataset, Snapshot},
+    lvm::Kind,
     model::{Filesystem, Pool, Pools},
     plan::{Change, CreatePool, Facts, ImportPool, MountOption, Step, plan},
     prune::{Keep, TimeZone},
 };
 
-use super::{DISKS, Deed, PoolWorld};
+use super::{
+    DISKS, Deed, PoolWorld,
+    words::{counted, disk, mib, subvolume, told_files},
+};
 use crate::{conformance::Shutdown, lab::MIB};
 
 /// A world and the record of what happens in it.
@@ -69,7 +73,7 @@ impl<'w> PoolJournal<'w> {
         self.wish_until(&wish, steps)
     }
 
-    fn creation(
+    pub(super) fn creation(
         &mut self,
         name: &str,
         filesystem: Filesystem,
@@ -333,7 +337,7 @@ impl<'w> PoolJournal<'w> {
         for step in plan.steps.iter().take(at_most) {
             let text = self.translate(devices, &step.to_string());
             let done = match step {
-                Step::Check { .. } | Step::Scrub { .. } => {
+                it if it.is_check() => {
                     let outcome = self.world.check(step)?;
                     outcome.map(|it| format!(" ({it:?})").to_lowercase())
                 }
@@ -399,8 +403,15 @@ impl<'w> PoolJournal<'w> {
         self.translate(devices, &text)
     }
 
+    pub(super) fn say(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
     fn contents(&mut self, pool: &Pool) -> Result<()> {
         let seen = self.world.contents(pool)?;
+        if let Kind::Thin(_) = pool.kind {
+            return self.volumes(pool, &seen);
+        }
         let Contents {
             space,
             counting,
@@ -507,83 +518,6 @@ impl<'w> PoolJournal<'w> {
         }
         text
     }
-}
-
-/// `LABA ext4 "tank" at /srv/tank`.
-fn disk(devices: &BlockDevices, serial: &str) -> String {
-    let Ok(device) = devices.resolve(serial) else {
-        return format!("{serial} is out");
-    };
-    let mut text = serial.to_owned();
-    for it in &device.signatures {
-        let _ = write!(text, " {}", it.kind);
-        if let Some(label) = &it.label {
-            let _ = write!(text, " {label:?}");
-        }
-    }
-    if device.signatures.is_empty() {
-        text.push_str(" blank");
-    }
-    for at in &device.mounts {
-        let _ = write!(text, " at {at}");
-    }
-    text
-}
-
-fn subvolume(seen: &Contents, dataset: &Dataset, place: &str) -> String {
-    let mut text = format!("    {place}");
-    if dataset.uuid.is_none() {
-        let _ = write!(text, " project {}", dataset.id);
-    }
-    if let Some(origin) = &dataset.origin {
-        let _ = write!(text, " of {}", named(seen, origin));
-    }
-    if dataset.read_only {
-        text.push_str(" read-only");
-    }
-    if let Some(quota) = dataset.quota {
-        let _ = write!(text, " at most {} MiB", mib(quota));
-    }
-    text + &counted(dataset.usage)
-}
-
-fn told_files(files: &BTreeMap<String, usize>) -> String {
-    let one = |(file, write): (&String, &usize)| match write {
-        0 => format!(", {file}"),
-        write => format!(", {file} of write {write}"),
-    };
-    files.iter().map(one).collect()
-}
-
-/// The dataset or snapshot of this UUID.
-fn named(seen: &Contents, uuid: &str) -> String {
-    let snapshot = |it: &&Snapshot| it.uuid == uuid;
-    let snapshot = seen.snapshots.iter().find(snapshot);
-    let dataset = seen
-        .datasets
-        .iter()
-        .find(|it| it.uuid.as_deref() == Some(uuid));
-    match (snapshot, dataset) {
-        (Some(it), _) => format!("{}@{}", it.dataset, it.name),
-        (None, Some(it)) => it.name.to_string(),
-        (None, None) => "what is gone".to_owned(),
-    }
-}
-
-fn counted(usage: Option<Usage>) -> String {
-    match usage {
-        None => " nobody counts".to_owned(),
-        Some(it) => format!(
-            " takes {} MiB, {} alone",
-            mib(it.referenced),
-            mib(it.exclusive)
-        ),
-    }
-}
-
-/// To the nearest.
-fn mib(bytes: Bytes) -> u64 {
-    (bytes.0 + MIB / 2) / MIB
 }
 
 fn parsed(options: &[&str]) -> Result<Vec<MountOption>> {
