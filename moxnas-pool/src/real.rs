@@ -109,12 +109,14 @@ impl SystemPools {
 
     /// Files that are there already would be hidden, and nobody would know where they went.
     fn check_folder(&self, at: String) -> Result<(), BackendError> {
-        let is_mounted = SystemDisks::new(self.root.clone())
-            .devices()?
-            .by_name
-            .values()
-            .any(|it| it.mounts.contains(&at));
-        match is_mounted || self.root.list(&at)?.is_empty() {
+        // Before it is asked whether it is mounted: systemd may mount it meanwhile, as it does a dataset
+        // whose pool was mounted, and then what is found is what is in it.
+        if self.root.list(&at)?.is_empty() {
+            return Ok(());
+        }
+        let devices = SystemDisks::new(self.root.clone()).devices()?;
+        let is_mounted = devices.by_name.values().any(|it| it.mounts.contains(&at));
+        match is_mounted {
             true => Ok(()),
             false => Err(BackendError::FolderNotEmpty { at }),
         }

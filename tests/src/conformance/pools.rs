@@ -172,7 +172,6 @@ macro_rules! for_each_pool_scenario {
             a_missing_disk_of_a_mirror_is_replaced
             a_disk_of_a_mirror_is_replaced
             disks_of_a_mirror_come_and_go
-            a_missing_disk_is_let_go
             power_is_cut_after_a_disk_was_removed
             power_is_cut_after_a_disk_was_added
             a_btrfs_on_one_disk_becomes_a_mirror

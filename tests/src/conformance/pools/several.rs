@@ -167,18 +167,6 @@ pub(super) fn disks_of_a_mirror_come_and_go(it: &mut PoolJournal<'_>) -> Result<
     it.reboot()
 }
 
-/// The others have room for two copies of everything.
-pub(super) fn a_missing_disk_is_let_go(it: &mut PoolJournal<'_>) -> Result<()> {
-    it.create_on(&["LABA", "LABB", "LABD"], Profile::Raid1)?;
-    it.write("", "a", 20)?;
-    it.without(&["LABB"])?;
-    it.mount(TANK)?;
-    let old = Old::Missing;
-    it.devices(&Wish::Remove { old })?;
-    it.reboot()?;
-    it.check(TANK, false)
-}
-
 pub(super) fn power_is_cut_after_a_disk_was_removed(it: &mut PoolJournal<'_>) -> Result<()> {
     it.create_on(&["LABA", "LABB", "LABD"], Profile::Raid1)?;
     it.write("", "a", 20)?;
