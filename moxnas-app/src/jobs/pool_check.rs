@@ -81,6 +81,10 @@ impl Job for CheckPool {
             if !goes_on.with(&step) {
                 continue;
             }
+            // The count of errors that are still there is what shows the pool as damaged.
+            if matches!(step, Step::ForgetErrors { .. }) && found.iter().any(Found::is_bad) {
+                continue;
+            }
             if step.is_check() {
                 match self.go_over(run, step).await? {
                     None => goes_on = GoesOn::PutBack,

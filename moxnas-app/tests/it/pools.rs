@@ -225,6 +225,27 @@ async fn each_dataset_of_a_thin_pool_is_gone_over() {
     assert_eq!(again.error_code.as_deref(), Some("thin_metadata_damaged"));
 }
 
+/// The count of errors begins anew only where none is left: else a pool that lost data looks well.
+#[tokio::test]
+async fn errors_that_cannot_be_put_right_stay_counted() {
+    let box_ = Box_::with_arrays(&["tank"]).await;
+    make(&box_.app, on_tank()).await.unwrap();
+    let pool = named().parse().unwrap();
+    let standing = || async {
+        let seen = box_.app.look().await.unwrap();
+        seen.pools.find(&named()).unwrap().judge().standing
+    };
+    box_.pools.count_error(&pool).unwrap();
+    assert_eq!(standing().await, Standing::Damaged);
+    assert_eq!(check(&box_, true).await.state, JobState::Succeeded);
+    assert_eq!(standing().await, Standing::Mounted);
+
+    box_.pools.lose_block(&pool).unwrap();
+    let bad = check(&box_, true).await;
+    assert_eq!(bad.error_code.as_deref(), Some("filesystem_has_errors"));
+    assert_eq!(standing().await, Standing::Damaged);
+}
+
 /// Errors are a job that failed, with what would put them right; then that is done, and all is well.
 #[tokio::test]
 async fn a_pool_is_checked_and_repaired() {

@@ -29,6 +29,14 @@ impl SimPools {
         Ok(())
     }
 
+    /// Let a block of a file be damaged that has no other copy: nothing puts that right. It is counted, as
+    /// by one who reads the file.
+    pub fn lose_block(&self, pool: &PoolName) -> Result<(), BackendError> {
+        let (unit, _) = self.mounted(&self.state(), pool)?;
+        self.volumes().entry(unit.uuid).or_default().lose_block();
+        Ok(())
+    }
+
     /// Let the superblock of a pool's filesystem be overwritten. As long as it is mounted the kernel has
     /// it in memory and nobody notices; then there is no filesystem of that UUID any more.
     pub fn lose_superblock(&self, pool: &PoolName) -> Result<(), BackendError> {
@@ -78,6 +86,12 @@ impl Volume {
         self.errors += 1;
     }
 
+    fn lose_block(&mut self) {
+        self.count_error();
+        self.is_damaged = true;
+        self.is_beyond_repair = true;
+    }
+
     pub(super) fn forget_errors(&mut self) {
         self.errors = 0;
     }
@@ -85,11 +99,11 @@ impl Volume {
     pub(super) fn go_over(&mut self, step: &plan::Step, repairs: bool) -> Checked {
         let outcome = match (self.is_damaged, repairs) {
             (false, _) => Outcome::Clean,
-            (true, true) => Outcome::Mended,
-            (true, false) => Outcome::Errors,
+            (true, true) if !self.is_beyond_repair => Outcome::Mended,
+            (true, _) => Outcome::Errors,
         };
         if repairs {
-            self.is_damaged = false;
+            self.is_damaged = self.is_beyond_repair;
             // e2fsck(8) counts anew, also where it found nothing; btrfs only when it is told to.
             if matches!(step, plan::Step::Check { .. }) {
                 self.errors = 0;

@@ -33,6 +33,8 @@ pub(super) struct Volume {
     pub(super) errors: u64,
     /// What they came from is there still.
     pub(super) is_damaged: bool,
+    /// There is no other copy of what is damaged.
+    pub(super) is_beyond_repair: bool,
     /// Nothing may be written any more until it is mounted anew.
     pub(super) is_forced_read_only: bool,
     pub(super) spread: Spread,
