@@ -163,9 +163,7 @@ impl App {
         change: &C,
         confirmed: &str,
     ) -> Result<Plan<AppStep>, Error> {
-        let _one_at_a_time = self.lane(C::LANE).lock().await;
-        let seen = self.look_for(change).await?;
-        let plan = change.plan(&seen)?;
+        let (plan, seen) = self.plan_now(change).await?;
         match plan.fingerprint().to_string() == confirmed {
             true => Ok(plan),
             false => {
@@ -177,9 +175,13 @@ impl App {
 
     /// The plan of a job that had begun: what is left to do, by what is there now.
     pub(crate) async fn plan_anew<C: Change>(&self, change: &C) -> Result<Plan<AppStep>, Error> {
+        self.plan_now(change).await.map(|(plan, _)| plan)
+    }
+
+    async fn plan_now<C: Change>(&self, change: &C) -> Result<(Plan<AppStep>, Arc<Seen>), Error> {
         let _one_at_a_time = self.lane(C::LANE).lock().await;
         let seen = self.look_for(change).await?;
-        change.plan(&seen)
+        Ok((change.plan(&seen)?, seen))
     }
 
     /// A fresh look, and what has to be asked for this change.

@@ -12,7 +12,7 @@ use moxnas_core::chain::chain;
 use moxnas_pool::{
     backend::BackendError,
     check::{Checked, NotChecked, Outcome},
-    devices::{DevicesStep, Task, Underway},
+    devices::{Task, Underway},
     lvm::{GroupStep, THIN, group},
     model::Filesystem,
     plan::{Part, Step},
@@ -20,10 +20,9 @@ use moxnas_pool::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Done, Job, JobError, Run, Wanted};
+use super::{Done, Job, JobError, Run, Wanted, pool_devices::end};
 use crate::{
-    actor::Role, answers::Question, machine::AppStep, operation::Operation, ops::pools::PoolCheck,
-    store::Level,
+    actor::Role, machine::AppStep, operation::Operation, ops::pools::PoolCheck, store::Level,
 };
 
 /// How long nobody may look at the machine while it goes on.
@@ -252,7 +251,9 @@ impl CheckPool {
             }
             if run.wanted() != Wanted::Run && !writes {
                 is_wanted.store(false, Ordering::Relaxed);
-            } else if scrubs && let Some(share) = self.share(run).await {
+            } else if scrubs
+                && let Some(share) = self.scrubbing(run).await.and_then(Underway::share)
+            {
                 run.progress(Some(share), &words).await?;
             }
         };
@@ -269,36 +270,23 @@ impl CheckPool {
         Ok(Some(Found { step, checked }))
     }
 
-    /// How much of a scrub is done, where the filesystem says it.
-    async fn share(&self, run: &Run) -> Option<f64> {
-        let underway = self.underway(run).await?;
-        let permille = underway.permille.filter(|_| underway.task == Task::Scrub);
-        permille.map(|it| f64::from(it) / 1000.0)
-    }
-
-    async fn underway(&self, run: &Run) -> Option<Underway> {
-        let seen = run.app().seen();
-        let pool = seen.pools.find(&self.pool).filter(|it| it.is_mounted)?;
-        let question = Question::Contents(Box::new(pool.clone()));
-        let seen = run.app().ask(question).await.ok()?;
-        let asked = seen.answers.contents.get(&pool.name)?;
-        asked.said.as_ref().ok()?.underway
+    /// How far the filesystem is with a scrub, if it is at one.
+    async fn scrubbing(&self, run: &Run) -> Option<Underway> {
+        let underway = run.contents(&self.pool).await?.underway?;
+        (underway.task == Task::Scrub).then_some(underway)
     }
 
     /// End the scrub that this job had begun before the service was started anew: it goes on, and there
     /// is one at a time.
     async fn end_former(&self, run: &Run) -> Result<(), JobError> {
-        let is_there = |it: Underway| it.task == Task::Scrub;
         let had_begun = run.noted::<Noted>()?.is_some();
-        if !had_begun || !self.underway(run).await.is_some_and(is_there) {
+        if !had_begun || self.scrubbing(run).await.is_none() {
             return Ok(());
         }
         let Ok(pool) = self.pool.parse() else {
             return Ok(());
         };
-        let task = Task::Scrub;
-        let step = DevicesStep::End { task };
-        let step = AppStep::Pool(Step::Devices { pool, step });
+        let step = end(pool, Task::Scrub);
         let done = run.app().with_machine(move |it| it.apply(&step)).await?;
         done.map_err(|err| JobError::step_failed(chain(&err), err.hint()))
     }

@@ -4,14 +4,13 @@
 //! balance go on by themselves when the pool is mounted again. So a job that runs again waits until the
 //! kernel is at nothing, plans anew, and does what is left.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moxnas_core::chain::chain;
 use moxnas_pool::{
-    dataset::Contents,
-    devices::{DevicesStep, Profile, Task},
+    devices::{DevicesStep, Profile, Task, Underway},
     lvm::Kind,
-    model::{Pool, PoolName},
+    model::PoolName,
     plan::Step,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,6 @@ use serde_json::json;
 use super::{Done, Job, JobError, Run, Wanted};
 use crate::{
     actor::Role,
-    answers::Question,
     machine::AppStep,
     operation::{Change, Operation},
     ops::pools::{PoolBalance, PoolDeviceRemove, PoolDeviceReplace},
@@ -206,7 +204,7 @@ impl<'a> Moving<'a> {
             _ => None,
         };
         let leaves = before.map(|it| (number_of(&step), it));
-        let app = std::sync::Arc::clone(self.run.app());
+        let app = Arc::clone(self.run.app());
         let work = app.with_machine(move |it| it.apply(&step));
         tokio::pin!(work);
         let mut is_told = false;
@@ -238,10 +236,13 @@ impl<'a> Moving<'a> {
         let mut was_at_it = false;
         loop {
             self.run.app().look().await?;
-            let busy = self.found().and_then(|it| match it.kind {
-                Kind::Devices(it) => it.busy,
-                _ => None,
-            });
+            let pools = Arc::clone(&self.run.app().seen().pools);
+            let busy = pools
+                .find(self.pool.as_str())
+                .and_then(|it| match &it.kind {
+                    Kind::Devices(it) => it.busy.clone(),
+                    _ => None,
+                });
             let Some(busy) = busy else {
                 return Ok(was_at_it);
             };
@@ -257,23 +258,9 @@ impl<'a> Moving<'a> {
         }
     }
 
-    fn found(&self) -> Option<Pool> {
-        let seen = self.run.app().seen();
-        seen.pools.find(self.pool.as_str()).cloned()
-    }
-
-    /// What the filesystem says of itself; a pool that does not answer is no reason to fail.
-    async fn asked(&self) -> Option<std::sync::Arc<Contents>> {
-        let pool = self.found().filter(|it| it.is_mounted)?;
-        let question = Question::Contents(Box::new(pool));
-        let seen = self.run.app().ask(question).await.ok()?;
-        let asked = seen.answers.contents.get(&self.pool)?;
-        asked.said.clone().ok()
-    }
-
     /// Say how far it is. `leaves`: a device that leaves, and what it had.
     async fn tell(&mut self, words: &str, leaves: Option<(u64, u64)>) {
-        let Some(contents) = self.asked().await else {
+        let Some(contents) = self.run.contents(self.pool.as_str()).await else {
             return;
         };
         let share = match leaves {
@@ -282,10 +269,7 @@ impl<'a> Moving<'a> {
                 let left = all.find(|it| it.number == number);
                 left.map(|it| 1.0 - ratio(it.allocated.0, before))
             }
-            None => contents
-                .underway
-                .and_then(|it| it.permille)
-                .map(|it| f64::from(it) / 1000.0),
+            None => contents.underway.and_then(Underway::share),
         };
         // What cannot be written down now is with the next.
         _ = self.run.progress(share, words).await;
@@ -293,20 +277,23 @@ impl<'a> Moving<'a> {
 
     /// How much is given away of the device that a step lets go.
     async fn allocated(&self, step: &AppStep) -> Option<u64> {
-        let contents = self.asked().await?;
+        let contents = self.run.contents(self.pool.as_str()).await?;
         let mut all = contents.devices.iter();
         let found = all.find(|it| it.number == number_of(step));
         Some(found?.allocated.0)
     }
 
     async fn end(&self, task: Task) {
-        let step = AppStep::Pool(Step::Devices {
-            pool: self.pool.clone(),
-            step: DevicesStep::End { task },
-        });
+        let step = end(self.pool.clone(), task);
         // It may have come to its end just now.
         _ = self.run.app().with_machine(move |it| it.apply(&step)).await;
     }
+}
+
+/// End what the kernel is at.
+pub(super) fn end(pool: PoolName, task: Task) -> AppStep {
+    let step = DevicesStep::End { task };
+    AppStep::Pool(Step::Devices { pool, step })
 }
 
 /// What the kernel does for a step that takes long.

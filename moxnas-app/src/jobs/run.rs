@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use moxnas_pool::dataset::Contents;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use super::{Job, JobError, runner::Origin};
 use crate::{
+    answers::Question,
     app::App,
     event_count::EventCount,
     settings::Pace,
@@ -171,6 +173,16 @@ impl Run {
             self.app.look().await?;
         }
         Ok(())
+    }
+
+    /// Ask what is in a pool. `None`: it is not mounted, or does not answer, which is no reason for a job
+    /// to fail.
+    pub(super) async fn contents(&self, pool: &str) -> Option<Arc<Contents>> {
+        let seen = self.app.seen();
+        let pool = seen.pools.find(pool).filter(|it| it.is_mounted)?;
+        let question = Question::Contents(Box::new(pool.clone()));
+        let seen = self.app.ask(question).await.ok()?;
+        seen.answers.contents.get(&pool.name)?.said.clone().ok()
     }
 
     /// Have another job do a part of this one, and wait for it. The same part is never begun

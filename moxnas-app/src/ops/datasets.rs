@@ -300,6 +300,18 @@ fn snapshot_view(pool: &Pool, asked: &Asked<Contents>, snapshot: &Snapshot) -> S
     }
 }
 
+/// The snapshot of this name, as it is after a change.
+fn snapshot_after(
+    after: &Seen,
+    [pool, dataset, snapshot]: [&str; 3],
+) -> Result<SnapshotView, Error> {
+    let (pool, asked) = known(after, pool)?;
+    match contents(pool, asked)?.snapshot(dataset, snapshot) {
+        Some(it) => Ok(snapshot_view(pool, asked, it)),
+        None => not(format!("there is no snapshot {snapshot}")),
+    }
+}
+
 fn dataset_view(seen: &Seen, pool: &str, dataset: &str) -> Result<DatasetView, Error> {
     let (pool, asked) = known(seen, pool)?;
     let contents = contents(pool, asked)?;

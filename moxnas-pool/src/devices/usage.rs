@@ -63,3 +63,11 @@ pub struct Underway {
     /// How much of it is done, of 1000; `None`: it does not say.
     pub permille: Option<u16>,
 }
+
+impl Underway {
+    /// How much of it is done, from 0 to 1.
+    #[must_use]
+    pub fn share(self) -> Option<f64> {
+        self.permille.map(|it| f64::from(it) / 1000.0)
+    }
+}

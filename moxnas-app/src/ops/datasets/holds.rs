@@ -2,7 +2,7 @@
 
 use moxnas_pool::dataset::{Change as Wish, Contents, HoldName};
 
-use super::{DatasetChange, SnapshotView, contents, known, not, snapshot_view};
+use super::{DatasetChange, SnapshotView, not, snapshot_after};
 use crate::{error::Error, seen::Seen};
 
 /// Let a snapshot not be deleted as long as it is held for this.
@@ -34,17 +34,16 @@ pub struct SnapshotRelease {
 /// The snapshot, if it is held for this, or is not.
 fn held(
     after: &Seen,
-    [pool, dataset, snapshot]: [&str; 3],
+    which: [&str; 3],
     hold: &HoldName,
     is_held: bool,
 ) -> Result<SnapshotView, Error> {
-    let (found, asked) = known(after, pool)?;
-    let it = contents(found, asked)?.snapshot(dataset, snapshot);
-    match it {
-        Some(it) if it.held.contains(hold) == is_held => Ok(snapshot_view(found, asked, it)),
-        Some(_) if is_held => not(format!("{snapshot} is not held for {hold}")),
-        Some(_) => not(format!("{snapshot} is still held for {hold}")),
-        None => not(format!("there is no snapshot {snapshot}")),
+    let view = snapshot_after(after, which)?;
+    let name = &view.snapshot.name;
+    match (view.snapshot.held.contains(hold), is_held) {
+        (true, false) => not(format!("{name} is still held for {hold}")),
+        (false, true) => not(format!("{name} is not held for {hold}")),
+        _ => Ok(view),
     }
 }
 

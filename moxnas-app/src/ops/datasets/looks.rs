@@ -2,7 +2,7 @@
 
 use moxnas_pool::dataset::{Change as Wish, Contents, Sight};
 
-use super::{DatasetChange, SnapshotView, known, not, snapshot_view};
+use super::{DatasetChange, SnapshotView, not, snapshot_after};
 use crate::{error::Error, seen::Seen};
 
 /// Let somebody look into a snapshot, until the machine is started anew.
@@ -27,18 +27,6 @@ pub struct SnapshotUnmount {
     pub snapshot: String,
 }
 
-fn view(
-    after: &Seen,
-    contents: &Contents,
-    [pool, dataset, snapshot]: [&str; 3],
-) -> Result<SnapshotView, Error> {
-    let (pool, asked) = known(after, pool)?;
-    match contents.snapshot(dataset, snapshot) {
-        Some(it) => Ok(snapshot_view(pool, asked, it)),
-        None => not(format!("there is no snapshot {snapshot}")),
-    }
-}
-
 impl DatasetChange for SnapshotMount {
     fn pool(&self) -> &str {
         &self.pool
@@ -51,9 +39,9 @@ impl DatasetChange for SnapshotMount {
         }
     }
 
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
+    fn check(&self, after: &Seen, _: &Contents) -> Result<SnapshotView, Error> {
         let which = [self.pool.as_str(), &self.dataset, &self.snapshot];
-        let view = view(after, contents, which)?;
+        let view = snapshot_after(after, which)?;
         match view.sight {
             Sight::At(_) => Ok(view),
             Sight::After(_) => not(format!("the snapshot {} is not mounted", self.snapshot)),
@@ -73,9 +61,9 @@ impl DatasetChange for SnapshotUnmount {
         }
     }
 
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
+    fn check(&self, after: &Seen, _: &Contents) -> Result<SnapshotView, Error> {
         let which = [self.pool.as_str(), &self.dataset, &self.snapshot];
-        let view = view(after, contents, which)?;
+        let view = snapshot_after(after, which)?;
         match view.sight {
             Sight::At(at) => not(format!("{at} is still mounted")),
             Sight::After(_) => Ok(view),

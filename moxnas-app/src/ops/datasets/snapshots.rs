@@ -4,7 +4,7 @@ use moxnas_pool::dataset::{Change as Wish, Contents, CreateDataset};
 
 use super::{
     DatasetChange, DatasetView, SnapshotClone, SnapshotCreate, SnapshotDelete, SnapshotRollback,
-    SnapshotView, dataset_view, known, limited, not, snapshot_view,
+    SnapshotView, dataset_view, limited, not, snapshot_after,
 };
 use crate::{error::Error, seen::Seen};
 
@@ -20,12 +20,11 @@ impl DatasetChange for SnapshotCreate {
         }
     }
 
-    fn check(&self, after: &Seen, contents: &Contents) -> Result<SnapshotView, Error> {
-        let (pool, asked) = known(after, &self.pool)?;
-        match contents.snapshot(&self.dataset, self.name.as_str()) {
-            Some(it) if it.read_only => Ok(snapshot_view(pool, asked, it)),
-            Some(_) => not(format!("the snapshot {} can be written", self.name)),
-            None => not(format!("there is no snapshot {}", self.name)),
+    fn check(&self, after: &Seen, _: &Contents) -> Result<SnapshotView, Error> {
+        let view = snapshot_after(after, [&self.pool, &self.dataset, self.name.as_str()])?;
+        match view.snapshot.read_only {
+            true => Ok(view),
+            false => not(format!("the snapshot {} can be written", self.name)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Devices of a btrfs that come, go and change places while the pool is mounted.
 
+use std::sync::Arc;
+
 use moxnas_core::plan::Plan;
 use moxnas_pool::{
     dataset::Contents,
@@ -133,7 +135,7 @@ changes!(
 );
 
 /// What the filesystem said; of a pool that is not mounted it says nothing.
-fn contents(seen: &Seen, pool: &Pool) -> Result<std::sync::Arc<Contents>, Error> {
+fn contents(seen: &Seen, pool: &Pool) -> Result<Arc<Contents>, Error> {
     match seen.answers.contents.get(&pool.name).map(|it| &it.said) {
         Some(Ok(contents)) => Ok(contents.clone()),
         Some(Err(why)) if pool.is_mounted => {
@@ -141,7 +143,7 @@ fn contents(seen: &Seen, pool: &Pool) -> Result<std::sync::Arc<Contents>, Error>
             let refusal = moxnas_pool::dataset::Refusal::NotKnown { pool, why };
             Err(moxnas_pool::plan::Refusal::from(refusal).into())
         }
-        _ => Ok(std::sync::Arc::default()),
+        _ => Ok(Arc::default()),
     }
 }
 

@@ -5,11 +5,23 @@ use moxnas_core::plan::Plan;
 
 use super::{Planner, Step, volumes::push};
 use crate::{
-    dataset::{Refusal, snapshot_path},
+    dataset::{Refusal, Snapshot, snapshot_path},
     lvm::{Thin, VolumeStep},
 };
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// The snapshot, which is what the plan is about.
+    fn evident(
+        self,
+        dataset: &str,
+        snapshot: &str,
+        plan: &mut Plan<Step>,
+    ) -> Result<&'a Snapshot, Refusal> {
+        let found = self.snapshot(dataset, snapshot)?;
+        plan.evidence.push(format!("snapshot {}", found.uuid));
+        Ok(found)
+    }
+
     /// Nothing has to be done for a snapshot of btrfs.
     pub(super) fn is_always_there(
         self,
@@ -17,9 +29,8 @@ impl Planner<'_> {
         snapshot: &str,
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
-        let found = self.snapshot(dataset, snapshot)?;
+        let found = self.evident(dataset, snapshot, plan)?;
         let at = snapshot_path(&self.pool.name, &found.dataset, &found.name);
-        plan.evidence.push(format!("snapshot {}", found.uuid));
         plan.warnings
             .push(format!("snapshots of btrfs are always there: {at}"));
         Ok(())
@@ -43,8 +54,7 @@ impl Planner<'_> {
         snapshot: &str,
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
-        let found = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", found.uuid));
+        let found = self.evident(dataset, snapshot, plan)?;
         let shown = thin.shown(dataset, snapshot);
         if shown.is_some_and(|it| it.is_mounted) {
             return Ok(());
@@ -76,8 +86,7 @@ impl Planner<'_> {
         snapshot: &str,
         plan: &mut Plan<Step>,
     ) -> Result<(), Refusal> {
-        let found = self.snapshot(dataset, snapshot)?;
-        plan.evidence.push(format!("snapshot {}", found.uuid));
+        self.evident(dataset, snapshot, plan)?;
         self.hide(thin, dataset, snapshot, plan);
         Ok(())
     }
