@@ -14,15 +14,14 @@
 
 mod model;
 mod note;
-mod path;
 mod plan;
 mod refusal;
 mod step;
 
 pub use model::{Directory, Folder, Is, Mark, Place};
+pub use moxnas_core::folder::FolderPath;
 pub use note::{MARK_FILE, NOTE_FOLDER, note_file, note_of};
 pub(crate) use note::{Note, parse_mark, render_mark};
-pub use path::FolderPath;
 pub use plan::CreateDirectory;
 pub(crate) use plan::{create, export, mount};
 pub use refusal::Refusal;

@@ -7,6 +7,8 @@
 
 use std::fmt::Write as _;
 
+pub use moxnas_core::systemd::unit_of;
+
 use crate::{
     devices::DevicesUnit,
     lvm::{ThinUnit, is_physical_uuid},
@@ -199,22 +201,6 @@ pub fn mount_point(name: &PoolName) -> String {
     format!("{POOL_FOLDER}/{name}")
 }
 
-/// The unit of a mount point, as systemd.unit(5) and systemd-escape(1) have it: slashes become dashes,
-/// and what is no letter, digit, `:`, `_` or `.` becomes `\x2d`.
-#[must_use]
-pub fn unit_of(at: &str) -> String {
-    let mut unit = String::new();
-    for (place, byte) in at.trim_matches('/').bytes().enumerate() {
-        match byte {
-            b'/' => unit.push('-'),
-            b'.' if place == 0 => unit.push_str("\\x2e"),
-            it if it.is_ascii_alphanumeric() || b":_.".contains(&it) => unit.push(char::from(it)),
-            it => _ = write!(unit, "\\x{it:02x}"),
-        }
-    }
-    unit + ".mount"
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -229,19 +215,6 @@ mod tests {
             options: vec!["noatime".to_owned(), "compress=zstd".to_owned()],
             thin: None,
             devices: None,
-        }
-    }
-
-    /// What `systemd-escape --path --suffix=mount` of systemd 252 prints.
-    #[test]
-    fn units_are_named_as_systemd_names_them() {
-        for (at, unit) in [
-            ("/srv/tank", "srv-tank.mount"),
-            ("/srv/my-tank", "srv-my\\x2dtank.mount"),
-            ("/srv/a_b.c", "srv-a_b.c.mount"),
-            ("/srv/Data-2.0_x", "srv-Data\\x2d2.0_x.mount"),
-        ] {
-            assert_eq!(unit_of(at), unit);
         }
     }
 
@@ -297,7 +270,6 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in ".{0,300}") {
             _ = MountUnit::parse(&format!("{MARK}{text}"));
-            _ = unit_of(&text);
         }
     }
 }

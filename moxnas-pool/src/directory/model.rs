@@ -1,9 +1,9 @@
 //! What a look tells of a folder of the host, and what only its filesystem tells.
 
-use moxnas_core::disk::Mount;
+use moxnas_core::{disk::Mount, folder::is_in};
 use serde::{Deserialize, Serialize};
 
-use super::{FolderPath, path::is_in};
+use super::FolderPath;
 use crate::model::Standing;
 
 /// The folder that a pool is, as far as the kernel tells.

@@ -1,9 +1,12 @@
 //! What is done about folders of the host: facts and a wish give steps, or the reason why not.
 
-use moxnas_core::plan::{Danger, Plan};
+use moxnas_core::{
+    folder::is_in,
+    plan::{Danger, Plan},
+};
 use serde::{Deserialize, Serialize};
 
-use super::{Directory, DirectoryStep, Folder, FolderPath, Is, MARK_FILE, Place, path::is_in};
+use super::{Directory, DirectoryStep, Folder, FolderPath, Is, MARK_FILE, Place};
 use crate::{
     directory::Refusal as Why,
     lvm::Kind,

@@ -1,9 +1,10 @@
-//! The path of a folder.
+//! The path of a folder, checked once.
 
 use std::{fmt, str::FromStr};
 
-use moxnas_core::names::{BadName, Why};
 use serde::{Deserialize, Serialize};
+
+use crate::names::{BadName, Why};
 
 /// The path of a folder from the top on, without `.`, `..`, doubled or closing slashes, and control
 /// characters: one line of a note, and nothing that leads elsewhere than it says.
@@ -14,13 +15,13 @@ pub struct FolderPath(String);
 /// The longest one, in bytes; names below it have to fit into `PATH_MAX` (4096).
 const LONGEST: usize = 512;
 
-/// Of which, and below which, nothing is made a pool: the system's own.
+/// Of which, and below which, nothing is made a pool or a share: the system's own.
 const OF_THE_SYSTEM: [&str; 16] = [
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
     "/run", "/sbin", "/sys", "/tmp", "/usr", "/var",
 ];
 
-/// Of which nothing is made a pool, as other things are below them.
+/// Of which nothing is made a pool or a share, as other things are below them.
 const SHARED: [&str; 4] = ["/", "/home", "/opt", "/srv"];
 
 impl FolderPath {
@@ -39,7 +40,8 @@ impl FolderPath {
 }
 
 /// Whether a path is this folder or below it.
-pub(super) fn is_in(path: &str, folder: &str) -> bool {
+#[must_use]
+pub fn is_in(path: &str, folder: &str) -> bool {
     match path.strip_prefix(folder) {
         Some(rest) => rest.is_empty() || rest.starts_with('/') || folder == "/",
         None => false,

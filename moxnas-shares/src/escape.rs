@@ -1,0 +1,84 @@
+//! What stands between a value and a file: one escaper for each format. What a format cannot say makes
+//! the rendering fail; types refuse it long before, so that is the second lock on the door.
+
+use std::fmt;
+
+use askama::filters::Escaper;
+
+/// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a backslash at
+/// its end would go on with the next line, a percent sign begins a variable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Samba;
+
+/// Of exports(5): `\` and three octal digits stand for a byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exports;
+
+/// Of files in which a value is all that is left of its line, and nothing can be escaped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain;
+
+fn has_no_line_break(text: &str) -> fmt::Result {
+    match text.chars().any(char::is_control) {
+        true => Err(fmt::Error),
+        false => Ok(()),
+    }
+}
+
+impl Escaper for Samba {
+    fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
+        has_no_line_break(text)?;
+        if text.contains(['%', '"']) || text.ends_with('\\') {
+            return Err(fmt::Error);
+        }
+        to.write_str(text)
+    }
+}
+
+impl Escaper for Plain {
+    fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
+        has_no_line_break(text)?;
+        to.write_str(text)
+    }
+}
+
+impl Escaper for Exports {
+    fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
+        has_no_line_break(text)?;
+        let mut rest = text;
+        while let Some(at) = rest.find([' ', '"', '#', '\\']) {
+            let (before, from) = rest.split_at(at);
+            to.write_str(before)?;
+            let mut chars = from.chars();
+            let special = chars.next().ok_or(fmt::Error)?;
+            write!(to, "\\{:03o}", u32::from(special))?;
+            rest = chars.as_str();
+        }
+        to.write_str(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(by: impl Escaper, text: &str) -> Option<String> {
+        let mut out = String::new();
+        by.write_escaped_str(&mut out, text).ok().map(|()| out)
+    }
+
+    #[test]
+    fn what_a_format_cannot_say_is_no_file() {
+        for bad in ["a\nb", "a\rb", "\0", "100%", "a\"", "a\\"] {
+            assert_eq!(escaped(Samba, bad), None, "{bad:?}");
+        }
+        assert_eq!(escaped(Samba, "A; # [b]").as_deref(), Some("A; # [b]"));
+        assert_eq!(escaped(Plain, "a\nb"), None);
+        assert_eq!(escaped(Exports, "a\nb"), None);
+        assert_eq!(
+            escaped(Exports, r#"/srv/a b/"c"#).as_deref(),
+            Some(r#"/srv/a\040b/\042c"#)
+        );
+        assert_eq!(escaped(Exports, "/a#\\").as_deref(), Some("/a\\043\\134"));
+    }
+}

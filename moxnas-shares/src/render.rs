@@ -1,0 +1,92 @@
+//! Intent to files: the same intent gives the same bytes, on any machine and at any time.
+
+mod nfs;
+mod places;
+mod smb;
+mod transfer;
+mod web;
+
+use askama::Template;
+pub use places::Places;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Intent;
+
+/// A file that MoxNAS owns whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConfigFile {
+    /// Where it belongs.
+    pub path: String,
+    /// Its permissions.
+    pub mode: u32,
+    /// What is in it.
+    pub text: String,
+    /// Who reads it.
+    pub service: Service,
+}
+
+/// What reads a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// smbd(8)
+    Samba,
+    /// exportfs(8) and nfsd(8)
+    Nfs,
+    /// vsftpd(8)
+    Ftp,
+    /// sshd(8)
+    Ssh,
+    /// nginx(8)
+    Web,
+    /// systemd(1)
+    Systemd,
+}
+
+/// All files of an intent, in the order of their paths.
+pub type ConfigSet = Vec<ConfigFile>;
+
+/// A value was in the intent that a format cannot say, although its type let it pass.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot say what it should")]
+pub struct RenderError {
+    /// Which file.
+    pub path: String,
+    /// What the template said.
+    #[source]
+    pub cause: askama::Error,
+}
+
+/// The files that make a machine offer what is meant. Also those that say that nothing is offered: a file that
+/// is not there would leave it to somebody else.
+pub fn render(intent: &Intent, places: &Places) -> Result<ConfigSet, RenderError> {
+    let mut files = Vec::new();
+    smb::render(intent, places, &mut files)?;
+    nfs::render(intent, places, &mut files)?;
+    transfer::render(intent, places, &mut files)?;
+    web::render(intent, places, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+/// Add a file to a set.
+fn add(
+    files: &mut ConfigSet,
+    (path, mode, service): (&str, u32, Service),
+    template: &impl Template,
+) -> Result<(), RenderError> {
+    let mut text = template.render().map_err(|cause| RenderError {
+        path: path.to_owned(),
+        cause,
+    })?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    files.push(ConfigFile {
+        path: path.to_owned(),
+        mode,
+        text,
+        service,
+    });
+    Ok(())
+}

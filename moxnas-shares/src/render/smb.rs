@@ -1,0 +1,92 @@
+//! smb.conf(5).
+
+use askama::Template;
+
+use super::{ConfigSet, Places, RenderError, Service, add};
+use crate::model::{Encryption, Intent, Share, Smb, SmbSettings};
+
+#[derive(Template)]
+#[template(path = "smb.conf", escape = "samba")]
+struct View<'a> {
+    settings: &'a SmbSettings,
+    signing: &'static str,
+    encrypt: Option<&'static str>,
+    apple: bool,
+    shares: Vec<ShareView<'a>>,
+}
+
+struct ShareView<'a> {
+    share: &'a Share,
+    smb: &'a Smb,
+    encrypt: Option<&'static str>,
+    objects: Objects,
+}
+
+/// Modules that smbd(8) puts between a share and its files, from the one that is asked first on.
+struct Objects {
+    audit: bool,
+    shadow_copy: bool,
+    recycle: bool,
+    apple: bool,
+}
+
+impl Objects {
+    fn any(&self) -> bool {
+        let Objects {
+            audit,
+            shadow_copy,
+            recycle,
+            apple,
+        } = self;
+        *audit || *shadow_copy || *recycle || *apple
+    }
+}
+
+pub(super) fn render(
+    intent: &Intent,
+    places: &Places,
+    files: &mut ConfigSet,
+) -> Result<(), RenderError> {
+    let settings = &intent.settings.smb;
+    let apple = settings.apple || intent.smb().any(|(_, it)| it.apple);
+    let shares = intent.smb().map(|(share, smb)| ShareView {
+        share,
+        smb,
+        encrypt: word(smb.encryption),
+        objects: Objects {
+            audit: smb.audit,
+            shadow_copy: smb.previous_versions.is_some(),
+            recycle: smb.recycle.is_some(),
+            // A client learns once for all shares whether a server speaks the way of Macs.
+            apple,
+        },
+    });
+    let view = View {
+        settings,
+        signing: match settings.signing_required {
+            true => "mandatory",
+            false => "auto",
+        },
+        encrypt: word(settings.encryption),
+        apple,
+        shares: shares.collect(),
+    };
+    add(files, (&places.samba, 0o644, Service::Samba), &view)
+}
+
+fn word(encryption: Encryption) -> Option<&'static str> {
+    match encryption {
+        Encryption::Default => None,
+        Encryption::Desired => Some("desired"),
+        Encryption::Required => Some("required"),
+        Encryption::Off => Some("off"),
+    }
+}
+
+/// As Samba writes it.
+fn yes_no(is_so: &bool) -> &'static str {
+    match is_so {
+        true => "yes",
+        false => "no",
+    }
+}
