@@ -58,6 +58,29 @@ impl Escaper for Exports {
     }
 }
 
+/// What [`Exports`] wrote, and exportfs(8) shows: `\040` and its like are bytes.
+pub(crate) fn unescape(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = tail.get(..3).filter(|_| *first == b'\\');
+        let byte = octal
+            .and_then(|it| std::str::from_utf8(it).ok())
+            .and_then(|it| u8::from_str_radix(it, 8).ok());
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +103,8 @@ mod tests {
             Some(r#"/srv/a\040b/\042c"#)
         );
         assert_eq!(escaped(Exports, "/a#\\").as_deref(), Some("/a\\043\\134"));
+        for text in ["/srv/a b", "/x#\"\\040", "/ä"] {
+            assert_eq!(unescape(&escaped(Exports, text).unwrap()), text);
+        }
     }
 }

@@ -19,8 +19,15 @@
 //! What it deliberately does not do: it edits no file that belongs to somebody else, keeps no record of
 //! its own, and knows nothing of arrays, pools or databases. A share knows a path.
 
+pub mod backend;
 pub(crate) mod escape;
+pub mod generation;
 pub mod model;
+pub mod plan;
+pub mod real;
+pub mod refusal;
 pub mod render;
+pub mod sim;
+pub mod transaction;
 
 pub use render::render;

@@ -2,6 +2,7 @@
 
 mod nfs;
 mod places;
+mod service;
 mod smb;
 mod transfer;
 mod web;
@@ -9,6 +10,7 @@ mod web;
 use askama::Template;
 pub use places::Places;
 use serde::{Deserialize, Serialize};
+pub use service::Service;
 
 use crate::model::Intent;
 
@@ -23,24 +25,9 @@ pub struct ConfigFile {
     pub text: String,
     /// Who reads it.
     pub service: Service,
-}
-
-/// What reads a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Service {
-    /// smbd(8)
-    Samba,
-    /// exportfs(8) and nfsd(8)
-    Nfs,
-    /// vsftpd(8)
-    Ftp,
-    /// sshd(8)
-    Ssh,
-    /// nginx(8)
-    Web,
-    /// systemd(1)
-    Systemd,
+    /// Whether anything is offered by it. A file that says that nothing is offered is written only over one
+    /// of ours that says otherwise.
+    pub is_needed: bool,
 }
 
 /// All files of an intent, in the order of their paths.
@@ -73,6 +60,7 @@ pub fn render(intent: &Intent, places: &Places) -> Result<ConfigSet, RenderError
 fn add(
     files: &mut ConfigSet,
     (path, mode, service): (&str, u32, Service),
+    is_needed: bool,
     template: &impl Template,
 ) -> Result<(), RenderError> {
     let mut text = template.render().map_err(|cause| RenderError {
@@ -87,6 +75,7 @@ fn add(
         mode,
         text,
         service,
+        is_needed,
     });
     Ok(())
 }

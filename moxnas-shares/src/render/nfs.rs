@@ -47,7 +47,13 @@ pub(super) fn render(
     let view = Exports {
         exports: offered.map(|(share, nfs)| export(share, nfs)).collect(),
     };
-    add(files, (&places.exports, 0o644, Service::Nfs), &view)?;
+    let is_needed = !view.exports.is_empty();
+    add(
+        files,
+        (&places.exports, 0o644, Service::Nfs),
+        is_needed,
+        &view,
+    )?;
     let settings = &intent.settings.nfs;
     let speaks = |it| match settings.versions.contains(&it) {
         true => "y",
@@ -58,7 +64,12 @@ pub(super) fn render(
         v3: speaks(NfsVersion::V3),
         v4: speaks(NfsVersion::V4),
     };
-    add(files, (&places.nfs_settings, 0o644, Service::Nfs), &view)
+    add(
+        files,
+        (&places.nfs_settings, 0o644, Service::Nfs),
+        is_needed,
+        &view,
+    )
 }
 
 fn export<'a>(share: &'a Share, nfs: &'a Nfs) -> Export<'a> {

@@ -1,6 +1,9 @@
 //! Where files belong.
 
+use moxnas_core::systemd::unit_of;
 use serde::{Deserialize, Serialize};
+
+use super::Service;
 
 /// Where files belong. What Debian 12 and 13 read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Places {
     /// Included by smb.conf(5).
     pub samba: String,
+    /// smb.conf(5), which gets a line that includes ours; `None`: `samba` is the whole of it.
+    pub samba_main: Option<String>,
     /// Read by exportfs(8), as its name ends with `.exports`.
     pub exports: String,
     /// Read by the tools of NFS after nfs.conf(5).
@@ -30,6 +35,10 @@ pub struct Places {
     pub jails: String,
     /// Units of systemd that an administrator made, or a program on behalf of one.
     pub units: String,
+    /// What files were before each change.
+    pub generations: String,
+    /// Where files lie while they are checked.
+    pub scratch: String,
 }
 
 impl Default for Places {
@@ -37,6 +46,7 @@ impl Default for Places {
         let it = str::to_owned;
         Places {
             samba: it("/etc/samba/moxnas.conf"),
+            samba_main: Some(it("/etc/samba/smb.conf")),
             exports: it("/etc/exports.d/moxnas.exports"),
             nfs_settings: it("/etc/nfs.conf.d/moxnas.conf"),
             vsftpd: it("/etc/moxnas/vsftpd.conf"),
@@ -48,6 +58,53 @@ impl Default for Places {
             nginx: it("/etc/nginx/conf.d/moxnas.conf"),
             jails: it("/var/lib/moxnas/jails"),
             units: it("/etc/systemd/system"),
+            generations: it("/var/lib/moxnas/generations"),
+            scratch: it("/run/moxnas/check"),
         }
+    }
+}
+
+impl Places {
+    /// Files that lie at one place each, with who reads them.
+    #[must_use]
+    pub fn single(&self) -> Vec<(&str, Service)> {
+        vec![
+            (&self.samba, Service::Samba),
+            (&self.exports, Service::Nfs),
+            (&self.nfs_settings, Service::Nfs),
+            (&self.vsftpd, Service::Ftp),
+            (&self.vsftpd_allowed, Service::Ftp),
+            (&self.pam_ftp, Service::Ftp),
+            (&self.vsftpd_unit, Service::Systemd),
+            (&self.sshd, Service::Ssh),
+            (&self.nginx, Service::Web),
+        ]
+    }
+
+    /// Who reads a file; `None`: it lies at none of these places.
+    #[must_use]
+    pub fn service_of(&self, path: &str) -> Option<Service> {
+        let single = self.single().into_iter().find(|(it, _)| *it == path);
+        if let Some((_, service)) = single {
+            return Some(service);
+        }
+        let below = |folder: &str| {
+            let rest = path.strip_prefix(folder)?.strip_prefix('/')?;
+            (!rest.contains('/')).then_some(rest)
+        };
+        if below(&self.vsftpd_users).is_some() {
+            return Some(Service::Ftp);
+        }
+        let unit = below(&self.units)?;
+        self.is_jail_mount(unit).then_some(Service::Systemd)
+    }
+
+    /// Whether a unit of this name mounts something below the folders of users.
+    #[must_use]
+    pub fn is_jail_mount(&self, unit: &str) -> bool {
+        let whole = unit_of(&self.jails);
+        let below = whole.strip_suffix(".mount").unwrap_or(&whole);
+        let rest = unit.strip_prefix(below);
+        rest.is_some_and(|it| it.starts_with('-') && it.ends_with(".mount"))
     }
 }

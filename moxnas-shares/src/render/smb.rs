@@ -71,7 +71,13 @@ pub(super) fn render(
         apple,
         shares: shares.collect(),
     };
-    add(files, (&places.samba, 0o644, Service::Samba), &view)
+    let is_needed = !view.shares.is_empty();
+    add(
+        files,
+        (&places.samba, 0o644, Service::Samba),
+        is_needed,
+        &view,
+    )
 }
 
 fn word(encryption: Encryption) -> Option<&'static str> {

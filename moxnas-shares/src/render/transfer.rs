@@ -71,6 +71,7 @@ pub(super) fn render(
 ) -> Result<(), RenderError> {
     let ftp = seen(intent.ftp());
     let sftp = seen(intent.sftp());
+    let (by_ftp, by_sftp) = (!ftp.is_empty(), !sftp.is_empty());
     let settings = &intent.settings.ftp;
     let view = Vsftpd {
         settings,
@@ -81,14 +82,24 @@ pub(super) fn render(
         },
         max_rate: settings.max_rate.map_or(0, |it| it.0),
     };
-    add(files, (&places.vsftpd, 0o600, Service::Ftp), &view)?;
+    add(files, (&places.vsftpd, 0o600, Service::Ftp), by_ftp, &view)?;
     let view = Allowed {
         users: ftp.keys().copied().collect(),
     };
-    add(files, (&places.vsftpd_allowed, 0o600, Service::Ftp), &view)?;
-    add(files, (&places.pam_ftp, 0o644, Service::Ftp), &Pam)?;
+    add(
+        files,
+        (&places.vsftpd_allowed, 0o600, Service::Ftp),
+        by_ftp,
+        &view,
+    )?;
+    add(files, (&places.pam_ftp, 0o644, Service::Ftp), by_ftp, &Pam)?;
     let view = VsftpdUnit { places };
-    add(files, (&places.vsftpd_unit, 0o644, Service::Systemd), &view)?;
+    add(
+        files,
+        (&places.vsftpd_unit, 0o644, Service::Systemd),
+        by_ftp,
+        &view,
+    )?;
     for (user, shares) in &ftp {
         let view = FtpUser {
             jail: &jail(places, user),
@@ -99,13 +110,13 @@ pub(super) fn render(
             max_rate: settings.max_rate_of.get(*user).map(|it| it.0),
         };
         let path = format!("{}/{user}", places.vsftpd_users);
-        add(files, (&path, 0o600, Service::Ftp), &view)?;
+        add(files, (&path, 0o600, Service::Ftp), true, &view)?;
     }
     let view = Sshd {
         users: sftp.keys().copied().collect(),
         places,
     };
-    add(files, (&places.sshd, 0o600, Service::Ssh), &view)?;
+    add(files, (&places.sshd, 0o600, Service::Ssh), by_sftp, &view)?;
     mounts(ftp, sftp, places, files)
 }
 
@@ -149,7 +160,7 @@ fn mounts(
                 },
             };
             let path = format!("{}/{}", places.units, unit_of(&at));
-            add(files, (&path, 0o644, Service::Systemd), &view)?;
+            add(files, (&path, 0o644, Service::Systemd), true, &view)?;
         }
     }
     Ok(())

@@ -17,7 +17,12 @@ pub(super) fn render(
     files: &mut ConfigSet,
 ) -> Result<(), RenderError> {
     match &intent.settings.web {
-        Some(web) => add(files, (&places.nginx, 0o644, Service::Web), &View { web }),
+        Some(web) => add(
+            files,
+            (&places.nginx, 0o644, Service::Web),
+            true,
+            &View { web },
+        ),
         None => Ok(()),
     }
 }

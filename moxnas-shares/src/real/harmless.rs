@@ -1,0 +1,57 @@
+//! What checkers say of files that are right.
+
+use moxnas_core::cmd::Output;
+
+use crate::{backend::BackendError, render::Service};
+
+/// Lines that mean nothing of what was checked: whose, how each begins, and why it does not matter.
+pub const HARMLESS: &[(Service, &str, &str)] = &[
+    (
+        Service::Samba,
+        "Load smb config files from ",
+        "says which file it reads",
+    ),
+    (
+        Service::Samba,
+        "Loaded services file OK.",
+        "says that it read it",
+    ),
+    (
+        Service::Samba,
+        "Weak crypto is allowed by GnuTLS",
+        "is about the library of the machine: NTLM, the only way for accounts of its own, needs RC4",
+    ),
+    (
+        Service::Samba,
+        "Server role: ROLE_STANDALONE",
+        "says which role the file asks for, which is ours",
+    ),
+    (
+        Service::Samba,
+        "rlimit_max: increasing rlimit_max",
+        "is about the limits of the shell that testparm runs in; systemd gives smbd its own",
+    ),
+];
+
+/// What a checker says beyond that.
+pub(super) fn complaints(service: Service, text: &str) -> Vec<String> {
+    let of = HARMLESS.iter().filter(|(it, _, _)| *it == service);
+    let begins: Vec<&str> = of.map(|(_, begin, _)| *begin).collect();
+    let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+    lines
+        .filter(|line| !begins.iter().any(|it| line.starts_with(it)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Nothing is wrong: it ended well and said nothing that matters.
+pub(super) fn none_but(service: Service, output: &Output) -> Result<(), BackendError> {
+    let mut said = complaints(service, &String::from_utf8_lossy(&output.stderr));
+    if said.is_empty() && output.status != 0 {
+        said.push(format!("exit status {}", output.status));
+    }
+    match said.is_empty() {
+        true => Ok(()),
+        false => Err(BackendError::Refused { service, said }),
+    }
+}

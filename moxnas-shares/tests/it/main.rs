@@ -1,0 +1,6 @@
+//! The crate as its users have it.
+#![expect(clippy::unwrap_used, reason = "what fails here is a test")]
+
+mod intents;
+mod samba;
+mod transactions;

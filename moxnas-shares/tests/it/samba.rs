@@ -1,0 +1,1 @@
+//! smbd, as Debian brings it.
