@@ -105,44 +105,21 @@ impl Job for Replication {
             ..Noted::default()
         });
         run.checkpoint(&noted).await?;
-        let is_new = plan.dangers.is_empty();
-        let steps: Vec<Step> = plan.steps.into_iter().filter_map(of_pool).collect();
-        let planned: Vec<SnapshotName> = steps.iter().filter_map(sent).cloned().collect();
-        let many = planned.len();
-        let mut number = 0;
-        // What may be copied once more, as files changed while they were.
-        let mut copied = None;
-        for step in steps {
-            run.obey()?;
-            if goes_on && !is_new {
-                self.only_own(&step, &noted)?;
-            }
-            match step {
-                Step::Replicate { route, step } => {
-                    number += usize::from(step.sent().is_some());
-                    let again = match &step {
-                        replica::Step::Copy { snapshot: None } => {
-                            copied = Some(step.clone());
-                            None
-                        }
-                        replica::Step::Compare { .. } => copied.take(),
-                        _ => None,
-                    };
-                    let (place, may_differ) = ((number, many), again.is_some());
-                    let what = (&route, &step, may_differ);
-                    let is_same = self.transfer(run, &wish, &mut noted, what, place).await?;
-                    if let (false, Some(copy)) = (is_same, again) {
-                        let why = "files were changed while they were copied: once more";
-                        run.say(Level::Warning, why).await?;
-                        for step in [copy, step] {
-                            let what = (&route, &step, false);
-                            self.transfer(run, &wish, &mut noted, what, place).await?;
-                        }
-                    }
+        let mut steps = self.steps_of(plan, goes_on, &noted)?;
+        let (planned, number) = loop {
+            let planned: Vec<SnapshotName> = steps.iter().filter_map(sent).cloned().collect();
+            match self.carry_out(run, &wish, &mut noted, steps).await {
+                Ok(number) => break (planned, number),
+                Err(err) if !self.forget_pruned(run, &wish, &mut noted).await? => return Err(err),
+                Err(err) => {
+                    let why =
+                        format!("{err}: it was pruned meanwhile; what is left is planned anew");
+                    run.say(Level::Warning, &why).await?;
                 }
-                step => self.apply(run, step).await?,
             }
-        }
+            let plan = wish.plan(&*run.app().look_for(&wish).await?)?;
+            steps = self.steps_of(plan, true, &noted)?;
+        };
         let after = run.app().look_for(&wish).await?;
         wish.verify_sent(&after, |it| !planned.contains(it))?;
         let of = format!("{}/{}", self.pool, self.dataset);
@@ -164,6 +141,90 @@ impl Job for Replication {
 }
 
 impl Replication {
+    /// The steps, none of which deletes what this job has not brought, where nobody has confirmed that.
+    fn steps_of(
+        &self,
+        plan: Plan<AppStep>,
+        goes_on: bool,
+        noted: &Noted,
+    ) -> Result<Vec<Step>, JobError> {
+        let has_dangers = !plan.dangers.is_empty();
+        let steps: Vec<Step> = plan.steps.into_iter().filter_map(of_pool).collect();
+        if goes_on && has_dangers {
+            for step in &steps {
+                self.only_own(step, noted)?;
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Returns how many snapshots were to be sent.
+    async fn carry_out(
+        &self,
+        run: &mut Run,
+        wish: &DatasetReplicate,
+        noted: &mut Noted,
+        steps: Vec<Step>,
+    ) -> Result<usize, JobError> {
+        let many = steps.iter().filter_map(sent).count();
+        let mut number = 0;
+        // What may be copied once more, as files changed while they were.
+        let mut copied = None;
+        for step in steps {
+            run.obey()?;
+            match step {
+                Step::Replicate { route, step } => {
+                    number += usize::from(step.sent().is_some());
+                    let again = match &step {
+                        replica::Step::Copy { snapshot: None } => {
+                            copied = Some(step.clone());
+                            None
+                        }
+                        replica::Step::Compare { .. } => copied.take(),
+                        _ => None,
+                    };
+                    let (place, may_differ) = ((number, many), again.is_some());
+                    let what = (&route, &step, may_differ);
+                    let is_same = self.transfer(run, wish, noted, what, place).await?;
+                    if let (false, Some(copy)) = (is_same, again) {
+                        let why = "files were changed while they were copied: once more";
+                        run.say(Level::Warning, why).await?;
+                        for step in [copy, step] {
+                            let what = (&route, &step, false);
+                            self.transfer(run, wish, noted, what, place).await?;
+                        }
+                    }
+                }
+                step => self.apply(run, step).await?,
+            }
+        }
+        Ok(number)
+    }
+
+    /// Whether the snapshot that was sent last is not there any more: another schedule may have pruned it
+    /// between the plan and its turn. Then it is none of those to be sent.
+    async fn forget_pruned(
+        &self,
+        run: &mut Run,
+        wish: &DatasetReplicate,
+        noted: &mut Noted,
+    ) -> Result<bool, JobError> {
+        let Some(last) = noted.begun.last() else {
+            return Ok(false);
+        };
+        let seen = run.app().look_for(wish).await?;
+        let pool: Option<PoolName> = self.pool.parse().ok();
+        let contents = pool.and_then(|it| seen.answers.contents.get(&it));
+        let contents = contents.and_then(|it| it.said.as_ref().ok());
+        let is_gone = |it: &Arc<Contents>| it.snapshot(&self.dataset, last.as_str()).is_none();
+        if !contents.is_some_and(is_gone) {
+            return Ok(false);
+        }
+        noted.begun.pop();
+        run.checkpoint(noted).await?;
+        Ok(true)
+    }
+
     /// The plan of a run that nobody is asked about, if it loses only what may be lost.
     fn unattended(&self, plan: Plan<AppStep>) -> Result<Plan<AppStep>, JobError> {
         match plan.dangers.first() {

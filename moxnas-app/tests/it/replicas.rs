@@ -24,7 +24,7 @@ use moxnas_core::{disk::BlockDevices, sim::Fault, units::Bytes};
 use moxnas_pool::{
     backend::{BackendError, PoolBackend},
     check::Checked,
-    dataset::{AccountKind, AccountName, Contents},
+    dataset::{self, AccountKind, AccountName, Contents},
     directory::{Folder, FolderPath},
     model::{Filesystem, Pool, PoolName, Pools},
     plan::Step,
@@ -43,6 +43,8 @@ struct Slow {
     pools: Arc<SimPools>,
     /// Of what is sent only a part arrives, for as long as this is set.
     stops: AtomicBool,
+    /// A snapshot that is pruned when its turn has come.
+    pruned: Mutex<Option<&'static str>>,
     /// How often somebody writes before what was copied is compared.
     writes: AtomicUsize,
     is_dead: Mutex<bool>,
@@ -106,6 +108,15 @@ impl PoolBackend for Slow {
         is_wanted: &dyn Fn() -> bool,
         passed: &dyn Fn(Bytes),
     ) -> Result<(), BackendError> {
+        let sends = |it: &mut &str| step.sent().is_some_and(|sent| sent.as_str() == *it);
+        if let Some(snapshot) = self.pruned.lock().unwrap().take_if(sends) {
+            let step = dataset::Step::DeleteSnapshot {
+                dataset: "photos".parse().unwrap(),
+                snapshot: snapshot.parse().unwrap(),
+            };
+            let pool = data();
+            self.pools.apply(&Step::Inside { pool, step })?;
+        }
         let left = self.writes.load(Ordering::Relaxed);
         if left > 0 && matches!(step, replica::Step::Compare { .. }) {
             self.writes.store(left - 1, Ordering::Relaxed);
@@ -144,6 +155,7 @@ async fn pools_of(filesystem: Filesystem) -> (Box_, LetGo) {
         let slow = Arc::new(Slow {
             pools,
             stops: AtomicBool::new(false),
+            pruned: Mutex::new(None),
             writes: AtomicUsize::new(0),
             is_dead: Mutex::new(false),
             died: Condvar::new(),
@@ -238,6 +250,23 @@ async fn a_dataset_is_replicated_and_what_lies_is_found() {
     assert_eq!(box_.until_over(&id).await.state, JobState::Succeeded);
     // Then the one before may go.
     make(&box_.app, delete()).await.unwrap();
+}
+
+/// Snapshots come and go by a schedule of their own while others are sent.
+#[tokio::test]
+async fn what_is_pruned_before_its_turn_is_not_missed() {
+    for pruned in ["monday", "tuesday"] {
+        let (box_, between) = two_pools().await;
+        *between.pruned.lock().unwrap() = Some(pruned);
+        let id = begin(&box_).await.unwrap().new.id;
+        let job = box_.until_over(&id).await;
+        assert_eq!(job.state, JobState::Succeeded, "{pruned}: {job:#?}");
+        let said = "1 snapshot of data/photos was sent to backup/photos";
+        assert_eq!(job.message.as_deref(), Some(said));
+        let log = box_.app.store.job_log(&id, 0, 100).await.unwrap();
+        let is_told = |line: &str| line.contains("it was pruned meanwhile");
+        assert!(log.iter().any(|it| is_told(&it.line)), "{log:#?}");
+    }
 }
 
 #[tokio::test]
