@@ -95,6 +95,14 @@ pub enum BackendError {
         /// What it says.
         said: Vec<String>,
     },
+    /// A module that a file asks for is not on the machine: smbd would let nobody in.
+    #[error("{} has no module {module}", service.daemon())]
+    NoModule {
+        /// Which daemon.
+        service: Service,
+        /// The module.
+        module: String,
+    },
     /// A daemon does not run although it was told to.
     #[error("{} does not run: {why}", service.daemon())]
     NotRunning {
@@ -132,6 +140,9 @@ impl BackendError {
                 "nothing was changed; `{}` says more",
                 service.checker()
             )),
+            BackendError::NoModule { .. } => {
+                Some("install it: apt-get install samba-vfs-modules".to_owned())
+            }
             BackendError::NotRunning { service, .. } | BackendError::NotOffered { service, .. } => {
                 Some(format!("`journalctl -u {}` says more", service.unit()))
             }

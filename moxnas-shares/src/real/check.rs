@@ -1,6 +1,6 @@
 //! What daemons would read, laid out where none of them looks, and gone over by their own programs.
 
-use std::{cell::Cell, net::TcpListener};
+use std::{cell::Cell, collections::BTreeSet, net::TcpListener};
 
 use moxnas_core::{
     cmd::{Cause, Output, Runner},
@@ -71,6 +71,7 @@ impl<'a> Scratch<'a> {
     fn samba(&mut self, changes: &[FileChange]) -> Result<(), BackendError> {
         let places = self.places;
         let ours = self.text_of(changes, &places.samba)?.unwrap_or_default();
+        self.modules(&ours)?;
         let ours = self.write("moxnas.conf", &ours)?;
         let Some(main) = &places.samba_main else {
             let output = self.runner.run(&argv::testparm(&ours))?;
@@ -92,6 +93,30 @@ impl<'a> Scratch<'a> {
                 }
             }
             done => done,
+        }
+    }
+
+    /// testparm(1) takes the name of any module. smbd does too, and then lets nobody into the share.
+    fn modules(&self, text: &str) -> Result<(), BackendError> {
+        let said = text
+            .lines()
+            .filter_map(|it| it.trim().strip_prefix("vfs objects ="));
+        let wanted: BTreeSet<&str> = said.flat_map(str::split_whitespace).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut there = Vec::new();
+        let folders = self.root.list("/usr/lib")?.into_iter();
+        for folder in folders.filter(|it| it.contains("-linux-")) {
+            there.extend(self.root.list(format!("/usr/lib/{folder}/samba/vfs"))?);
+        }
+        let is_there = |it: &&str| there.contains(&format!("{it}.so"));
+        match wanted.into_iter().find(|it| !is_there(it)) {
+            None => Ok(()),
+            Some(module) => Err(BackendError::NoModule {
+                service: Service::Samba,
+                module: module.to_owned(),
+            }),
         }
     }
 
