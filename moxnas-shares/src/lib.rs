@@ -20,7 +20,12 @@
 //! its own, and knows nothing of arrays, pools or databases. A share knows a path.
 
 pub(crate) mod escape;
+pub mod exports;
+
 pub mod model;
+pub mod parsed;
 pub mod render;
+pub mod smb_conf;
+pub mod vsftpd_conf;
 
 pub use render::render;
