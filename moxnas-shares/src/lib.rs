@@ -21,11 +21,12 @@
 
 pub(crate) mod escape;
 pub mod exports;
-
+pub mod import;
 pub mod model;
 pub mod parsed;
 pub mod render;
 pub mod smb_conf;
 pub mod vsftpd_conf;
 
+pub use import::import;
 pub use render::render;

@@ -25,6 +25,7 @@ mod values;
 
 pub use options::canonical_name;
 pub use values::{boolean, list, octal, same, size, text};
+pub(crate) use values::{group, path};
 
 use crate::parsed::{ParseError, Parsed, Reason};
 

@@ -1,3 +1,5 @@
+#![expect(clippy::indexing_slicing, reason = "what fails here is a test")]
+
 use super::*;
 
 fn params(text: &str) -> Vec<(String, String)> {

@@ -1,0 +1,1 @@
+//! What the programs make of the files that are for them.
