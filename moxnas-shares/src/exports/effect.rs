@@ -238,13 +238,22 @@ fn fsid(text: &str) -> Option<String> {
     if text == "root" {
         return Some("0".to_owned());
     }
-    let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+    let (is_negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text),
+    };
+    let hexadecimal = unsigned.strip_prefix("0x").or(unsigned.strip_prefix("0X"));
     let (digits, radix) = match hexadecimal {
         Some(digits) => (digits, 16),
-        None => (text, if text.starts_with('0') { 8 } else { 10 }),
+        None if unsigned.starts_with('0') => (unsigned, 8),
+        None => (unsigned, 10),
     };
     if !digits.is_empty() && digits.chars().all(|it| it.is_digit(radix)) {
         let number = u64::from_str_radix(digits, radix).unwrap_or(u64::MAX);
+        let number = match is_negative {
+            true => number.wrapping_neg(),
+            false => number,
+        };
         return Some((number & u64::from(u32::MAX)).to_string());
     }
     let digits = text.bytes().filter(u8::is_ascii_hexdigit).count();

@@ -127,6 +127,7 @@ fn options_come_to_what_nfsd_is_told() {
         ("b(fsid=root)", "fsid", "0"),
         ("b(fsid=010)", "fsid", "8"),
         ("b(fsid=0x1F)", "fsid", "31"),
+        ("b(fsid=-1)", "fsid", "4294967295"),
         (
             "b(fsid=12345678901234567890123456789012)",
             "fsid",
