@@ -6,7 +6,8 @@ use std::fmt;
 use askama::filters::Escaper;
 
 /// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a backslash at
-/// its end would go on with the next line, a percent sign begins a variable.
+/// its end would go on with the next line, a percent sign begins a variable, and of two blanks Samba makes
+/// one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Samba;
 
@@ -28,7 +29,7 @@ fn has_no_line_break(text: &str) -> fmt::Result {
 impl Escaper for Samba {
     fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
         has_no_line_break(text)?;
-        if text.contains(['%', '"']) || text.ends_with('\\') {
+        if text.contains(['%', '"']) || text.contains("  ") || text.ends_with('\\') {
             return Err(fmt::Error);
         }
         to.write_str(text)
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_a_format_cannot_say_is_no_file() {
-        for bad in ["a\nb", "a\rb", "\0", "100%", "a\"", "a\\"] {
+        for bad in ["a\nb", "a\rb", "\0", "100%", "a\"", "a\\", "a  b"] {
             assert_eq!(escaped(Samba, bad), None, "{bad:?}");
         }
         assert_eq!(escaped(Samba, "A; # [b]").as_deref(), Some("A; # [b]"));

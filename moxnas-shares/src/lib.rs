@@ -21,13 +21,19 @@
 
 pub mod backend;
 pub(crate) mod escape;
+pub mod exports;
 pub mod generation;
+pub mod import;
 pub mod model;
+pub mod parsed;
 pub mod plan;
 pub mod real;
 pub mod refusal;
 pub mod render;
 pub mod sim;
+pub mod smb_conf;
 pub mod transaction;
+pub mod vsftpd_conf;
 
+pub use import::import;
 pub use render::render;

@@ -14,10 +14,17 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct ShareName(String);
 
-/// Sections of smb.conf that are no shares, and shares that Samba makes by itself.
-const RESERVED: [&str; 7] = [
-    "global", "homes", "printers", "print$", "ipc$", "admin$", "netlogon",
+/// Sections of smb.conf that are no shares, and shares that Samba makes by itself. It looks for some of
+/// them without regard to blanks.
+const RESERVED: [&str; 8] = [
+    "global", "globals", "homes", "printers", "print$", "ipc$", "admin$", "netlogon",
 ];
+
+/// Whether a text is in smb.conf what it is here: Samba makes one blank of several, and goes on with the
+/// next line behind a backslash.
+fn stays_as_it_is(text: &str) -> bool {
+    !text.contains("  ") && !text.starts_with([' ', '\\']) && !text.ends_with([' ', '\\'])
+}
 
 impl ShareName {
     /// The longest name allowed, in characters.
@@ -56,34 +63,86 @@ impl FromStr for ShareName {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(bad(Why::TooLong(Self::MAX_CHARS)));
         }
-        if text.starts_with(' ') || text.ends_with(' ') {
+        if !stays_as_it_is(text) {
             return Err(bad(Why::Char(' ')));
         }
         // A folder of that name would not be seen, and Windows drops a dot at the end.
         if text.starts_with('.') || text.ends_with('.') {
             return Err(bad(Why::Char('.')));
         }
-        if RESERVED.contains(&text.to_lowercase().as_str()) {
+        let letters: String = text.to_lowercase().split(' ').collect();
+        if RESERVED.contains(&letters.as_str()) {
             return Err(bad(Why::Reserved));
         }
         Ok(ShareName(text.to_owned()))
     }
 }
 
-moxnas_core::name_type! {
-    /// Name of a user, with that of a domain and a backslash before it where there is one. Nothing that
-    /// Samba, vsftpd or sshd would read as a pattern, a list, a group or a variable.
-    UserName, "name of a user", 128,
-    |it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '$' | '-' | '\\')
+/// Name of a user, with that of a domain and a backslash before it where there is one. Nothing that
+/// Samba, vsftpd or sshd would read as a pattern, a list, a group or a variable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserName(String);
+
+/// Name of a group, likewise; groups of domains may have a space in their name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupName(String);
+
+fn is_of_a_user(it: char) -> bool {
+    it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '$' | '-' | '\\')
 }
 
-moxnas_core::name_type! {
-    /// Name of a group, likewise; groups of domains may have a space in their name.
-    GroupName, "name of a group", 128,
-    |it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '$' | '-' | '\\' | ' ')
+fn is_of_a_group(it: char) -> bool {
+    is_of_a_user(it) || it == ' '
+}
+
+/// A name of an account, which is what it is also at the end of a line of smb.conf.
+fn account(kind: &'static str, text: &str, valid: fn(char) -> bool) -> Result<String, BadName> {
+    const LONGEST: usize = 128;
+    check(kind, text, LONGEST, valid)?;
+    let blank_or_slash = |it: char| matches!(it, ' ' | '\\');
+    match stays_as_it_is(text) {
+        true => Ok(text.to_owned()),
+        false => Err(BadName {
+            kind,
+            why: Why::Char(text.chars().rfind(|it| blank_or_slash(*it)).unwrap_or(' ')),
+            text: text.to_owned(),
+        }),
+    }
+}
+
+impl FromStr for UserName {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<UserName, BadName> {
+        account("name of a user", text, is_of_a_user).map(UserName)
+    }
+}
+
+impl FromStr for GroupName {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<GroupName, BadName> {
+        account("name of a group", text, is_of_a_group).map(GroupName)
+    }
+}
+
+impl GroupName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl UserName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether it is a name of this machine, not of a domain.
     #[must_use]
     pub fn is_local(&self) -> bool {
@@ -106,28 +165,9 @@ impl FromStr for Principal {
 
     /// `@` before a name makes it one of a group.
     fn from_str(text: &str) -> Result<Principal, BadName> {
-        let name = match text.strip_prefix('@') {
-            Some(group) => Principal::Group(group.parse()?),
-            None => Principal::User(text.parse()?),
-        };
-        // At the end of a line a backslash is no part of the name, and a space none anywhere.
-        let words = name.words();
-        match words.ends_with(['\\', ' ']) || words.starts_with(['\\', ' ']) {
-            true => Err(BadName {
-                kind: "name of a user or group",
-                why: Why::Char(words.chars().next_back().unwrap_or('\\')),
-                text: text.to_owned(),
-            }),
-            false => Ok(name),
-        }
-    }
-}
-
-impl Principal {
-    fn words(&self) -> &str {
-        match self {
-            Principal::User(name) => name.as_str(),
-            Principal::Group(name) => name.as_str(),
+        match text.strip_prefix('@') {
+            Some(group) => group.parse().map(Principal::Group),
+            None => text.parse().map(Principal::User),
         }
     }
 }
@@ -186,7 +226,7 @@ impl FromStr for Line {
         if let Some(it) = text.chars().find(|it| is_bad(*it)) {
             return Err(bad(Why::Char(it)));
         }
-        match text.trim() == text {
+        match text.trim() == text && stays_as_it_is(text) {
             true => Ok(Line(text.to_owned())),
             false => Err(bad(Why::Char(' '))),
         }
@@ -217,9 +257,21 @@ macro_rules! text {
     )*};
 }
 
-text!(ShareName, Principal, Line);
+text!(ShareName, UserName, GroupName, Principal, Line);
 
 impl fmt::Display for ShareName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for GroupName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -250,8 +302,28 @@ mod tests {
         }
         let long = "x".repeat(81);
         for bad in [
-            "", "Global", "homes", "IPC$", "a]b", "a/b", "a\nb", "a\\b", "%U", "a;b", "a=b", " a",
-            "a ", ".a", "a.", "..", "-a", &long,
+            "",
+            "Global",
+            "homes",
+            "IPC$",
+            "a]b",
+            "a/b",
+            "a\nb",
+            "a\\b",
+            "%U",
+            "a;b",
+            "a=b",
+            " a",
+            "a ",
+            ".a",
+            "a.",
+            "..",
+            "-a",
+            "a  b",
+            "Glo bals",
+            "globals",
+            "print ers",
+            &long,
         ] {
             assert!(bad.parse::<ShareName>().is_err(), "{bad:?}");
         }
@@ -280,8 +352,15 @@ mod tests {
             "@a ",
             "-x",
             "*",
+            "@a  b",
         ] {
             assert!(bad.parse::<Principal>().is_err(), "{bad:?}");
+        }
+        for bad in ["a\\", "\\a", "a b", ""] {
+            assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
+        }
+        for bad in [" a", "a ", "a  b", "a\\"] {
+            assert!(bad.parse::<GroupName>().is_err(), "{bad:?}");
         }
     }
 
@@ -290,7 +369,7 @@ mod tests {
         for good in ["", "All our photos; since 1998", "# 1", "Büro"] {
             assert_eq!(good.parse::<Line>().unwrap().to_string(), good);
         }
-        for bad in ["a\nb", "100 %", "a\\", " a", "\"a\"", "\u{7f}"] {
+        for bad in ["a\nb", "100 %", "a\\", " a", "\"a\"", "\u{7f}", "a  b"] {
             assert!(bad.parse::<Line>().is_err(), "{bad:?}");
         }
     }

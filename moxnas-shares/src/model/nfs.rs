@@ -125,7 +125,8 @@ pub enum Fsid {
     Root,
     /// A small number.
     Number(u32),
-    /// A UUID: 32 hexadecimal digits, with dashes or without.
+    /// A UUID: 32 hexadecimal digits, with dashes at their places. Without them exportfs would take one that
+    /// is all decimal digits for a number.
     Uuid(String),
 }
 
@@ -138,7 +139,7 @@ impl FromStr for Fsid {
         }
         let digits: String = text.chars().filter(|it| *it != '-').collect();
         if digits.len() == 32 && digits.bytes().all(|it| it.is_ascii_hexdigit()) {
-            return Ok(Fsid::Uuid(text.to_ascii_lowercase()));
+            return Ok(Fsid::Uuid(dashed(&digits.to_ascii_lowercase())));
         }
         let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
         let number = text.parse().ok().filter(|_| is_number);
@@ -151,6 +152,18 @@ impl FromStr for Fsid {
             text: text.to_owned(),
         })
     }
+}
+
+/// With a dash behind the 8th, 12th, 16th and 20th digit.
+fn dashed(digits: &str) -> String {
+    let mut text = String::with_capacity(36);
+    for (place, digit) in digits.chars().enumerate() {
+        if matches!(place, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl fmt::Display for Fsid {
@@ -192,6 +205,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Fsid>().unwrap(), fsid);
         }
+        let bare = "12345678901234567890123456789012".parse::<Fsid>().unwrap();
+        assert_eq!(bare.to_string(), "12345678-9012-3456-7890-123456789012");
         for bad in ["", "-1", "+1", "x", "4294967296", "c8f1"] {
             assert!(bad.parse::<Fsid>().is_err(), "{bad:?}");
         }

@@ -1,6 +1,6 @@
 //! What holds for all shares of a protocol.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use moxnas_core::{folder::FolderPath, units::Bytes};
 use serde::{Deserialize, Serialize};
@@ -81,12 +81,12 @@ pub enum SmbProtocol {
 }
 
 impl SmbProtocol {
-    /// The word of `server min protocol` in smb.conf(5).
+    /// The word of `server min protocol` in smb.conf(5). `SMB3` alone would be the newest of all, 3.1.1.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             SmbProtocol::Smb2_10 => "SMB2_10",
-            SmbProtocol::Smb3 => "SMB3",
+            SmbProtocol::Smb3 => "SMB3_00",
             SmbProtocol::Smb3_11 => "SMB3_11",
         }
     }
@@ -129,9 +129,10 @@ pub struct FtpSettings {
     pub port: u16,
     /// Ports on which data go.
     pub passive_ports: PassivePorts,
-    /// The address that is told for them where there is a router in between; `None`: its own.
+    /// The address that is told for them where there is a router in between; `None`: its own. `PASV` has
+    /// room for IPv4 alone; whoever speaks IPv6 is told a port only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub passive_address: Option<IpAddr>,
+    pub passive_address: Option<Ipv4Addr>,
     /// The certificate and its key.
     pub tls: TlsFiles,
     /// Let users log in and send their password unencrypted. Anybody on the way can read both.

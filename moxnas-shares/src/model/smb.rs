@@ -1,6 +1,6 @@
 //! A share as SMB offers it, in the terms of smb.conf(5).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use moxnas_core::{folder::FolderPath, units::Bytes};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub struct Smb {
     pub time_machine: Option<TimeMachine>,
     /// How many may be connected at a time; `None`: as many as come.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_connections: Option<u32>,
+    pub max_connections: Option<NonZeroU16>,
 }
 
 /// Secure: no guests, and who may do what is left to the permissions of the files.

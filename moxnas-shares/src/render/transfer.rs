@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use moxnas_core::systemd::unit_of;
+use moxnas_core::{systemd::unit_of, units::Bytes};
 
 use super::{ConfigSet, Places, RenderError, Service, add};
 use crate::model::{FtpSettings, Intent, Share, Transfer, UserName};
@@ -80,7 +80,7 @@ pub(super) fn render(
             true => "NO",
             false => "YES",
         },
-        max_rate: settings.max_rate.map_or(0, |it| it.0),
+        max_rate: settings.max_rate.map_or(0, rate),
     };
     add(files, (&places.vsftpd, 0o600, Service::Ftp), by_ftp, &view)?;
     let view = Allowed {
@@ -107,7 +107,7 @@ pub(super) fn render(
                 true => "YES",
                 false => "NO",
             },
-            max_rate: settings.max_rate_of.get(*user).map(|it| it.0),
+            max_rate: settings.max_rate_of.get(*user).copied().map(rate),
         };
         let path = format!("{}/{user}", places.vsftpd_users);
         add(files, (&path, 0o600, Service::Ftp), true, &view)?;
@@ -164,6 +164,11 @@ fn mounts(
         }
     }
     Ok(())
+}
+
+/// vsftpd has 32 bits for it, and would take what is more for what is left of it there.
+fn rate(most: Bytes) -> u64 {
+    most.0.min(u64::from(u32::MAX))
 }
 
 /// The folder that a user sees as the top.

@@ -2,5 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 
 mod intents;
+mod properties;
+mod readback;
 mod samba;
 mod transactions;
+mod wishes;

@@ -1,0 +1,75 @@
+//! What holds for all intents, and for all texts.
+
+use moxnas_shares::{
+    exports,
+    import::{Format, Source, import},
+    model::Intent,
+    render::{ConfigFile, Places, render},
+    smb_conf, vsftpd_conf,
+};
+use proptest::prelude::*;
+
+use crate::wishes;
+
+/// The files of an intent that can be taken over again.
+fn sources<'a>(files: &'a [ConfigFile], places: &Places) -> Vec<Source<'a>> {
+    let format = |path: &str| match path {
+        it if it == places.samba => Some(Format::SmbConf),
+        it if it == places.exports => Some(Format::Exports),
+        it if it == places.vsftpd => Some(Format::VsftpdConf),
+        _ => None,
+    };
+    let source = |it: &'a ConfigFile| {
+        Some(Source {
+            path: &it.path,
+            format: format(&it.path)?,
+            text: &it.text,
+        })
+    };
+    files.iter().filter_map(source).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// What MoxNAS wrote it takes over whole, and writes again.
+    #[test]
+    fn what_is_rendered_is_taken_over(intent in wishes::intent()) {
+        let places = Places::default();
+        let files = render(&intent, &places).unwrap();
+        let imported = import(&sources(&files, &places), &places);
+        prop_assert_eq!(imported.left, []);
+        prop_assert_eq!(&imported.intent, &intent);
+        prop_assert_eq!(render(&imported.intent, &places).unwrap(), files);
+    }
+
+    /// All of it is understood.
+    #[test]
+    fn what_is_rendered_is_read(intent in wishes::intent()) {
+        let places = Places::default();
+        let files = render(&intent, &places).unwrap();
+        for it in sources(&files, &places) {
+            let errors = match it.format {
+                Format::SmbConf => smb_conf::parse(it.text).errors,
+                Format::Exports => exports::parse(it.text).errors,
+                Format::VsftpdConf => vsftpd_conf::parse(it.text).errors,
+            };
+            prop_assert_eq!(errors, [], "{}", it.text);
+        }
+    }
+
+    /// Whatever a text is, it is read, and what is taken over of it can be written and taken over again
+    /// without anything left that was not there the first time.
+    #[test]
+    fn no_text_is_too_strange(text in wishes::scraps()) {
+        let places = Places::default();
+        for format in [Format::SmbConf, Format::Exports, Format::VsftpdConf] {
+            let source = Source { path: "/x", format, text: &text };
+            let Intent { settings, shares } = import(&[source], &places).intent;
+            let intent = Intent { settings, shares };
+            let files = render(&intent, &places).unwrap();
+            let again = import(&sources(&files, &places), &places);
+            prop_assert_eq!(render(&again.intent, &places).unwrap(), files);
+        }
+    }
+}
