@@ -5,6 +5,7 @@ mod audit;
 mod database;
 mod prune;
 mod remote;
+mod shares;
 mod storage;
 mod work;
 
@@ -25,6 +26,7 @@ pub(crate) use self::{
     database::{DatabasePlace, DbVerb},
     prune::{PruneVerb, SimulatePrune},
     remote::{ReplicaVerb, TargetVerb},
+    shares::{ReadShares, RenderShares, ShareVerb},
     storage::{DatasetVerb, PoolDeviceVerb, PoolVerb, SnapshotVerb},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
@@ -131,6 +133,9 @@ pub(crate) enum Noun {
     /// Snapshots: datasets as they were
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// Shares: what is offered to the network, and to whom
+    #[command(subcommand)]
+    Share(ShareVerb),
     /// Other machines that replicas may be sent to
     #[command(subcommand)]
     Target(TargetVerb),

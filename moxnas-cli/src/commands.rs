@@ -17,6 +17,7 @@ mod prune;
 pub(crate) mod remote;
 mod schedules;
 mod serve;
+mod shares;
 mod users;
 
 use moxnas_api::wire::{
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Serve(serve) => serve::serve(&global, serve, printer).await,
         Noun::Decode(verb) => decode::decode(&verb, printer),
         Noun::Prune(PruneVerb::Simulate(it)) => prune::simulate(&it, printer),
+        Noun::Share(verb) => shares::share(&verb, printer),
         Noun::Completions { shell } => paper::completions(shell, printer),
         Noun::Man { dir } => paper::man(dir.as_deref(), printer),
         Noun::Audit(verb) => audit::audit(&global, verb, printer).await,

@@ -10,3 +10,4 @@ mod prune;
 mod refusals;
 mod same;
 mod service;
+mod shares;

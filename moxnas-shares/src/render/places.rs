@@ -65,6 +65,21 @@ impl Default for Places {
 }
 
 impl Places {
+    /// Take over what the environment says, in the words of the earlier systems. Of other variables
+    /// nothing.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let value = value.to_owned();
+        match name {
+            "SAMBA_CONFIG_PATH" => {
+                self.samba = value;
+                self.samba_main = None;
+            }
+            "NFS_EXPORTS_PATH" => self.exports = value,
+            "FTP_CONFIG_PATH" => self.vsftpd = value,
+            _ => (),
+        }
+    }
+
     /// Files that lie at one place each, with who reads them.
     #[must_use]
     pub fn single(&self) -> Vec<(&str, Service)> {
