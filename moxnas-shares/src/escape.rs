@@ -1,13 +1,13 @@
-//! What stands between a value and a file: one escaper for each format. What a format cannot say makes
-//! the rendering fail; types refuse it long before, so that is the second lock on the door.
+//! What stands between a value and a file: one escaper for each format. What a format cannot say
+//! makes the rendering fail; types refuse it long before, so that is the second lock on the door.
 
 use std::fmt;
 
 use askama::filters::Escaper;
 
-/// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a backslash at
-/// its end would go on with the next line, a percent sign begins a variable, and of two blanks Samba makes
-/// one.
+/// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a
+/// backslash at its end would go on with the next line, a percent sign begins a variable, and of
+/// two blanks Samba makes one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Samba;
 

@@ -58,8 +58,8 @@ proptest! {
         }
     }
 
-    /// Whatever a text is, it is read, and what is taken over of it can be written and taken over again
-    /// without anything left that was not there the first time.
+    /// Whatever a text is, it is read, and what is taken over of it can be written and taken over
+    /// again without anything left that was not there the first time.
     #[test]
     fn no_text_is_too_strange(text in wishes::scraps()) {
         let places = Places::default();
