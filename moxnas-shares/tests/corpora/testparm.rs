@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moxnas_shares::smb_conf::{self, canonical_name, same};
+use moxnas_shares::{
+    import::{Format, Source, import},
+    render::Places,
+    smb_conf::{self, canonical_name, same},
+};
 use serde_json::Value;
 
 use crate::{cases, corpus, read};
@@ -155,4 +159,39 @@ fn outside_smb_conf() {
         "the list is longer than it need be"
     );
     assert!(cases.len() >= FLOOR, "{} cases", cases.len());
+}
+
+/// Whatever others wrote is taken over or told.
+#[test]
+fn outside_smb_conf_is_taken_over() {
+    let Some(root) = corpus() else {
+        return;
+    };
+    for (case, path) in cases(&root, ".testparm.out") {
+        let text = read(&path);
+        let source = Source {
+            path: &case,
+            format: Format::SmbConf,
+            text: &text,
+        };
+        let imported = import(&[source], &Places::default());
+        let (shares, left) = (&imported.intent.shares, &imported.left);
+        let names: BTreeSet<String> = shares.iter().map(|it| it.name.folded()).collect();
+        let told = |it: &smb_conf::Section| {
+            left.iter()
+                .any(|left| left.section.as_ref() == Some(&it.name) && left.option.is_none())
+        };
+        let sections = smb_conf::parse(&text).items.into_iter();
+        let sections: Vec<_> = sections.filter(|it| it.name != "global").collect();
+        for it in &sections {
+            let is_adopted = names.contains(&it.name.to_lowercase());
+            assert!(is_adopted != told(it), "{case} [{}]: {left:#?}", it.name);
+        }
+        println!(
+            "{case}: {} of {} shares, {} left",
+            names.len(),
+            sections.len(),
+            left.len()
+        );
+    }
 }
