@@ -11,7 +11,9 @@ use askama::filters::Escaper;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Samba;
 
-/// Of exports(5): `\` and three octal digits stand for a byte.
+/// Of exports(5): `\` and three octal digits stand for a byte. exportfs looks for them again in what they
+/// stood for, and mountd once more in what exportfs wrote down: a folder with such digits in its name
+/// cannot be told to them, and another may be of the name that they come to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exports;
 
@@ -43,9 +45,19 @@ impl Escaper for Plain {
     }
 }
 
+/// Whether there is a backslash with three octal digits behind it.
+fn has_octal(text: &str) -> bool {
+    let is_octal = |it: &u8| matches!(it, b'0'..=b'7');
+    let mut fours = text.as_bytes().windows(4);
+    fours.any(|it| matches!(it, [b'\\', digits @ ..] if digits.iter().all(is_octal)))
+}
+
 impl Escaper for Exports {
     fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
         has_no_line_break(text)?;
+        if has_octal(text) {
+            return Err(fmt::Error);
+        }
         let mut rest = text;
         while let Some(at) = rest.find([' ', '"', '#', '\\']) {
             let (before, from) = rest.split_at(at);
@@ -81,5 +93,8 @@ mod tests {
             Some(r#"/srv/a\040b/\042c"#)
         );
         assert_eq!(escaped(Exports, "/a#\\").as_deref(), Some("/a\\043\\134"));
+        assert_eq!(escaped(Exports, "/a\\06").as_deref(), Some("/a\\13406"));
+        // exportfs 2.6.2 offers /a0 for it.
+        assert_eq!(escaped(Exports, "/a\\060"), None);
     }
 }
