@@ -1,17 +1,19 @@
-//! What stands between a value and a file: one escaper for each format. What a format cannot say makes
-//! the rendering fail; types refuse it long before, so that is the second lock on the door.
+//! What stands between a value and a file: one escaper for each format. What a format cannot say
+//! makes the rendering fail; types refuse it long before, so that is the second lock on the door.
 
 use std::fmt;
 
 use askama::filters::Escaper;
 
-/// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a backslash at
-/// its end would go on with the next line, a percent sign begins a variable, and of two blanks Samba makes
-/// one.
+/// Of smb.conf(5). There is no escape character: a line break would begin another parameter, a
+/// backslash at its end would go on with the next line, a percent sign begins a variable, and of
+/// two blanks Samba makes one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Samba;
 
-/// Of exports(5): `\` and three octal digits stand for a byte.
+/// Of exports(5): `\` and three octal digits stand for a byte. exportfs looks for them again in what they
+/// stood for, and mountd once more in what exportfs wrote down: a folder with such digits in its name
+/// cannot be told to them, and another may be of the name that they come to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exports;
 
@@ -43,9 +45,19 @@ impl Escaper for Plain {
     }
 }
 
+/// Whether there is a backslash with three octal digits behind it.
+fn has_octal(text: &str) -> bool {
+    let is_octal = |it: &u8| matches!(it, b'0'..=b'7');
+    let mut fours = text.as_bytes().windows(4);
+    fours.any(|it| matches!(it, [b'\\', digits @ ..] if digits.iter().all(is_octal)))
+}
+
 impl Escaper for Exports {
     fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
         has_no_line_break(text)?;
+        if has_octal(text) {
+            return Err(fmt::Error);
+        }
         let mut rest = text;
         while let Some(at) = rest.find([' ', '"', '#', '\\']) {
             let (before, from) = rest.split_at(at);
@@ -104,8 +116,11 @@ mod tests {
             Some(r#"/srv/a\040b/\042c"#)
         );
         assert_eq!(escaped(Exports, "/a#\\").as_deref(), Some("/a\\043\\134"));
-        for text in ["/srv/a b", "/x#\"\\040", "/ä"] {
+        for text in ["/srv/a b", "/x#\"\\04", "/ä"] {
             assert_eq!(unescape(&escaped(Exports, text).unwrap()), text);
         }
+        assert_eq!(escaped(Exports, "/a\\06").as_deref(), Some("/a\\13406"));
+        // exportfs 2.6.2 offers /a0 for it.
+        assert_eq!(escaped(Exports, "/a\\060"), None);
     }
 }

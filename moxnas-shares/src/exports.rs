@@ -1,9 +1,10 @@
 //! exports(5), as exportfs(8) reads it.
 //!
-//! A path and behind it the machines that it is offered to, each with options of its own. A dash begins
-//! options for all that come after it. Whoever is not named is everybody: a path alone is an offer to the
-//! world. Quotation marks keep blanks in a word, `\040` and the like stand for a byte, and a backslash at
-//! the end of a line is a blank, so that a list of options cannot go on behind it.
+//! A path and behind it the machines that it is offered to, each with options of its own. A dash
+//! begins options for all that come after it. Whoever is not named is everybody: a path alone is an
+//! offer to the world. Quotation marks keep blanks in a word, `\040` and the like stand for a byte,
+//! and a backslash at the end of a line is a blank, so that a list of options cannot go on behind
+//! it.
 //!
 //! exportfs reads nothing more of a file once it met an error; this reader goes on and says so.
 //!
@@ -109,7 +110,8 @@ impl Reader<'_> {
         let mut defaults = Vec::new();
         let mut next = self.word();
         loop {
-            // Behind a dash comes a client, even if it begins with one, or nobody, which is everybody.
+            // Behind a dash comes a client, even if it begins with one, or nobody, which is
+            // everybody.
             let has_dash = next.as_ref().is_some_and(|it| it.text.starts_with('-'));
             if let Some(token) = next.take_if(|_| has_dash) {
                 let options = token.text.strip_prefix('-').unwrap_or_default();

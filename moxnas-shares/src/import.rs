@@ -1,8 +1,9 @@
 //! What somebody else set up, taken over: smb.conf, exports and vsftpd.conf to an [`Intent`].
 //!
-//! Nothing is lost in silence. What could be taken over is rendered, read again and held against what was
-//! there, option by option, with what holds where nothing is said: whatever differs is in [`Left`]. Where
-//! a share would be open to more than before without what is left, it is not taken over at all.
+//! Nothing is lost in silence. What could be taken over is rendered, read again and held against
+//! what was there, option by option, with what holds where nothing is said: whatever differs is in
+//! [`Left`]. Where a share would be open to more than before without what is left, it is not taken
+//! over at all.
 //!
 //! Users of FTP and SFTP are in none of these files, nor is what nfs.conf(5) says.
 

@@ -1,4 +1,5 @@
-//! What a reader of a file gives that another program wrote: what could be read, and what could not.
+//! What a reader of a file gives that another program wrote: what could be read, and what could
+//! not.
 //!
 //! One damaged line does not hide the others, and is not lost in silence.
 

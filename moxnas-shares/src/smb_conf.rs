@@ -1,17 +1,19 @@
 //! smb.conf(5), as Samba reads it.
 //!
-//! Blanks at both ends of a line go away, and several of them become one wherever they stand: there is no
-//! way to say two. `#` and `;` begin a comment only at the beginning of a line. A backslash at the end goes
-//! on with the next line. Names of options are told apart without
-//! regard to case and blanks, and many have a second name; names of sections are told apart without regard
-//! to case. What is said later holds. What stands before the first section belongs to `[global]`.
+//! Blanks at both ends of a line go away, and several of them become one wherever they stand: there
+//! is no way to say two. `#` and `;` begin a comment only at the beginning of a line. A backslash
+//! at the end goes on with the next line. Names of options are told apart without regard to case
+//! and blanks, and many have a second name; names of sections are told apart without regard to
+//! case. What is said later holds. What stands before the first section belongs to `[global]`.
 //!
 //! `include` is an option like others here: whether to follow it is left to the caller.
 //!
 //! ```
 //! use moxnas_shares::smb_conf::parse;
 //!
-//! let parsed = parse("[Photos]\n  Path = /srv/photos\n  writeable = yes\n no value\n[photos]\ncomment=All");
+//! let parsed = parse(
+//!     "[Photos]\n  Path = /srv/photos\n  writeable = yes\n no value\n[photos]\ncomment=All",
+//! );
 //! let photos = &parsed.items[0];
 //! assert_eq!(photos.name, "Photos");
 //! assert_eq!(photos.get("read only"), Some("no"));
@@ -49,7 +51,8 @@ pub struct Param {
     pub name: String,
     /// Its name as it stands there.
     pub written: String,
-    /// Its value; of an option that says the opposite of another, such as `writeable`, the opposite.
+    /// Its value; of an option that says the opposite of another, such as `writeable`, the
+    /// opposite.
     pub value: String,
 }
 
@@ -73,8 +76,8 @@ impl Section {
     }
 }
 
-/// Whether a section of this name is the global one, see `GLOBAL_NAME` and `GLOBAL_NAME2` in Samba, which
-/// are compared without regard to blanks.
+/// Whether a section of this name is the global one, see `GLOBAL_NAME` and `GLOBAL_NAME2` in Samba,
+/// which are compared without regard to blanks.
 pub(crate) fn is_global(name: &str) -> bool {
     matches!(options::key(name).as_str(), "global" | "globals")
 }

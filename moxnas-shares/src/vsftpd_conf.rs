@@ -1,8 +1,8 @@
 //! vsftpd.conf(5), as vsftpd reads it.
 //!
-//! `name=value`, one to a line, and comments that begin with `#` at the very beginning of one. Nothing is
-//! forgiven: a blank before the `=` is a part of the name, one behind a word of yes or no a part of the
-//! word, and for either vsftpd does not start. What is said later holds.
+//! `name=value`, one to a line, and comments that begin with `#` at the very beginning of one.
+//! Nothing is forgiven: a blank before the `=` is a part of the name, one behind a word of yes or
+//! no a part of the word, and for either vsftpd does not start. What is said later holds.
 //!
 //! ```
 //! use moxnas_shares::vsftpd_conf::{Value, parse};
@@ -127,8 +127,8 @@ fn number(written: &str) -> Result<Value, Reason> {
 mod tests {
     use super::*;
 
-    /// What vsftpd 3.0.3 said of the same lines: where it started here there is a value, where not a reason.
-    /// Of numbers it takes what it can; what is none is no less wrong for that.
+    /// What vsftpd 3.0.3 said of the same lines: where it started here there is a value, where not
+    /// a reason. Of numbers it takes what it can; what is none is no less wrong for that.
     #[test]
     fn lines_are_read_as_strictly_as_vsftpd_does() {
         let text = |it: &str| Ok(Value::Text(it.to_owned()));

@@ -1,5 +1,5 @@
-//! What comes of the options of an export: what `parseopts` of nfs-utils makes of them, in the words of
-//! exports(5).
+//! What comes of the options of an export: what `parseopts` of nfs-utils makes of them, in the
+//! words of exports(5).
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,10 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What holds of an option: `yes` or `no` of `ro`, `async`, `wdelay`, `nohide`, `crossmnt`, `insecure`,
-    /// `root_squash`, `all_squash`, `subtree_check`, `auth_nlm`, `acl`, `pnfs`, `nordirplus` and
-    /// `security_label`; a value of `sec`, `anonuid`, `anongid`, and of others if it is said.
+    /// What holds of an option: `yes` or `no` of `ro`, `async`, `wdelay`, `nohide`, `crossmnt`,
+    /// `insecure`, `root_squash`, `all_squash`, `subtree_check`, `auth_nlm`, `acl`, `pnfs`,
+    /// `nordirplus` and `security_label`; a value of `sec`, `anonuid`, `anongid`, and of others if
+    /// it is said.
     #[must_use]
     pub fn get(&self, option: &str) -> Option<&str> {
         self.says.get(option).map(String::as_str)
@@ -34,7 +35,8 @@ impl Effect {
     }
 }
 
-/// Something that is so or not: the word for yes, that for no, its name, and what it is if nobody says.
+/// Something that is so or not: the word for yes, that for no, its name, and what it is if nobody
+/// says.
 type Flag = (&'static str, &'static str, &'static str, bool);
 
 const FLAGS: [Flag; 15] = [
@@ -232,8 +234,8 @@ fn id_of(text: &str) -> Option<String> {
     Some(bits.to_string())
 }
 
-/// A number as strtoul(3) reads it, in octal behind a 0 and in hexadecimal behind 0x; else a UUID. A UUID
-/// of decimal digits without dashes is a number to exportfs, the largest there is.
+/// A number as strtoul(3) reads it, in octal behind a 0 and in hexadecimal behind 0x; else a UUID.
+/// A UUID of decimal digits without dashes is a number to exportfs, the largest there is.
 fn fsid(text: &str) -> Option<String> {
     if text == "root" {
         return Some("0".to_owned());

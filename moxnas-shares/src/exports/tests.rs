@@ -146,7 +146,8 @@ fn options_come_to_what_nfsd_is_told() {
             "sec",
             "sys(ro,root_squash):krb5(root_squash)",
         ),
-        // Behind the dash it was read-only, and what comes later is said of no way to say who one is.
+        // Behind the dash it was read-only, and what comes later is said of no way to say who one
+        // is.
         ("-sec=krb5 b(rw)", "ro", "yes"),
         ("b(mp)", "mountpoint", ""),
         ("b(refer=/x@y)", "refer", "/x@y"),

@@ -94,7 +94,8 @@ fn difference(known: &Known, said: &Said<'_>, ours: &Said<'_>, file: &str) -> Op
     })
 }
 
-/// What the model has of it. What it cannot say stays as it is by default, and is found out afterwards.
+/// What the model has of it. What it cannot say stays as it is by default, and is found out
+/// afterwards.
 fn settings(said: &Said<'_>) -> FtpSettings {
     let usual = FtpSettings::default();
     let value = |name: &str| {

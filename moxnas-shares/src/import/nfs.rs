@@ -72,7 +72,8 @@ fn add<'a>(offers: &mut Vec<Offer<'a>>, export: Export, file: &'a str) {
     }
 }
 
-/// All clients of an export or none: who is left out would be a case for what is said of a wider network.
+/// All clients of an export or none: who is left out would be a case for what is said of a wider
+/// network.
 fn adopt(offer: &Offer<'_>, places: &Places, imported: &mut Imported) {
     let before = imported.left.len();
     let mut nfs = Nfs::default();

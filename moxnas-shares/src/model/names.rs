@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 
 /// What clients see a share as, and what it is known by.
 ///
-/// At most 80 characters, which is what the protocol has room for (`NNLEN` in MS-SRVS). No character
-/// that clients or smb.conf(5) read as something else, and none of the names that Samba gives a meaning
-/// of their own. Two names that differ by case only are one.
+/// At most 80 characters, which is what the protocol has room for (`NNLEN` in MS-SRVS). No
+/// character that clients or smb.conf(5) read as something else, and none of the names that Samba
+/// gives a meaning of their own. Two names that differ by case only are one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ShareName(String);
 
-/// Sections of smb.conf that are no shares, and shares that Samba makes by itself. It looks for some of
-/// them without regard to blanks.
+/// Sections of smb.conf that are no shares, and shares that Samba makes by itself. It looks for
+/// some of them without regard to blanks.
 const RESERVED: [&str; 8] = [
     "global", "globals", "homes", "printers", "print$", "ipc$", "admin$", "netlogon",
 ];
 
-/// Whether a text is in smb.conf what it is here: Samba makes one blank of several, and goes on with the
-/// next line behind a backslash.
+/// Whether a text is in smb.conf what it is here: Samba makes one blank of several, and goes on
+/// with the next line behind a backslash.
 fn stays_as_it_is(text: &str) -> bool {
     !text.contains("  ") && !text.starts_with([' ', '\\']) && !text.ends_with([' ', '\\'])
 }

@@ -11,11 +11,11 @@ use super::NfsClient;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nfs {
-    /// To which machines, each in its own way. A machine that several rules fit gets what the kernel takes
-    /// first: an address before a network, a name before a pattern.
+    /// To which machines, each in its own way. A machine that several rules fit gets what the
+    /// kernel takes first: an address before a network, a name before a pattern.
     pub clients: Vec<NfsRule>,
-    /// How the kernel tells this export from others; `None`: by the UUID of its filesystem, which not all
-    /// have.
+    /// How the kernel tells this export from others; `None`: by the UUID of its filesystem, which
+    /// not all have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fsid: Option<Fsid>,
 }
@@ -31,8 +31,8 @@ pub struct NfsRule {
     pub options: ClientOptions,
 }
 
-/// In which way an export is offered to some machines. The default lets nobody write and takes root for
-/// nobody.
+/// In which way an export is offered to some machines. The default lets nobody write and takes root
+/// for nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClientOptions {
@@ -50,7 +50,8 @@ pub struct ClientOptions {
     pub sec: Vec<Security>,
     /// Whether it is looked up at each access that a file is below the export.
     pub subtree_check: bool,
-    /// Answer before a write is on the disk: faster, and a crash loses data that were said to be written.
+    /// Answer before a write is on the disk: faster, and a crash loses data that were said to be
+    /// written.
     pub asynchronous: bool,
     /// Take requests from ports that any user of the client can have.
     pub insecure_ports: bool,
@@ -125,8 +126,8 @@ pub enum Fsid {
     Root,
     /// A small number.
     Number(u32),
-    /// A UUID: 32 hexadecimal digits, with dashes at their places. Without them exportfs would take one that
-    /// is all decimal digits for a number.
+    /// A UUID: 32 hexadecimal digits, with dashes at their places. Without them exportfs would take
+    /// one that is all decimal digits for a number.
     Uuid(String),
 }
 

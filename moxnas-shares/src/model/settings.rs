@@ -67,8 +67,8 @@ where
     text.parse().expect("a test goes over all of them")
 }
 
-/// A version of SMB. What is older than these is not spoken: SMB 1 has no protection worth the name, and
-/// 2.0 cannot say which versions there are without being lied to on the way.
+/// A version of SMB. What is older than these is not spoken: SMB 1 has no protection worth the
+/// name, and 2.0 cannot say which versions there are without being lied to on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SmbProtocol {
@@ -81,7 +81,8 @@ pub enum SmbProtocol {
 }
 
 impl SmbProtocol {
-    /// The word of `server min protocol` in smb.conf(5). `SMB3` alone would be the newest of all, 3.1.1.
+    /// The word of `server min protocol` in smb.conf(5). `SMB3` alone would be the newest of all,
+    /// 3.1.1.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -129,8 +130,8 @@ pub struct FtpSettings {
     pub port: u16,
     /// Ports on which data go.
     pub passive_ports: PassivePorts,
-    /// The address that is told for them where there is a router in between; `None`: its own. `PASV` has
-    /// room for IPv4 alone; whoever speaks IPv6 is told a port only.
+    /// The address that is told for them where there is a router in between; `None`: its own.
+    /// `PASV` has room for IPv4 alone; whoever speaks IPv6 is told a port only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passive_address: Option<Ipv4Addr>,
     /// The certificate and its key.

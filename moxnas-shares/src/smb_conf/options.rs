@@ -60,8 +60,8 @@ const fn share(name: &'static str, kind: Kind, default: &'static str) -> Known {
 
 use Kind::{Bool, Caseless, List, Octal, Path, Size, Text, Word};
 
-/// `enum_smb_signing_vals`. From 2.0 on signing cannot be left out, so that `disabled` and `desired` are
-/// what `auto` is.
+/// `enum_smb_signing_vals`. From 2.0 on signing cannot be left out, so that `disabled` and
+/// `desired` are what `auto` is.
 const SIGNING: Kind = Word(&[
     &[
         "default",
@@ -99,8 +99,8 @@ const ENCRYPTION: Kind = Word(&[
     &["required", "mandatory", "force", "forced", "enforced"],
 ]);
 
-/// `enum_protocol`: a name without a number behind the underscore is the newest of its kind, but for 2,
-/// which is 2.1.
+/// `enum_protocol`: a name without a number behind the underscore is the newest of its kind, but
+/// for 2, which is 2.1.
 const PROTOCOL: Kind = Word(&[
     &["SMB3", "SMB3_11"],
     &["SMB3_02"],
@@ -119,7 +119,8 @@ const AUTO: Kind = Word(&[
     &["no", "false", "0", "off"],
 ]);
 
-/// What is met often, and all that is rendered. `params.c` and the pages of the modules have the defaults.
+/// What is met often, and all that is rendered. `params.c` and the pages of the modules have the
+/// defaults.
 pub(crate) const KNOWN: &[Known] = &[
     // What belongs to the server.
     global("workgroup", Caseless, "WORKGROUP"),
@@ -322,7 +323,8 @@ pub(crate) const SYNONYMS: &[(&str, &str, Opposite)] = &[
     ("deny hosts", "hosts deny", Opposite::No),
     ("exec", "preexec", Opposite::No),
     ("vfs object", "vfs objects", Opposite::No),
-    // The newer name of the same, so named in the file that we render as older versions know no other.
+    // The newer name of the same, so named in the file that we render as older versions know no
+    // other.
     ("server smb encrypt", "smb encrypt", Opposite::No),
     ("casesignames", "case sensitive", Opposite::No),
     ("print ok", "printable", Opposite::No),
@@ -380,8 +382,8 @@ pub(crate) fn resolve(written: &str) -> (String, bool) {
     (name, false)
 }
 
-/// The name of an option as smb.conf(5) has it, if it is one that is known here, whatever its case, its
-/// blanks, and which of its names was taken. Others are in lower case.
+/// The name of an option as smb.conf(5) has it, if it is one that is known here, whatever its case,
+/// its blanks, and which of its names was taken. Others are in lower case.
 #[must_use]
 pub fn canonical_name(written: &str) -> String {
     resolve(written).0

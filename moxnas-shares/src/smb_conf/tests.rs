@@ -140,3 +140,48 @@ fn names_stand_once_among_the_options() {
         assert_eq!(it.name, it.name.to_lowercase());
     }
 }
+
+/// Options of which the outside list tells in prose what holds: nothing, or nobody.
+const IN_PROSE: &[&str] = &[
+    "comment",
+    "guest account",
+    "hide files",
+    "hosts allow",
+    "hosts deny",
+    "invalid users",
+    "valid users",
+    "veto files",
+    "veto oplock files",
+];
+
+/// What is taken to hold where nothing is said does hold by Samba's own list.
+#[test]
+#[expect(clippy::print_stdout, reason = "it says how many cases hold")]
+fn outside_defaults() {
+    let Some(root) = std::env::var_os("MOXNAS_CORPORA") else {
+        println!("skipped: MOXNAS_CORPORA is not set");
+        return;
+    };
+    let path = std::path::Path::new(&root).join("shares/samba/params_4.22.json");
+    let params: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let (mut all, mut wrong) = (0, Vec::new());
+    for (name, param) in params.as_object().unwrap() {
+        let (canonical, is_opposite) = options::resolve(name);
+        let known = options::known(&canonical).and_then(|it| it.default);
+        let (Some(known), false) = (known, is_opposite) else {
+            continue;
+        };
+        all += 1;
+        let listed = param["default"].as_str().unwrap_or_default();
+        if !same(&canonical, known, listed) && !IN_PROSE.contains(&name.as_str()) {
+            wrong.push(format!("{name}: {known:?}, in the list {listed:?}"));
+        }
+    }
+    let hold = all - wrong.len() - IN_PROSE.len();
+    println!(
+        "defaults of Samba: {hold} of {all} hold, {} more in prose",
+        IN_PROSE.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -38,8 +38,8 @@ pub fn size(value: &str) -> Option<u64> {
     }
 }
 
-/// The words of a list. Commas, semicolons and blanks separate; quotation marks keep together, and are no
-/// part of a word wherever they stand in it.
+/// The words of a list. Commas, semicolons and blanks separate; quotation marks keep together, and
+/// are no part of a word wherever they stand in it.
 #[must_use]
 pub fn list(value: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -69,8 +69,8 @@ pub fn text(value: &str) -> &str {
     inner.unwrap_or(value)
 }
 
-/// Whether two values of an option mean the same. Of one that is not known here only equal ones do, but for
-/// words of yes and no.
+/// Whether two values of an option mean the same. Of one that is not known here only equal ones do,
+/// but for words of yes and no.
 #[must_use]
 pub fn same(name: &str, one: &str, other: &str) -> bool {
     if one == other {

@@ -1,4 +1,5 @@
-//! Which options there are, and what holds where nothing is said: `tunables.c` of vsftpd 3.0.3 and later.
+//! Which options there are, and what holds where nothing is said: `tunables.c` of vsftpd 3.0.3 and
+//! later.
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What holds for all intents, and for all texts.
 
+use moxnas_core::units::Bytes;
 use moxnas_shares::{
     exports,
     import::{Format, Source, import},
@@ -30,7 +31,7 @@ fn sources<'a>(files: &'a [ConfigFile], places: &Places) -> Vec<Source<'a>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     /// What MoxNAS wrote it takes over whole, and writes again.
     #[test]
@@ -58,8 +59,8 @@ proptest! {
         }
     }
 
-    /// Whatever a text is, it is read, and what is taken over of it can be written and taken over again
-    /// without anything left that was not there the first time.
+    /// Whatever a text is, it is read, and what is taken over of it can be written and taken over
+    /// again without anything left that was not there the first time.
     #[test]
     fn no_text_is_too_strange(text in wishes::scraps()) {
         let places = Places::default();
@@ -71,5 +72,25 @@ proptest! {
             let again = import(&sources(&files, &places), &places);
             prop_assert_eq!(render(&again.intent, &places).unwrap(), files);
         }
+    }
+}
+
+/// vsftpd has 32 bits for a rate, and would take what is left of more: nothing at all of 4 GiB.
+#[test]
+fn a_rate_is_one_that_vsftpd_has_room_for() {
+    let mut intent = Intent::default();
+    for (most, written) in [(None, 0), (Some(5000), 5000), (Some(1 << 32), u32::MAX)] {
+        intent.settings.ftp.max_rate = most.map(Bytes);
+        let files = render(&intent, &Places::default()).unwrap();
+        let conf = files
+            .iter()
+            .find(|it| it.path == Places::default().vsftpd)
+            .unwrap();
+        let parsed = vsftpd_conf::parse(&conf.text).items;
+        let rate = parsed
+            .into_iter()
+            .find(|it| it.name == "local_max_rate")
+            .unwrap();
+        assert_eq!(rate.value, vsftpd_conf::Value::Number(written));
     }
 }

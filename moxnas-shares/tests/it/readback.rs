@@ -1,18 +1,20 @@
 //! What the programs make of the files that are for them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::CommandExt},
     },
+    path::Path,
     process::{Command, Output},
 };
 
 use moxnas_shares::{
     exports,
+    import::{Format, Left, Source, import},
     model::{Intent, SmbProtocol},
     parsed::Parsed,
     render::{Places, render},
@@ -46,7 +48,10 @@ fn run(program: &str, package: &str, command: &mut Command) -> Output {
 
 #[expect(clippy::disallowed_methods, reason = "the truth is in another program")]
 fn command(program: &str) -> Command {
-    Command::new(program)
+    let mut command = Command::new(program);
+    // Not everybody's path has the folders of the system's programs.
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
 }
 
 /// One intent after the other, with as many as a few seconds have room for.
@@ -80,21 +85,26 @@ fn values(text: &str) -> Values {
     parsed.items.into_iter().map(section).collect()
 }
 
+/// What testparm says there is, also what is so because nobody says otherwise, and what it
+/// complains of.
+fn testparm(file: &Path, text: &str) -> Output {
+    fs::write(file, text).unwrap();
+    let arguments = ["-s", "-v", "--suppress-prompt"];
+    run(
+        "testparm",
+        "samba-common-bin",
+        command("testparm").args(arguments).arg(file),
+    )
+}
+
 /// Samba reads every value that is written as it is meant, and has nothing to complain of.
 #[test]
 fn testparm_reads_what_is_rendered() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("smb.conf");
-    with_intents(48, |intent| {
+    with_intents(24, |intent| {
         let written = text_of(&intent, &Places::default().samba);
-        fs::write(&file, &written).unwrap();
-        // All values, also those that are what Samba takes if nobody says.
-        let arguments = ["-s", "-v", "--suppress-prompt"];
-        let output = run(
-            "testparm",
-            "samba-common-bin",
-            command("testparm").args(arguments).arg(&file),
-        );
+        let output = testparm(&file, &written);
         let says = String::from_utf8_lossy(&output.stderr);
         let harmful: Vec<&str> = says
             .lines()
@@ -122,6 +132,103 @@ fn testparm_reads_what_is_rendered() {
         }
         Ok(())
     });
+}
+
+/// Networks as others write them, and as they are written here.
+const NETWORKS: [(&str, &str); 3] = [
+    ("10.0.0.0/255.0.0.0", "10.0.0.0/8"),
+    ("127. ", "127.0.0.0/8 "),
+    ("192.168.1.", "192.168.1.0/24"),
+];
+
+/// What Samba itself says before and after is the same, but for what import says it is not.
+#[test]
+fn what_is_taken_over_is_the_same_to_samba() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("smb.conf");
+    let places = Places::default();
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let for_shares = wishes::FOR_SHARES.iter();
+    let for_shares: BTreeSet<String> = for_shares
+        .map(|it| smb_conf::canonical_name(it.split_once('=').unwrap().0.trim()))
+        .collect();
+    let check = |text: String| {
+        let before = testparm(&file, &text);
+        let says = String::from_utf8_lossy(&before.stderr);
+        prop_assert!(before.status.success(), "{}\n{}", says, text);
+        let source = Source {
+            path: "smb.conf",
+            format: Format::SmbConf,
+            text: &text,
+        };
+        let imported = import(&[source], &places);
+        let written = text_of(&imported.intent, &places.samba);
+        let after = testparm(&file, &written);
+        let values = |it: Output| values(&String::from_utf8(it.stdout).unwrap());
+        let (before, after) = (values(before), values(after));
+        let is_told = |section: &str, name: &str| {
+            let all = imported.left.iter();
+            let of_it = |it: &&Left| {
+                it.section
+                    .as_deref()
+                    .is_some_and(|it| it == section || it == "global")
+            };
+            all.filter(of_it)
+                .any(|it| it.option.as_deref().is_none_or(|it| it == name))
+        };
+        for (section, said) in &before {
+            let is_off = said.get("available").or(before["global"].get("available"));
+            let is_off = section != "global" && is_off.is_some_and(|it| it == "No");
+            let Some(now) = after.get(section).filter(|_| !is_off) else {
+                prop_assert!(
+                    is_off || is_told(section, ""),
+                    "[{}] is not told\n{}",
+                    section,
+                    text
+                );
+                continue;
+            };
+            // What the server says for shares is found with those.
+            let is_compared = |it: &&String| section != "global" || !for_shares.contains(*it);
+            let names = said.keys().chain(now.keys());
+            let names: BTreeSet<&String> = names.filter(is_compared).collect();
+            for name in names {
+                // A value that is that of the server is not said again of a share.
+                let of = |it: &Values| {
+                    let said = it[section].get(name).or_else(|| it["global"].get(name));
+                    said.cloned().unwrap_or_default()
+                };
+                let (mut was, is) = (of(&before), of(&after));
+                // What a module takes where nothing is said testparm does not know.
+                if was.is_empty() && name.contains(':') {
+                    continue;
+                }
+                if name.starts_with("hosts ") {
+                    let write = |was: String, (from, to): (&str, &str)| was.replace(from, to);
+                    was = NETWORKS.into_iter().fold(was, write);
+                }
+                let is_same = smb_conf::same(name, &was, &is) || is_told(section, name);
+                prop_assert!(
+                    is_same,
+                    "[{}] {}: {:?} {:?}\n{}\n{}",
+                    section,
+                    name,
+                    was,
+                    is,
+                    text,
+                    written
+                );
+            }
+        }
+        Ok(())
+    };
+    TestRunner::new(config)
+        .run(&wishes::foreign(), check)
+        .unwrap();
 }
 
 /// Words of Samba can mean more than they say: `SMB3` is the newest of all that begin so.
@@ -153,9 +260,9 @@ fn each_protocol_is_another_one() {
     assert_eq!(read, ["SMB2", "SMB3_00", "SMB3"]);
 }
 
-/// In a namespace of its own, with files of its own where exportfs looks for them; `exportfs` writes down
-/// what it read before it asks the kernel, which need not have an nfsd here. So what is shown is what mountd
-/// would tell the kernel, not what the kernel takes.
+/// In a namespace of its own, with files of its own where exportfs looks for them; `exportfs`
+/// writes down what it read before it asks the kernel, which need not have an nfsd here. So what is
+/// shown is what mountd would tell the kernel, not what the kernel takes.
 const EXPORTFS: &str = "\
 set -e
 mount -t tmpfs none /var/lib/nfs
@@ -174,7 +281,7 @@ fn exportfs_reads_what_is_rendered() {
     let hosts = folder.path().join("hosts");
     // A host that nobody knows is a complaint, and no export.
     fs::write(&hosts, "127.0.0.1 localhost\n192.0.2.1 pc001\n").unwrap();
-    with_intents(24, |mut intent| {
+    with_intents(16, |mut intent| {
         for it in &mut intent.shares {
             // It looks for the folder that is offered.
             let path = folder.path().join(it.path.as_str().trim_start_matches('/'));
@@ -226,7 +333,8 @@ fn exportfs_reads_what_is_rendered() {
 /// What comes of an export for a client.
 type Effects = BTreeMap<(String, String), exports::Effect>;
 
-/// vsftpd takes every line: it gets as far as the connection, which is none of the kind that it serves.
+/// vsftpd takes every line: it gets as far as the connection, which is none of the kind that it
+/// serves.
 #[test]
 fn vsftpd_takes_what_is_rendered() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,7 +342,8 @@ fn vsftpd_takes_what_is_rendered() {
     let says = |text: &str| {
         fs::write(&file, text).unwrap();
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        // As from inetd: on a port it would stay. When it ends it ends its whole group, which is not ours.
+        // As from inetd: on a port it would stay. When it ends it ends its whole group, which is
+        // not ours.
         let mut command = command("vsftpd");
         command.arg(&file).args(["-olisten=NO", "-olisten_ipv6=NO"]);
         command.stdin(OwnedFd::from(theirs)).process_group(0);

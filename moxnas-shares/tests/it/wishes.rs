@@ -26,9 +26,9 @@ fn text_of<T: FromStr<Err: Debug> + Debug>(
     select(all).prop_map(|it| it.parse().unwrap())
 }
 
-/// A folder that can be told to Samba too.
+/// A folder that can be told to Samba too, and to exportfs: no digits that stand for a byte.
 fn folder<T: FromStr<Err: Debug> + Debug>() -> impl Strategy<Value = T> {
-    "/[a-zA-Z0-9äö]([a-zA-Z0-9_.;#=,()&äö-]| [a-z#;\\[]|/[a-zA-Z0-9ä#]|\\\\[a-z0-7]){0,20}"
+    "/[a-zA-Z0-9äö]([a-zA-Z0-9_.;#=,()&äö-]| [a-z#;\\[]|/[a-zA-Z0-9ä#]|\\\\[a-z0-7]{1,2}[a-z]){0,20}"
         .prop_filter_map("no folder", |it| it.parse().ok())
 }
 
@@ -281,9 +281,9 @@ fn ftp_settings() -> impl Strategy<Value = FtpSettings> {
     )
 }
 
-/// An intent with all that its files can say of it. What they cannot: the name of what NFS alone offers,
-/// which is that of its folder here; who speaks to Macs, which is everybody if anybody does; what is
-/// switched off; and all users of FTP and SFTP.
+/// An intent with all that its files can say of it. What they cannot: the name of what NFS alone
+/// offers, which is that of its folder here; who speaks to Macs, which is everybody if anybody
+/// does; what is switched off; and all users of FTP and SFTP.
 pub(crate) fn intent() -> impl Strategy<Value = Intent> {
     let name = parsed::<moxnas_shares::model::ShareName>(
         "[a-zA-Z0-9äö_&'()!@^{}~$-]([a-zA-Z0-9äö.]| [a-z]){0,10}",
@@ -368,4 +368,100 @@ pub(crate) fn scraps() -> impl Strategy<Value = String> {
     ];
     let scraps = vec(select(SCRAPS), 0..40).prop_map(|it| it.concat());
     prop_oneof![scraps, any::<String>()]
+}
+
+/// Options of shares. In `[global]` they are what holds for shares that say nothing.
+pub(crate) const FOR_SHARES: &[&str] = &[
+    "read only = no",
+    "writeable = yes",
+    "write ok = 1",
+    "public = true",
+    "guest ok = no",
+    "browsable = no",
+    "comment = a  b # c",
+    "comment = \"x\"",
+    "comment = 50%",
+    "create mode = 700",
+    "create mask = 0644",
+    "directory mode = 2770",
+    "force create mode = 0660",
+    "inherit acls = yes",
+    "valid users = alice, @family",
+    "valid users = +staff",
+    "valid users = %S",
+    "write list = @\"a b\"",
+    "invalid users = root",
+    "read list = bob",
+    "hosts allow = 127. 192.168.1.",
+    "hosts allow = 10. EXCEPT 10.1.",
+    "hosts deny = ALL",
+    "allow hosts = 10.0.0.0/255.0.0.0",
+    "force user = nobody",
+    "group = users",
+    "smb encrypt = desired",
+    "smb encrypt = mandatory",
+    "server smb encrypt = yes",
+    "max connections = 5",
+    "vfs objects = recycle",
+    "vfs objects = catia fruit streams_xattr",
+    "vfs objects = full_audit acl_xattr",
+    "vfs objects = fruit",
+    "recycle:keeptree = yes",
+    "recycle:repository = .bin",
+    "recycle : maxsize = 1G",
+    "fruit:metadata = stream",
+    "fruit:time machine = yes",
+    "fruit:aapl = no",
+    "veto files = /x/",
+    "oplocks = no",
+    "store dos attributes = yes",
+    "follow symlinks = no",
+    "available = no",
+    "available = yes",
+    "foo:bar = baz",
+    "hide dot files = no",
+    "csc policy = disable",
+    "printable = no",
+    "strict sync = no",
+    "map archive = yes",
+];
+
+/// An smb.conf that somebody else wrote: options with values that Samba takes, in any section.
+pub(crate) fn foreign() -> impl Strategy<Value = String> {
+    const OF_THE_SERVER: &[&str] = &[
+        "workgroup = home",
+        "server string = a  b",
+        "netbios name = nas",
+        "server min protocol = SMB3",
+        "min protocol = SMB3_02",
+        "server min protocol = NT1",
+        "server signing = mandatory",
+        "server signing = no",
+        "map to guest = Bad Password",
+        "map to guest = bad user",
+        "guest account = ftp",
+        "load printers = no",
+        "disable spoolss = 1",
+        "log file = /var/log/x",
+        "socket options = TCP_NODELAY",
+        "security = user",
+        "ntlm auth = yes",
+        "local master = no",
+        "name resolve order = bcast host",
+        "max log size = 50",
+    ];
+    let lines = |all, most| vec(select(all), 0..most).prop_map(|it: Vec<&str>| it.join("\n"));
+    let share = |name: &'static str| {
+        lines(FOR_SHARES, 5).prop_map(move |it| format!("[{name}]\npath = /srv//{name}/\n{it}\n"))
+    };
+    let parts = (
+        lines(OF_THE_SERVER, 6),
+        lines(FOR_SHARES, 3),
+        share("a"),
+        share("b"),
+        lines(FOR_SHARES, 2),
+    );
+    parts.prop_map(|(server, all, a, b, late)| {
+        format!("{server}\n{all}\n{a}[global]\n{late}\n{b}[homes]\nread only = no\n")
+    })
 }

@@ -1,5 +1,5 @@
-//! What the model has of a section. What it cannot say stays as it is by default, and is found out when both
-//! are compared.
+//! What the model has of a section. What it cannot say stays as it is by default, and is found out
+//! when both are compared.
 
 use std::num::NonZeroU16;
 

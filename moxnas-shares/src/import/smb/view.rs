@@ -63,8 +63,8 @@ pub(super) fn read<'a>(sources: &[Source<'a>]) -> (View<'a>, Errors) {
             .map(said)
             .collect();
         for section in shares {
-            // A share has what was said for all until it came up; what is said later is for others. What
-            // is for a module is looked up when it is needed.
+            // A share has what was said for all until it came up; what is said later is for others.
+            // What is for a module is looked up when it is needed.
             let is_before =
                 |it: &&Said<'_>| it.param.line < section.line || it.param.name.contains(':');
             let earlier = view.global.params.iter();
