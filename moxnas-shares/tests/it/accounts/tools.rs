@@ -28,13 +28,13 @@ use super::world::{
 
 const UNSHARE: Tool = Tool::new("unshare").of("util-linux");
 
-/// Programs see this folder's `etc`, `samba`, `run` and `log` in place of the machine's own.
+/// Programs see this folder's `etc`, `var` and `run` in place of the machine's own.
 struct Private {
     dir: tempfile::TempDir,
 }
 
-const SCRIPT: &str = "for it in etc var/lib/samba run/samba var/log var/cache/samba; do \
-                      mkdir -p /$it && mount --bind \"$0/$it\" \"/$it\" || exit 99; done; exec \"$@\"";
+const SCRIPT: &str =
+    "for it in etc var run; do mount --bind \"$0/$it\" \"/$it\" || exit 99; done; exec \"$@\"";
 
 impl Private {
     fn wrap(&self, cmd: &Cmd) -> Cmd {
@@ -82,7 +82,9 @@ struct Machine {
 impl Machine {
     /// With the users that the simulation begins with; `None`: it cannot be made here.
     fn new() -> Option<Machine> {
-        let dir = tempfile::tempdir().unwrap();
+        // Each program writes to the disk and waits for it; in memory there is none.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let dir = dir.unwrap();
         let root = Root::fixture(dir.path());
         for it in [
             "etc",
