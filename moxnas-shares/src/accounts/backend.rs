@@ -9,16 +9,16 @@ use super::{BadRecord, model::Accounts, plan::Step};
 /// A backend reports and obeys. It never decides whether a step is wise: that was settled by
 /// [`plan`](super::plan::plan()), and is the same for every backend.
 pub trait AccountBackend: Send + Sync {
-    /// The users and groups of the machine's own files, and what Samba knows of them. What is known to a
-    /// directory of the network only is not among them. A line that could not be read is named in
-    /// [`Accounts::errors`], beside all that could.
+    /// The users and groups of the machine's own files, and what Samba knows of them. What is known
+    /// to a directory of the network only is not among them. A line that could not be read is named
+    /// in [`Accounts::errors`], beside all that could.
     fn observe(&self) -> Result<Accounts, BackendError>;
 
     /// Do one step. When this returns `Ok`, the next look shows the effect.
     ///
-    /// [`Step::SetPassword`] sets it in all databases or in none: if one of them does not take it, the
-    /// others have the former one again. It never enables who is disabled. Where the former one could not
-    /// be put back, the error is [`BackendError::HalfChanged`].
+    /// [`Step::SetPassword`] sets it in all databases or in none: if one of them does not take it,
+    /// the others have the former one again. It never enables who is disabled. Where the former one
+    /// could not be put back, the error is [`BackendError::HalfChanged`].
     fn apply(&self, step: &Step) -> Result<(), BackendError>;
 }
 
@@ -48,8 +48,8 @@ pub enum BackendError {
         /// What userdel(8) said.
         source: CmdError,
     },
-    /// The password was set in one database, could not be set in another, and the former one could not be
-    /// put back.
+    /// The password was set in one database, could not be set in another, and the former one could
+    /// not be put back.
     #[error(
         "{user} has the new password in the system and not in Samba, and the former one could not be put \
          back: {why}"

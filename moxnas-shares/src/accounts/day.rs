@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
-/// A day, counted from the first of 1970 in UTC. An account that expires on it cannot log in from its
-/// first moment on.
+/// A day, counted from the first of 1970 in UTC. An account that expires on it cannot log in from
+/// its first moment on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Day(u32);
@@ -19,10 +19,12 @@ pub struct BadDay(String);
 const FIRST: Date = Date::constant(1970, 1, 1);
 
 impl Day {
-    /// The day on which disabled accounts expired. Not the first of all: some programs take 0 for never.
+    /// The day on which disabled accounts expired. Not the first of all: some programs take 0 for
+    /// never.
     pub const DISABLED: Day = Day(1);
 
-    /// 2035-12-31. Samba 4.17 keeps such moments in 32 bits, and says never by one in February 2036.
+    /// 2035-12-31. Samba 4.17 keeps such moments in 32 bits, and says never by one in February
+    /// 2036.
     pub const LAST: Day = Day(24_105);
 
     /// The day of this number.

@@ -215,7 +215,8 @@ impl Group {
     }
 }
 
-/// Numbers below 1000 are the system's; those above 59999 belong to systemd, to nobody, or to containers.
+/// Numbers below 1000 are the system's; those above 59999 belong to systemd, to nobody, or to
+/// containers.
 fn is_of_system(id: u32) -> bool {
     !(FIRST_OF_PEOPLE..=LAST_ID).contains(&id)
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupName, UserName};
 
-/// Name of a user or a group that is to be made: `[a-z_][a-z0-9_-]*`, at most 32 bytes, as
-/// Debian's adduser(8) and systemd take it. Names that are there already may be others.
+/// Name of a user or a group that is to be made: `[a-z_][a-z0-9_-]*`, at most 32 bytes, as Debian's
+/// adduser(8) and systemd take it. Names that are there already may be others.
 ///
-/// Samba takes a `$` at the end for a machine of a domain, so there is none, though useradd(8) would
-/// take it.
+/// Samba takes a `$` at the end for a machine of a domain, so there is none, though useradd(8)
+/// would take it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LoginName(String);
@@ -64,7 +64,8 @@ impl FromStr for LoginName {
     }
 }
 
-/// Name of a person, as the fifth field of passwd(5) has it: no colon and no comma, which end it there.
+/// Name of a person, as the fifth field of passwd(5) has it: no colon and no comma, which end it
+/// there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FullName(String);

@@ -189,8 +189,8 @@ pub struct ChangeUser {
     pub groups: Option<Vec<String>>,
 }
 
-/// What has to be done for a wish. Pure: the same facts and the same wish give the same plan. What is so
-/// already needs no steps.
+/// What has to be done for a wish. Pure: the same facts and the same wish give the same plan. What
+/// is so already needs no steps.
 pub fn plan(seen: &Accounts, change: &Change) -> Result<Plan<Step>, Refusal> {
     match change {
         Change::CreateUser(wish) => create::create(seen, wish),
@@ -282,8 +282,8 @@ fn group_of_people<'a>(seen: &'a Accounts, name: &str) -> Result<&'a Group, Refu
     }
 }
 
-/// One whose members MoxNAS may change: to be in one of the system, such as `sudo`, `disk` or `docker`, is
-/// to be an administrator, and that is not for sharing files.
+/// One whose members MoxNAS may change: to be in one of the system, such as `sudo`, `disk` or
+/// `docker`, is to be an administrator, and that is not for sharing files.
 fn open_to_members<'a>(seen: &'a Accounts, name: &str) -> Result<&'a Group, Refusal> {
     if name == USERS {
         return group(seen, name);

@@ -70,9 +70,9 @@ impl SystemAccounts {
             .replace(RECORD_FILE, record.render().as_bytes(), 0o600)?)
     }
 
-    /// In all databases or in none. The system is asked first: PAM may have more to say about a password,
-    /// and what was in `/etc/shadow` can be put back, while nothing puts back what Samba had without
-    /// showing its hash.
+    /// In all databases or in none. The system is asked first: PAM may have more to say about a
+    /// password, and what was in `/etc/shadow` can be put back, while nothing puts back what Samba
+    /// had without showing its hash.
     fn set_password(
         &self,
         user: &UserName,

@@ -6,8 +6,9 @@
 //! group   3000    alice   here
 //! ```
 //!
-//! The fields are separated by tabs. The machine itself is asked who is there; this says whose a number
-//! was, who was handed over to MoxNAS, and what the databases of the system have no room for.
+//! The fields are separated by tabs. The machine itself is asked who is there; this says whose a
+//! number was, who was handed over to MoxNAS, and what the databases of the system have no room
+//! for.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -21,8 +22,9 @@ use super::{
 /// Where it is kept.
 pub const RECORD_FILE: &str = "/etc/moxnas/accounts.ids";
 
-/// The first number given. Debian leaves 1000 to 59999 to people (its policy, 9.2.2), and adduser(8)
-/// takes the lowest that is free there: those made by hand stay below ours for a long time.
+/// The first number given. Debian leaves 1000 to 59999 to people (its policy, 9.2.2), and
+/// adduser(8) takes the lowest that is free there: those made by hand stay below ours for a long
+/// time.
 pub const FIRST_ID: u32 = 3000;
 
 /// The last number given. Numbers above belong to systemd and to nobody, and those from 65536 on to
@@ -50,8 +52,8 @@ pub struct Given {
     pub life: Life,
     /// When a user is to expire. Kept here because a disabled one has another day in the databases.
     pub expires: Option<Day>,
-    /// Whether a password was to be set, and it is not known that it was: services may go by different
-    /// ones.
+    /// Whether a password was to be set, and it is not known that it was: services may go by
+    /// different ones.
     pub in_doubt: bool,
 }
 
@@ -106,7 +108,8 @@ impl Given {
 }
 
 impl Record {
-    /// Read it. A single line that is not understood is an error: what is not known must not be given.
+    /// Read it. A single line that is not understood is an error: what is not known must not be
+    /// given.
     pub fn parse(text: &str) -> Result<Record, BadRecord> {
         let mut record = Record::default();
         for (line, text) in (1..).zip(text.lines()) {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 /// What is shown of every password.
 const HIDDEN: &str = "[hidden]";
 
-/// A password on its way to the databases. Nothing shows it: neither `{:?}` nor a plan as JSON nor a
-/// fingerprint, which would let somebody guess at it. Its bytes are overwritten when it is dropped.
+/// A password on its way to the databases. Nothing shows it: neither `{:?}` nor a plan as JSON nor
+/// a fingerprint, which would let somebody guess at it. Its bytes are overwritten when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 

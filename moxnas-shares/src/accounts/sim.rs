@@ -1,12 +1,13 @@
 //! Accounts of a machine that is not there.
 //!
-//! `/etc/passwd`, `/etc/group`, `/etc/shadow` and our record are files of the [`SimMachine`], read as those
-//! of a real one are; what Samba keeps is beside them. All of it survives a power cut. It obeys: whether a
-//! step is wise was settled by the planner.
+//! `/etc/passwd`, `/etc/group`, `/etc/shadow` and our record are files of the [`SimMachine`], read
+//! as those of a real one are; what Samba keeps is beside them. All of it survives a power cut. It
+//! obeys: whether a step is wise was settled by the planner.
 //!
-//! Faults are those of the machine: a step fails, hangs, does nothing and says so not, or is not reached
-//! as power is cut before it. Never injected: a password that is set in one database and not in the other,
-//! which the contract of [`AccountBackend`] rules out; [`SimAccounts::passwd`] does it from outside.
+//! Faults are those of the machine: a step fails, hangs, does nothing and says so not, or is not
+//! reached as power is cut before it. Never injected: a password that is set in one database and
+//! not in the other, which the contract of [`AccountBackend`] rules out; [`SimAccounts::passwd`]
+//! does it from outside.
 
 use std::{
     collections::BTreeMap,
@@ -385,7 +386,8 @@ impl Tables {
         Ok(())
     }
 
-    /// As userdel(8) does: memberships go, and the group of the same name with them if it is nobody else's.
+    /// As userdel(8) does: memberships go, and the group of the same name with them if it is nobody
+    /// else's.
     fn delete(&mut self, user: &UserName) -> Result<(), BackendError> {
         let gid = self.user(user)?.gid;
         self.passwd.retain(|it| it.name != *user);

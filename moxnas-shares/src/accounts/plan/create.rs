@@ -11,8 +11,9 @@ use crate::accounts::{
     model::{Account, Accounts, Group, Password, USERS, is_coming},
 };
 
-/// The order is what makes it safe to stop anywhere: what is there is disabled in every database until it
-/// has the password in all of them, and what was begun is written down from the first step to the last.
+/// The order is what makes it safe to stop anywhere: what is there is disabled in every database
+/// until it has the password in all of them, and what was begun is written down from the first step
+/// to the last.
 pub(super) fn create(seen: &Accounts, wish: &CreateUser) -> Result<Plan<Step>, Refusal> {
     check(seen, wish)?;
     let begun = begun(seen, wish)?;

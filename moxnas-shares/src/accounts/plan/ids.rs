@@ -7,8 +7,8 @@ use crate::accounts::{
     record::{FIRST_ID, FIRST_OF_PEOPLE, LAST_ID},
 };
 
-/// The number that is wished, or the lowest that nobody ever had, neither a user nor a group: so a user
-/// and the group of the same name can have one number.
+/// The number that is wished, or the lowest that nobody ever had, neither a user nor a group: so a
+/// user and the group of the same name can have one number.
 pub(super) fn choose(
     seen: &Accounts,
     (kind, name): (Kind, &str),
@@ -35,8 +35,8 @@ pub(super) fn is_new(seen: &Accounts, id: u32) -> bool {
         && !seen.groups.iter().any(|it| it.gid == id)
 }
 
-/// A number that somebody chose. It may be that of a former account of the same name: that is how a user
-/// gets his files back.
+/// A number that somebody chose. It may be that of a former account of the same name: that is how a
+/// user gets his files back.
 fn check(seen: &Accounts, kind: Kind, name: &str, id: u32) -> Result<(), Refusal> {
     if !(FIRST_OF_PEOPLE..=LAST_ID).contains(&id) {
         return Err(Refusal::IdOutOfRange(id));

@@ -14,7 +14,8 @@ pub(super) const PASSWORD_SHORTEST: usize = 8;
 /// The most bytes of a password: smbpasswd(8) reads lines of 255.
 pub(super) const PASSWORD_LONGEST: usize = 128;
 
-/// Programs that end at once. They are in no `/etc/shells`, where every program is one to log in to.
+/// Programs that end at once. They are in no `/etc/shells`, where every program is one to log in
+/// to.
 const NO_SHELLS: [&str; 4] = [NOLOGIN, "/sbin/nologin", "/bin/false", "/usr/bin/false"];
 
 /// Whether a password may be set. Nothing more is asked of it: rules about digits and signs make

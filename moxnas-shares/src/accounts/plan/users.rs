@@ -140,8 +140,8 @@ pub(super) fn disable(user: &Account) -> Plan<Step> {
     plan
 }
 
-/// Let a user in no more, but for where that is so already. When the user was to expire is written down
-/// first.
+/// Let a user in no more, but for where that is so already. When the user was to expire is written
+/// down first.
 pub(super) fn shut_out(user: &Account, steps: &mut Vec<Step>) {
     let wished = user.wished_expiry();
     if user.given.as_ref().is_some_and(|it| it.expires != wished) {
@@ -321,8 +321,8 @@ pub(super) fn adopt(seen: &Accounts, name: &str) -> Result<Plan<Step>, Refusal> 
     Ok(plan)
 }
 
-/// From the groups that a user is in to those that are wished. Those that are not in the care of MoxNAS
-/// are not left.
+/// From the groups that a user is in to those that are wished. Those that are not in the care of
+/// MoxNAS are not left.
 pub(super) fn join_and_leave(
     seen: &Accounts,
     (user, has): (&UserName, &[GroupName]),

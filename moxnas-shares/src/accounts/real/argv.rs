@@ -1,6 +1,7 @@
 //! Every command that MoxNAS can run on behalf of accounts.
 //!
-//! Passwords go through standard input, which nothing shows: arguments are in `/proc` for all to read.
+//! Passwords go through standard input, which nothing shows: arguments are in `/proc` for all to
+//! read.
 
 use moxnas_core::cmd::{Cmd, Tool};
 
@@ -24,8 +25,8 @@ const SMBPASSWD: Tool = Tool::new("smbpasswd").of("samba-common-bin");
 const PDBEDIT: Tool = Tool::new("pdbedit").of("samba-common-bin");
 const NET: Tool = Tool::new("net").of("samba-common-bin");
 
-/// The commands of a step, in their order; none for what is only written down. What has to be done when
-/// one of [`Step::SetPassword`] fails is [`put_back`].
+/// The commands of a step, in their order; none for what is only written down. What has to be done
+/// when one of [`Step::SetPassword`] fails is [`put_back`].
 #[must_use]
 pub fn argv(step: &Step) -> Vec<Cmd> {
     vec![match step {

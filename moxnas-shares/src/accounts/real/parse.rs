@@ -1,5 +1,5 @@
-//! Text of the databases to the model. What could not be read is told by its line only: the rest of it may
-//! be a hash.
+//! Text of the databases to the model. What could not be read is told by its line only: the rest of
+//! it may be a hash.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -241,8 +241,8 @@ pub fn accounts(passwd_text: &str, shadow_text: &str, group_text: &str, shells: 
     }
 }
 
-/// What is in `/etc/shadow` of a user in place of a password, and the day of the last change: to put it
-/// back.
+/// What is in `/etc/shadow` of a user in place of a password, and the day of the last change: to
+/// put it back.
 #[must_use]
 pub fn shadow_field(text: &str, user: &UserName) -> Option<(Secret, i64)> {
     let mut lines = text.lines().map(|it| it.split(':'));

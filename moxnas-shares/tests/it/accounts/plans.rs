@@ -11,7 +11,8 @@ use super::world::{
     members, of, remove, set_password, wish,
 };
 
-/// `alice`, and what others made: `dave`, `eve` without a password, a `staff`, a user of the system.
+/// `alice`, and what others made: `dave`, `eve` without a password, a `staff`, a user of the
+/// system.
 fn crowd() -> World {
     let world = World::with_alice();
     by_hand(

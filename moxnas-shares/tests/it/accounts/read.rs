@@ -11,8 +11,8 @@ use moxnas_shares::accounts::{
 };
 use proptest::prelude::*;
 
-/// As pdbedit(8) of Samba 4.17.12 writes it: a user, one who is disabled, a computer, and one whom the
-/// system does not know.
+/// As pdbedit(8) of Samba 4.17.12 writes it: a user, one who is disabled, a computer, and one whom
+/// the system does not know.
 const PDBEDIT: &str = include_str!("pdbedit.txt");
 
 fn utc() -> TimeZone {

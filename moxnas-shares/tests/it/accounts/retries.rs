@@ -229,6 +229,46 @@ fn what_was_begun_is_gone_on_with_as_is_wished_the_second_time() {
     assert!(world.seen().user("bob").is_none() && world.seen().group("bob").is_none());
 }
 
+/// Somebody may have logged in since.
+#[test]
+fn what_was_begun_and_is_enabled_is_disabled_before_it_goes_on() {
+    let world = World::with_alice();
+    stop_at(&world, &bob(), "write down that user bob (3002) is there");
+    assert_eq!(world.opens("bob", PASSWORD), (true, true));
+    let steps = world.plan(&bob()).unwrap().steps;
+    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps[..3],
+        [
+            "disable bob in Samba",
+            "disable bob in the system",
+            "set the password of bob in the system and in Samba",
+        ]
+    );
+}
+
+/// Files may be there that belong to it.
+#[test]
+fn a_number_that_somebody_logged_in_with_is_not_begun_with_again() {
+    let world = World::with_alice();
+    stop_at(&world, &bob(), "write down that user bob (3002) is there");
+    stop_at(
+        &world,
+        &of("bob", delete),
+        "write down that user bob (3002) is gone",
+    );
+    assert!(world.seen().user("bob").is_none());
+    world.run(&bob());
+    assert_eq!(world.user("bob").uid, 3003);
+}
+
+fn stop_at(world: &World, change: &Change, step: &str) {
+    world.fail(step);
+    let steps = world.plan(change).unwrap().steps;
+    let stopped = moxnas_shares::accounts::backend::execute(&world.accounts, &steps).unwrap_err();
+    assert!(stopped.step.to_string().contains(step), "{stopped}");
+}
+
 /// A half of it is told, and the name is not given to somebody else meanwhile.
 #[test]
 fn a_deletion_that_stopped_is_ended_before_the_name_is_given_again() {

@@ -113,7 +113,8 @@ fn a_step_that_lies_is_found_out() {
     assert_eq!(world.standing("alice"), Standing::Disabled);
 }
 
-/// By somebody who uses passwd(1), which nobody can see; setting it through us makes them one again.
+/// By somebody who uses passwd(1), which nobody can see; setting it through us makes them one
+/// again.
 #[test]
 fn a_password_set_by_hand_is_of_the_system_alone() {
     let world = World::with_alice();
@@ -169,8 +170,8 @@ fn untouched(world: &World) -> Vec<Account> {
 }
 
 proptest! {
-    /// Whatever is wished, and whichever steps fail: nobody's number is given to another, nobody is let in
-    /// by two passwords for longer than a step takes, and what is not ours stays as it is.
+    /// Whatever is wished, and whichever steps fail: nobody's number is given to another, nobody is
+    /// let in by two passwords for longer than a step takes, and what is not ours stays as it is.
     #[test]
     fn no_course_of_events_breaks_what_holds(
         events in prop::collection::vec((change(), prop::option::of(0_usize..12)), 1..40)
