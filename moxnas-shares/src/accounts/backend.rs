@@ -48,18 +48,18 @@ pub enum BackendError {
         /// What userdel(8) said.
         source: CmdError,
     },
-    /// The password was set in one database, could not be set in another, and the former one could
-    /// not be put back.
+    /// The password was set in one database, could not be set in all, and the former one could not
+    /// be put back.
     #[error(
-        "{user} has the new password in the system and not in Samba, and the former one could not be put \
-         back: {why}"
+        "{user} has the new password in the system and may have the former one elsewhere: it could not \
+         be put back ({why})"
     )]
     HalfChanged {
         /// The user.
         user: String,
         /// Why it could not be put back.
         why: String,
-        /// Why Samba did not take it.
+        /// Why it was not set everywhere.
         source: Box<BackendError>,
     },
     /// The simulation was told to fail.

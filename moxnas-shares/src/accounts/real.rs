@@ -109,13 +109,20 @@ impl SystemAccounts {
         Ok(())
     }
 
-    /// The former password, in place of the new one. Gives the error that was the reason.
+    /// The former password, in place of the new one, if that came so far. Gives the error that was
+    /// the reason.
     fn put_back(
         &self,
         user: &UserName,
-        (field, changed): (Secret, i64),
+        before: (Secret, i64),
         source: BackendError,
     ) -> BackendError {
+        let now = self.file(parse::SHADOW);
+        let now = now.ok().and_then(|it| parse::shadow_field(&it, user));
+        if now.as_ref() == Some(&before) {
+            return source;
+        }
+        let (field, changed) = before;
         for cmd in argv::put_back(user, &field, changed) {
             if let Err(err) = self.run(cmd) {
                 return BackendError::HalfChanged {

@@ -49,6 +49,8 @@ pub fn argv(step: &Step) -> Vec<Cmd> {
             .arg("--gid")
             .arg(gid.to_string())
             .args(["--no-user-group", "--no-create-home"])
+            // No numbers for containers: they are given again when the user is gone.
+            .args(["--key", "SUB_UID_COUNT=0", "--key", "SUB_GID_COUNT=0"])
             .args(["--comment", full_name.as_str(), "--home-dir", home])
             .args(["--shell", shell])
             .args(["--expiredate", &Day::DISABLED.number().to_string()])

@@ -3,6 +3,7 @@
 use moxnas_core::chain::chain;
 use moxnas_shares::accounts::{
     AccountBackend, Day, Life, Secret, Step,
+    model::Accounts,
     plan::{Change, Database, Note, plan},
     real::argv::{argv, lock, look, put_back},
 };
@@ -191,4 +192,26 @@ fn a_stop_says_where_and_not_with_what() {
          password of alice in the system and in Samba` failed: the simulation was told so"
     );
     assert!(!format!("{stopped:?}").contains(OTHER));
+}
+
+/// As they go over the network, and to a machine of the lab.
+#[test]
+fn facts_and_steps_are_the_same_after_a_journey() {
+    fn back<T: serde::de::DeserializeOwned>(text: &str) -> T {
+        serde_json::from_str(&text.replace("[hidden]", PASSWORD)).unwrap()
+    }
+    let world = World::with_alice();
+    let text = serde_json::to_string(&world.seen()).unwrap();
+    assert_eq!(back::<Accounts>(&text), world.seen());
+    for step in steps() {
+        let text = serde_json::to_string(&step).unwrap();
+        assert_eq!(back::<Step>(&text), step, "{text}");
+    }
+    let text = serde_json::to_string(&alice()).unwrap();
+    assert_eq!(back::<Change>(&text), alice());
+    let short = r#"{"change": "create_user", "name": "bob", "password": "longer than 8"}"#;
+    let read: Change = serde_json::from_str(short).unwrap();
+    world.run(&read);
+    let odd = short.replace("name", "login");
+    assert!(serde_json::from_str::<Change>(&odd).is_err());
 }

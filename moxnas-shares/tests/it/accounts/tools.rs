@@ -113,6 +113,9 @@ impl Machine {
         for (path, text) in &sim.state().files {
             root.replace(path, text.as_bytes(), 0o600).unwrap();
         }
+        for it in ["/etc/subuid", "/etc/subgid"] {
+            root.replace(it, b"", 0o644).unwrap();
+        }
         let conf = "[global]\n\tnetbios name = BOX\n\tlog file = /var/log/samba\n";
         root.replace("/etc/samba/smb.conf", conf.as_bytes(), 0o644)
             .unwrap();
@@ -254,6 +257,8 @@ fn the_real_programs_do_what_the_simulated_ones_do() {
                 || again.unwrap().steps.len() < 5
         );
     }
+    let of_containers = machine.root.read("/etc/subuid").unwrap();
+    assert_eq!(of_containers.as_deref(), Some(""));
     let record = machine.root.read(RECORD_FILE).unwrap().unwrap();
     assert_eq!(machine.seen().user("alice").unwrap().uid, 3003, "{record}");
 }
@@ -367,6 +372,24 @@ fn a_password_that_is_set_by_half_is_told_as_that() {
             .unwrap()
             .in_doubt
     );
+}
+
+/// Nothing was changed then, and there is nothing to put back.
+#[test]
+fn a_password_that_the_system_does_not_take_is_set_nowhere() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    machine.run(&create_group("family"));
+    machine.run(&alice());
+    let before = (machine.shadow("alice"), machine.hash("alice"));
+    let steps = plan(&machine.seen(), &set_password("alice", OTHER)).unwrap();
+    let failing = Failing(Arc::clone(&machine.private), &["chpasswd"]);
+    let accounts = SystemAccounts::new(machine.root.clone(), Arc::new(failing));
+    let stopped = execute(&accounts, &steps.steps).unwrap_err();
+    let is_command = matches!(stopped.cause, BackendError::Command(_));
+    assert!(is_command, "{stopped:?}");
+    assert_eq!(before, (machine.shadow("alice"), machine.hash("alice")));
 }
 
 /// What is there before MoxNAS comes.
