@@ -20,7 +20,7 @@ fn crowd() -> World {
         &[
             (
                 "/etc/passwd",
-                "dave:x:1000:1000:Dave,,,:/home/dave:/bin/bash\nEve:x:1001:100::/home/eve:/bin/sh\n\
+                "dave:x:1000:1000:Dave,,,:/srv/dave:/bin/bash\nEve:x:1001:100::/srv/eve:/bin/sh\n\
                  backup2:x:999:999::/nonexistent:/bin/false\n\
                  machine:x:61000:61000::/nonexistent:/bin/false\n",
             ),

@@ -178,7 +178,7 @@ proptest! {
     ) {
         let world = World::new();
         by_hand(&world, &[
-            ("/etc/passwd", "dave:x:1000:1000::/home/dave:/bin/bash\n"),
+            ("/etc/passwd", "dave:x:1000:1000::/srv/dave:/bin/bash\n"),
             ("/etc/shadow", "dave:$y$x:20000:0:99999:7:::\n"),
             ("/etc/group", "dave:x:1000:\n"),
         ]);
