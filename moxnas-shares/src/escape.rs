@@ -28,13 +28,25 @@ fn has_no_line_break(text: &str) -> fmt::Result {
     }
 }
 
+/// Whether smb.conf(5) can say this. Of two blanks Samba makes one.
+pub(crate) fn can_samba_say(text: &str) -> bool {
+    has_no_line_break(text).is_ok()
+        && !text.contains(['%', '"'])
+        && !text.contains("  ")
+        && !text.ends_with('\\')
+}
+
+/// Whether exports(5) can say this. What looks like an escape exportfs decodes twice.
+pub(crate) fn can_exports_say(text: &str) -> bool {
+    has_no_line_break(text).is_ok() && !has_octal(text)
+}
+
 impl Escaper for Samba {
     fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
-        has_no_line_break(text)?;
-        if text.contains(['%', '"']) || text.contains("  ") || text.ends_with('\\') {
-            return Err(fmt::Error);
+        match can_samba_say(text) {
+            true => to.write_str(text),
+            false => Err(fmt::Error),
         }
-        to.write_str(text)
     }
 }
 
@@ -54,8 +66,7 @@ fn has_octal(text: &str) -> bool {
 
 impl Escaper for Exports {
     fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
-        has_no_line_break(text)?;
-        if has_octal(text) {
+        if !can_exports_say(text) {
             return Err(fmt::Error);
         }
         let mut rest = text;

@@ -19,6 +19,7 @@
 //! What it deliberately does not do: it edits no file that belongs to somebody else, keeps no record of
 //! its own, and knows nothing of arrays, pools or databases. A share knows a path.
 
+pub mod accounts;
 pub mod backend;
 pub(crate) mod escape;
 pub mod exports;

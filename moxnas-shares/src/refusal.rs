@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use moxnas_core::folder::{FolderPath, is_in};
 
-use crate::model::{
-    Access, Encryption, Fsid, Intent, Nfs, NfsClient, Share, ShareName, Smb, Squash, Transfer,
-    UserName,
+use crate::{
+    escape::{can_exports_say, can_samba_say},
+    model::{
+        Access, Encryption, Fsid, Intent, Nfs, NfsClient, Share, ShareName, Smb, Squash, Transfer,
+        UserName,
+    },
 };
 
 /// Why something cannot be offered.
@@ -32,6 +35,14 @@ pub enum Refusal {
         /// The share.
         share: ShareName,
         /// A path.
+        path: FolderPath,
+    },
+    /// The path means something else in exports(5).
+    #[error("share {share}: exportfs would read {path} as something else")]
+    NotForNfs {
+        /// The share.
+        share: ShareName,
+        /// Its folder.
         path: FolderPath,
     },
     /// Whoever is let in would be root.
@@ -129,6 +140,7 @@ impl Refusal {
             Refusal::NameTaken(_) => "share_name_taken",
             Refusal::OfTheSystem { .. } => "share_of_system_folder",
             Refusal::NotForSamba { .. } => "share_path_not_for_samba",
+            Refusal::NotForNfs { .. } => "share_path_not_for_nfs",
             Refusal::ForcedRoot(_) => "share_forces_root",
             Refusal::NeedsApple(_) => "time_machine_needs_apple",
             Refusal::BackupsForGuests(_) => "time_machine_for_guests",
@@ -153,7 +165,10 @@ impl Refusal {
             Refusal::NameTaken(_) => "choose another name, or change the share that is there",
             Refusal::OfTheSystem { .. } => "share a folder of a pool, below /srv",
             Refusal::NotForSamba { .. } => {
-                "rename the folder: no %, no quotes, and no backslash at its end"
+                "rename the folder: no %, no quotes, no two blanks, and no backslash at its end"
+            }
+            Refusal::NotForNfs { .. } => {
+                "rename the folder: no backslash with three digits behind it"
             }
             Refusal::ForcedRoot(_) => "name another user, to whom the files belong",
             Refusal::NeedsApple(_) => "say apple too, or take the preset time-machine",
@@ -216,8 +231,7 @@ fn of_smb(share: &Share, smb: &Smb, all: &mut Vec<Refusal>) {
         }
     }
     for path in paths {
-        let text = path.as_str();
-        if text.contains(['%', '"']) || text.ends_with('\\') {
+        if !can_samba_say(path.as_str()) {
             all.push(Refusal::NotForSamba {
                 share: name(),
                 path: path.clone(),
@@ -258,6 +272,12 @@ fn of_nfs(intent: &Intent, all: &mut Vec<Refusal>) {
     let mut by_fsid: BTreeMap<&Fsid, &Share> = BTreeMap::new();
     let mut by_path: BTreeMap<&FolderPath, (&Share, &Nfs)> = BTreeMap::new();
     for (share, nfs) in intent.nfs() {
+        if !can_exports_say(share.path.as_str()) {
+            all.push(Refusal::NotForNfs {
+                share: share.name.clone(),
+                path: share.path.clone(),
+            });
+        }
         if nfs.clients.is_empty() {
             all.push(Refusal::NoClients(share.name.clone()));
         }
@@ -350,200 +370,4 @@ pub fn warnings(intent: &Intent) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{
-        NfsRule, PassivePorts, PreviousVersions, Settings, TimeMachine, TransferUser,
-    };
-
-    fn share(name: &str, path: &str) -> Share {
-        Share::new(name.parse().unwrap(), path.parse().unwrap())
-    }
-
-    fn smb(smb: Smb) -> Share {
-        Share {
-            smb: Some(smb),
-            ..share("a", "/srv/tank/a")
-        }
-    }
-
-    fn nfs(name: &str, path: &str, clients: &[&str], fsid: Option<&str>) -> Share {
-        let rules = clients.iter().map(|it| NfsRule {
-            client: it.parse().unwrap(),
-            options: Default::default(),
-        });
-        let nfs = Nfs {
-            clients: rules.collect(),
-            fsid: fsid.map(|it| it.parse().unwrap()),
-        };
-        Share {
-            nfs: Some(nfs),
-            ..share(name, path)
-        }
-    }
-
-    fn ftp(users: &[&str]) -> Share {
-        let users = users.iter().map(|it| TransferUser {
-            user: it.parse().unwrap(),
-            write: false,
-        });
-        let transfer = Transfer {
-            users: users.collect(),
-        };
-        Share {
-            ftp: Some(transfer),
-            ..share("a", "/srv/tank/a")
-        }
-    }
-
-    fn codes(shares: Vec<Share>) -> Vec<&'static str> {
-        let intent = Intent {
-            shares,
-            ..Intent::default()
-        };
-        refusals(&intent).iter().map(Refusal::code).collect()
-    }
-
-    fn settings(change: impl FnOnce(&mut Settings)) -> Vec<&'static str> {
-        let mut intent = Intent::default();
-        change(&mut intent.settings);
-        refusals(&intent).iter().map(Refusal::code).collect()
-    }
-
-    #[test]
-    fn what_cannot_be_offered_is_refused_with_its_reason() {
-        let d = Smb::default;
-        let machine = || Some(TimeMachine::default());
-        let versions = |of: &str| {
-            Some(PreviousVersions {
-                snapshots: "/srv/tank/.snapshots/a".parse().unwrap(),
-                of: of.parse().unwrap(),
-            })
-        };
-        let rows = [
-            (vec![smb(d())], vec![]),
-            (
-                vec![smb(d()), share("A", "/srv/b")],
-                vec!["share_name_taken"],
-            ),
-            (vec![share("a", "/etc/x")], vec!["share_of_system_folder"]),
-            (vec![share("a", "/srv")], vec!["share_of_system_folder"]),
-            (
-                vec![Share {
-                    smb: Some(d()),
-                    ..share("a", "/srv/100%")
-                }],
-                vec!["share_path_not_for_samba"],
-            ),
-            (vec![share("a", "/srv/100%")], vec![]),
-            (
-                vec![smb(Smb {
-                    force_user: Some("root".parse().unwrap()),
-                    ..d()
-                })],
-                vec!["share_forces_root"],
-            ),
-            (
-                vec![smb(Smb {
-                    time_machine: machine(),
-                    ..d()
-                })],
-                vec!["time_machine_needs_apple"],
-            ),
-            (
-                vec![smb(Smb {
-                    time_machine: machine(),
-                    apple: true,
-                    guest: true,
-                    ..d()
-                })],
-                vec!["time_machine_for_guests"],
-            ),
-            (
-                vec![smb(Smb {
-                    previous_versions: versions("/srv/tank/b"),
-                    ..d()
-                })],
-                vec!["share_not_in_snapshots"],
-            ),
-            (
-                vec![smb(Smb {
-                    previous_versions: versions("/srv/tank"),
-                    ..d()
-                })],
-                vec![],
-            ),
-            (
-                vec![nfs("a", "/srv/a", &[], None)],
-                vec!["nfs_without_clients"],
-            ),
-            (
-                vec![nfs("a", "/srv/a", &["*", "*"], None)],
-                vec!["nfs_client_twice"],
-            ),
-            (
-                vec![
-                    nfs("a", "/srv/a", &["*"], None),
-                    nfs("b", "/srv/a", &["*"], None),
-                ],
-                vec!["nfs_client_twice"],
-            ),
-            (
-                vec![
-                    nfs("a", "/srv/a", &["*"], Some("7")),
-                    nfs("b", "/srv/b", &["*"], Some("7")),
-                ],
-                vec!["nfs_fsid_taken"],
-            ),
-            (
-                vec![
-                    nfs("a", "/srv/a", &["*"], Some("7")),
-                    nfs("b", "/srv/a", &["pc"], None),
-                ],
-                vec!["nfs_fsid_differs"],
-            ),
-            (vec![ftp(&["alice", "bob"])], vec![]),
-            (vec![ftp(&["D\\alice"])], vec!["transfer_user_not_local"]),
-            (vec![ftp(&["root"])], vec!["transfer_user_is_root"]),
-            (vec![ftp(&["bob", "bob"])], vec!["transfer_user_twice"]),
-        ];
-        for (shares, expected) in rows {
-            assert_eq!(codes(shares.clone()), expected, "{shares:#?}");
-        }
-        assert_eq!(
-            settings(|it| it.ftp.passive_ports = PassivePorts { from: 5, to: 4 }),
-            ["ftp_passive_ports"]
-        );
-        assert_eq!(settings(|it| it.nfs.threads = 0), ["nfs_threads"]);
-        assert_eq!(
-            settings(|it| it.nfs.versions = Vec::new()),
-            ["nfs_without_version"]
-        );
-    }
-
-    #[test]
-    fn what_is_dangerous_is_said() {
-        let guest = smb(Smb {
-            guest: true,
-            ..Smb::default()
-        });
-        let mut open = nfs("b", "/srv/b", &["*"], None);
-        if let Some(nfs) = &mut open.nfs {
-            nfs.clients[0].options.squash = Squash::None;
-            nfs.clients[0].options.access = Access::ReadWrite;
-        }
-        let intent = Intent {
-            shares: vec![guest, open],
-            ..Intent::default()
-        };
-        assert_eq!(
-            warnings(&intent),
-            [
-                "share a: anybody may write to it without logging in",
-                "share b for *: root of each of these machines may do everything with its files",
-                "share b for *: any machine that reaches this one may write",
-            ]
-        );
-        assert_eq!(warnings(&Intent::default()), [""; 0]);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
+mod accounts;
 mod intents;
 mod properties;
 mod readback;

@@ -5,6 +5,7 @@ use moxnas_shares::{
     exports,
     import::{Format, Source, import},
     model::Intent,
+    refusal::refusals,
     render::{ConfigFile, Places, render},
     smb_conf, vsftpd_conf,
 };
@@ -42,6 +43,19 @@ proptest! {
         prop_assert_eq!(imported.left, []);
         prop_assert_eq!(&imported.intent, &intent);
         prop_assert_eq!(render(&imported.intent, &places).unwrap(), files);
+    }
+
+    /// What is not refused can be written, whatever a folder is called.
+    #[test]
+    fn what_is_not_refused_is_rendered(
+        mut intent in wishes::intent(),
+        path in "(/[a-c\\\\ %\"#0-9é]{1,8}){1,3}",
+    ) {
+        if let (Some(share), Ok(path)) = (intent.shares.first_mut(), path.parse()) {
+            share.path = path;
+        }
+        let is_written = render(&intent, &Places::default()).is_ok();
+        prop_assert!(is_written || !refusals(&intent).is_empty(), "{}", path);
     }
 
     /// All of it is understood.
