@@ -22,7 +22,11 @@ pub(crate) struct Exports;
 pub(crate) struct Plain;
 
 fn has_no_line_break(text: &str) -> fmt::Result {
-    match text.chars().any(char::is_control) {
+    // No byte of a longer character is below 128, and none beyond 127 ends a line.
+    match text
+        .bytes()
+        .fold(false, |odd, it| odd | it.is_ascii_control())
+    {
         true => Err(fmt::Error),
         false => Ok(()),
     }
@@ -30,10 +34,13 @@ fn has_no_line_break(text: &str) -> fmt::Result {
 
 /// Whether smb.conf(5) can say this. Of two blanks Samba makes one.
 pub(crate) fn can_samba_say(text: &str) -> bool {
-    has_no_line_break(text).is_ok()
-        && !text.contains(['%', '"'])
-        && !text.contains("  ")
-        && !text.ends_with('\\')
+    // Without a way out of the loop it is done many bytes at a time.
+    let (is_odd, has_blank) = text.bytes().fold((false, false), |(odd, blank), it| {
+        let is_odd = it.is_ascii_control() | (it == b'%') | (it == b'"');
+        (odd | is_odd, blank | (it == b' '))
+    });
+    let has_two_blanks = has_blank && text.contains("  ");
+    !(is_odd || has_two_blanks || text.ends_with('\\'))
 }
 
 /// Whether exports(5) can say this. What looks like an escape exportfs decodes twice.

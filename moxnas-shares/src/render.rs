@@ -56,14 +56,16 @@ pub fn render(intent: &Intent, places: &Places) -> Result<ConfigSet, RenderError
     Ok(files)
 }
 
-/// Add a file to a set.
+/// Add a file to a set, with the number of those that it offers something to or from.
 fn add(
     files: &mut ConfigSet,
     (path, mode, service): (&str, u32, Service),
-    is_needed: bool,
+    entries: usize,
     template: &impl Template,
 ) -> Result<(), RenderError> {
-    let mut text = template.render().map_err(|cause| RenderError {
+    let mut text = String::with_capacity(512 + 256 * entries);
+    let done = template.render_into(&mut text);
+    done.map_err(|cause| RenderError {
         path: path.to_owned(),
         cause,
     })?;
@@ -75,7 +77,7 @@ fn add(
         mode,
         text,
         service,
-        is_needed,
+        is_needed: entries > 0,
     });
     Ok(())
 }

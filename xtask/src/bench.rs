@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how soon, how small and how fast the service is on this machine; `--raid`: what
-//! looking at arrays and planning costs; `--pools`: what looking at pools costs.
+//! looking at arrays and planning costs; `--pools`: what looking at pools costs;
+//! `--shares`: what rendering shares costs.
 //!
 //! Beside each figure of the interface stands what the same client gets, in the same run, from a
 //! responder that only sends as many bytes: what is lost between the two is the service's, the rest is
@@ -67,6 +68,10 @@ pub(crate) struct Bench {
     /// too much.
     #[arg(long, conflicts_with_all = ["requests", "peer", "product", "raid"])]
     pools: bool,
+    /// Measure rendering 1,000 and 10,000 shares instead, beside Jinja2 rendering the same (Debian's
+    /// python3-jinja2); ends in failure when it costs too much.
+    #[arg(long, conflicts_with_all = ["requests", "peer", "product", "raid", "pools"])]
+    shares: bool,
     /// Requests of each measurement, over all its connections.
     #[arg(long, default_value_t = 8000)]
     requests: usize,
@@ -76,6 +81,9 @@ impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.raid {
             return aims("moxnas-raid");
+        }
+        if self.shares {
+            return aims("moxnas-shares");
         }
         if self.pools {
             return aims("moxnas-pool");

@@ -1,3 +1,5 @@
+//! What exports(5) means.
+
 #![expect(clippy::indexing_slicing, reason = "what fails here is a test")]
 
 use super::*;

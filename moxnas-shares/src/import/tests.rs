@@ -1,3 +1,5 @@
+//! What is taken over, and what is left.
+
 use super::*;
 use crate::model::{Encryption, SmbHost, SmbProtocol};
 

@@ -153,8 +153,8 @@ impl fmt::Display for NfsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NfsClient::Anyone => f.write_str("*"),
-            NfsClient::Address(it) => write!(f, "{it}"),
-            NfsClient::Network(it) => write!(f, "{it}"),
+            NfsClient::Address(it) => write_address(f, *it, None),
+            NfsClient::Network(it) => write_address(f, it.addr(), Some(it.prefix_len())),
             NfsClient::Name(it) => write!(f, "{it}"),
             NfsClient::Netgroup(it) => write!(f, "@{it}"),
         }
@@ -165,10 +165,35 @@ impl fmt::Display for SmbHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SmbHost::Anyone => f.write_str("ALL"),
-            SmbHost::Address(it) => write!(f, "{it}"),
-            SmbHost::Network(it) => write!(f, "{it}"),
+            SmbHost::Address(it) => write_address(f, *it, None),
+            SmbHost::Network(it) => write_address(f, it.addr(), Some(it.prefix_len())),
             SmbHost::Name(it) => write!(f, "{it}"),
             SmbHost::Netgroup(it) => write!(f, "@{it}"),
+        }
+    }
+}
+
+/// As the standard library writes it, in one go: an address is in most lines of a large file.
+fn write_address(f: &mut fmt::Formatter<'_>, address: IpAddr, prefix: Option<u8>) -> fmt::Result {
+    let IpAddr::V4(address) = address else {
+        write!(f, "{address}")?;
+        return prefix.map_or(Ok(()), |it| write!(f, "/{it}"));
+    };
+    let mut text = String::with_capacity("255.255.255.255/32".len());
+    let [first, rest @ ..] = address.octets();
+    push_number(&mut text, first);
+    let rest = rest.into_iter().map(|it| ('.', it));
+    for (sign, number) in rest.chain(prefix.map(|it| ('/', it))) {
+        text.push(sign);
+        push_number(&mut text, number);
+    }
+    f.write_str(&text)
+}
+
+fn push_number(text: &mut String, number: u8) {
+    for unit in [100, 10, 1] {
+        if number >= unit || unit == 1 {
+            text.push(char::from(b'0' + number / unit % 10));
         }
     }
 }
@@ -230,6 +255,24 @@ mod tests {
             "#",
         ] {
             assert!(bad.parse::<NfsClient>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_by_everybody() {
+        for text in [
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "192.168.100.0/24",
+            "255.255.255.255",
+            "100.10.1.9/32",
+        ] {
+            assert_eq!(text.parse::<NfsClient>().unwrap().to_string(), text);
+        }
+        for number in 0..=u8::MAX {
+            let mut text = String::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string());
         }
     }
 

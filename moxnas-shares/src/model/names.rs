@@ -172,12 +172,30 @@ impl FromStr for Principal {
     }
 }
 
+impl Principal {
+    /// The name alone.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Principal::User(name) => name.as_str(),
+            Principal::Group(name) => name.as_str(),
+        }
+    }
+
+    /// What tells a group from a user: `@` before its name.
+    #[must_use]
+    pub fn sign(&self) -> &'static str {
+        match self {
+            Principal::User(_) => "",
+            Principal::Group(_) => "@",
+        }
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Principal::User(name) => f.pad(name.as_str()),
-            Principal::Group(name) => write!(f, "@{name}"),
-        }
+        f.write_str(self.sign())?;
+        f.write_str(self.name())
     }
 }
 

@@ -1,6 +1,10 @@
 //! A share as SMB offers it, in the terms of smb.conf(5).
 
-use std::{fmt, num::NonZeroU16, str::FromStr};
+use std::{
+    fmt::{self, Write as _},
+    num::NonZeroU16,
+    str::FromStr,
+};
 
 use moxnas_core::{folder::FolderPath, units::Bytes};
 use serde::{Deserialize, Serialize};
@@ -158,7 +162,11 @@ impl From<Mode> for String {
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04o}", self.0)
+        for place in [9, 6, 3, 0] {
+            let digit = char::from_digit(u32::from(self.0 >> place & 7), 8);
+            f.write_char(digit.unwrap_or('0'))?;
+        }
+        Ok(())
     }
 }
 

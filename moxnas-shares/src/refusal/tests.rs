@@ -1,3 +1,5 @@
+//! A row for each refusal.
+
 use super::*;
 use crate::model::{NfsRule, PassivePorts, PreviousVersions, Settings, TimeMachine, TransferUser};
 

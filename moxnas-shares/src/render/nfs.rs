@@ -47,11 +47,11 @@ pub(super) fn render(
     let view = Exports {
         exports: offered.map(|(share, nfs)| export(share, nfs)).collect(),
     };
-    let is_needed = !view.exports.is_empty();
+    let entries = view.exports.len();
     add(
         files,
         (&places.exports, 0o644, Service::Nfs),
-        is_needed,
+        entries,
         &view,
     )?;
     let settings = &intent.settings.nfs;
@@ -67,7 +67,7 @@ pub(super) fn render(
     add(
         files,
         (&places.nfs_settings, 0o644, Service::Nfs),
-        is_needed,
+        entries,
         &view,
     )
 }

@@ -71,11 +71,11 @@ pub(super) fn render(
         apple,
         shares: shares.collect(),
     };
-    let is_needed = !view.shares.is_empty();
+    let entries = view.shares.len();
     add(
         files,
         (&places.samba, 0o644, Service::Samba),
-        is_needed,
+        entries,
         &view,
     )
 }

@@ -71,7 +71,7 @@ pub(super) fn render(
 ) -> Result<(), RenderError> {
     let ftp = seen(intent.ftp());
     let sftp = seen(intent.sftp());
-    let (by_ftp, by_sftp) = (!ftp.is_empty(), !sftp.is_empty());
+    let (by_ftp, by_sftp) = (ftp.len(), sftp.len());
     let settings = &intent.settings.ftp;
     let view = Vsftpd {
         settings,
@@ -110,7 +110,7 @@ pub(super) fn render(
             max_rate: settings.max_rate_of.get(*user).copied().map(rate),
         };
         let path = format!("{}/{user}", places.vsftpd_users);
-        add(files, (&path, 0o600, Service::Ftp), true, &view)?;
+        add(files, (&path, 0o600, Service::Ftp), 1, &view)?;
     }
     let view = Sshd {
         users: sftp.keys().copied().collect(),
@@ -160,7 +160,7 @@ fn mounts(
                 },
             };
             let path = format!("{}/{}", places.units, unit_of(&at));
-            add(files, (&path, 0o644, Service::Systemd), true, &view)?;
+            add(files, (&path, 0o644, Service::Systemd), 1, &view)?;
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(super) fn render(
         Some(web) => add(
             files,
             (&places.nginx, 0o644, Service::Web),
-            true,
+            1,
             &View { web },
         ),
         None => Ok(()),
