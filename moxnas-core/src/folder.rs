@@ -73,19 +73,7 @@ impl FromStr for FolderPath {
     }
 }
 
-impl TryFrom<String> for FolderPath {
-    type Error = BadName;
-
-    fn try_from(text: String) -> Result<FolderPath, BadName> {
-        text.parse()
-    }
-}
-
-impl From<FolderPath> for String {
-    fn from(it: FolderPath) -> String {
-        it.0
-    }
-}
+crate::text_type!(FolderPath);
 
 impl fmt::Display for FolderPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -61,6 +61,27 @@ macro_rules! name_type {
     };
 }
 
+/// Makes types that are text outside, in files and requests, and checked inside: what serde needs of one that
+/// has `FromStr` and `Display`.
+#[macro_export]
+macro_rules! text_type {
+    ($($name:ident),* $(,)?) => {$(
+        impl TryFrom<String> for $name {
+            type Error = <$name as std::str::FromStr>::Err;
+
+            fn try_from(text: String) -> Result<$name, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(it: $name) -> String {
+                it.to_string()
+            }
+        }
+    )*};
+}
+
 name_type! {
     /// Name of an md array that MoxNAS makes: what follows `/dev/md/`.
     ///

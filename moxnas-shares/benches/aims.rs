@@ -73,7 +73,7 @@ fn shares(count: usize) -> Intent {
     let share = |number: usize| Share {
         description: format!("Share number {number}").parse().unwrap(),
         smb: Some(Smb {
-            read_only: number % 2 == 0,
+            read_only: number.is_multiple_of(2),
             valid_users: vec!["alice".parse().unwrap(), "@family".parse().unwrap()],
             write_list: vec!["bob".parse().unwrap()],
             hosts_allow: vec!["192.168.1.0/24".parse().unwrap()],

@@ -67,16 +67,4 @@ impl fmt::Display for Day {
     }
 }
 
-impl TryFrom<String> for Day {
-    type Error = BadDay;
-
-    fn try_from(text: String) -> Result<Day, BadDay> {
-        text.parse()
-    }
-}
-
-impl From<Day> for String {
-    fn from(it: Day) -> String {
-        it.to_string()
-    }
-}
+moxnas_core::text_type!(Day);

@@ -105,28 +105,16 @@ impl FromStr for FullName {
     }
 }
 
-macro_rules! text {
-    ($($name:ident),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = BadName;
+moxnas_core::text_type!(LoginName, FullName);
 
-            fn try_from(text: String) -> Result<$name, BadName> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(it: $name) -> String {
-                it.0.clone()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-    )*};
+impl fmt::Display for LoginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
 }
 
-text!(LoginName, FullName);
+impl fmt::Display for FullName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -198,25 +198,7 @@ fn push_number(text: &mut String, number: u8) {
     }
 }
 
-macro_rules! text {
-    ($($name:ident),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = BadName;
-
-            fn try_from(text: String) -> Result<$name, BadName> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(it: $name) -> String {
-                it.to_string()
-            }
-        }
-    )*};
-}
-
-text!(NfsClient, SmbHost);
+moxnas_core::text_type!(NfsClient, SmbHost);
 
 #[cfg(test)]
 mod tests {

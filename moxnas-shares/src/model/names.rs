@@ -256,26 +256,7 @@ moxnas_core::name_type! {
     NetbiosName, "NetBIOS name", 15, |it| it.is_ascii_alphanumeric() || it == '-' || it == '_'
 }
 
-/// What is text outside and checked inside.
-macro_rules! text {
-    ($($name:ident),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = BadName;
-
-            fn try_from(text: String) -> Result<$name, BadName> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(it: $name) -> String {
-                it.to_string()
-            }
-        }
-    )*};
-}
-
-text!(ShareName, UserName, GroupName, Principal, Line);
+moxnas_core::text_type!(ShareName, UserName, GroupName, Principal, Line);
 
 impl fmt::Display for ShareName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -177,19 +177,7 @@ impl fmt::Display for Fsid {
     }
 }
 
-impl TryFrom<String> for Fsid {
-    type Error = BadName;
-
-    fn try_from(text: String) -> Result<Fsid, BadName> {
-        text.parse()
-    }
-}
-
-impl From<Fsid> for String {
-    fn from(it: Fsid) -> String {
-        it.to_string()
-    }
-}
+moxnas_core::text_type!(Fsid);
 
 #[cfg(test)]
 mod tests {

@@ -146,19 +146,7 @@ impl FromStr for Mode {
     }
 }
 
-impl TryFrom<String> for Mode {
-    type Error = NotAMode;
-
-    fn try_from(text: String) -> Result<Mode, NotAMode> {
-        text.parse()
-    }
-}
-
-impl From<Mode> for String {
-    fn from(it: Mode) -> String {
-        it.to_string()
-    }
-}
+moxnas_core::text_type!(Mode);
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
