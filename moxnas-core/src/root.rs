@@ -145,6 +145,16 @@ impl Root {
         written.map_err(wrap)
     }
 
+    /// Make a folder, and those above it, where they are not there yet.
+    pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = self.path(path);
+        fs::create_dir_all(&path).map_err(|cause| FileError {
+            verb: "made",
+            path,
+            cause,
+        })
+    }
+
     /// Remove what a process left beside a file that was killed while it replaced it. Nobody may be
     /// replacing it now.
     pub fn forget_unfinished(&self, path: impl AsRef<Path>) -> Result<(), FileError> {

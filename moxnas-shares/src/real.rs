@@ -190,7 +190,7 @@ impl ShareBackend for SystemShares {
         match service {
             Service::Samba => self.until(|| self.probe_smb(offers)),
             Service::Nfs => self.probe_nfs(offers),
-            Service::Ftp => self.until(|| self.probe_banner(service, self.ports.ftp, "220")),
+            Service::Ftp => self.until(|| self.probe_ftp()),
             Service::Systemd | Service::Ssh | Service::Web => Ok(()),
         }
     }

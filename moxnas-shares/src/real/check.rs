@@ -1,17 +1,21 @@
 //! What daemons would read, laid out where none of them looks, and gone over by their own programs.
 
-use std::{cell::Cell, collections::BTreeSet, net::TcpListener};
+use std::{cell::RefCell, collections::BTreeSet, net::TcpListener};
 
 use moxnas_core::{
-    cmd::{Cause, Output, Runner},
+    cmd::{Cause, Runner},
     root::Root,
 };
 
-use super::{argv, harmless, probe::says};
+use super::{
+    argv, harmless,
+    probe::{READY, banner},
+};
 use crate::{
     backend::BackendError,
     plan::{FileChange, includes},
     render::{Places, Service},
+    vsftpd_conf,
 };
 
 /// Only root can read what lies there, and it goes when it was checked.
@@ -40,7 +44,11 @@ impl<'a> Scratch<'a> {
         match service {
             Service::Samba => self.samba(changes),
             Service::Ftp => self.ftp(changes),
-            Service::Ssh => self.whole(service, changes, argv::sshd, |text| text.to_owned()),
+            Service::Ssh => {
+                // Its unit makes this folder when it is started; without it the checker does not even begin.
+                self.root.make_folder("/run/sshd")?;
+                self.whole(service, changes, argv::sshd, |text| text.to_owned())
+            }
             Service::Web => self.whole(service, changes, argv::nginx, |text| {
                 format!("error_log stderr;\nevents {{}}\nhttp {{\n{text}\n}}\n")
             }),
@@ -85,7 +93,7 @@ impl<'a> Scratch<'a> {
             Err(BackendError::Refused { service, said }) if output.status == 0 => {
                 let before = self.root.path(main).display().to_string();
                 let before = self.runner.run(&argv::testparm(&before))?;
-                let known = harmless::complaints(service, &String::from_utf8_lossy(&before.stderr));
+                let known = harmless::complaints(service, &before.errors());
                 let new: Vec<String> = said.into_iter().filter(|it| !known.contains(it)).collect();
                 match new.is_empty() {
                     true => Ok(()),
@@ -130,26 +138,62 @@ impl<'a> Scratch<'a> {
             let said = vec!["there is no port to try it on".to_owned()];
             return Err(BackendError::Refused { service, said });
         };
-        let file = self.write("vsftpd.conf", &local_only(&text, port))?;
-        let answered = Cell::new(false);
+        // Its own folder without anything in it is made by its unit when it is started.
+        let empty = format!("{}/empty", self.places.scratch);
+        self.root.make_folder(&empty)?;
+        let empty = self.root.path(empty).display().to_string();
+        let allowed = self.text_of(changes, &self.places.vsftpd_allowed)?;
+        let allowed = self.write("vsftpd.allowed", &allowed.unwrap_or_default())?;
+        let local = [
+            ("listen", "YES"),
+            ("listen_ipv6", "NO"),
+            ("listen_address", "127.0.0.1"),
+            ("listen_port", &port.to_string()),
+            ("background", "NO"),
+            ("secure_chroot_dir", &empty),
+            ("userlist_file", &allowed),
+        ];
+        let file = self.write("vsftpd.conf", &with(&text, &local))?;
+        let first = RefCell::new(None);
         let done = self.runner.run_while(&argv::vsftpd(&file), &|| {
-            answered.set(answered.get() || says(port, "220"));
-            !answered.get()
+            let heard = banner(port);
+            let goes_on = heard.is_none();
+            first.replace(heard);
+            goes_on
         });
-        if answered.get() {
-            return Ok(());
+        let mut said = Vec::new();
+        match (first.into_inner(), done) {
+            (Some(line), _) if line.starts_with(READY) => return Ok(()),
+            (Some(line), _) => said.push(line),
+            // What it complains of before somebody connects it tells its standard input, where nobody is.
+            (None, Ok(output)) => {
+                let bad = vsftpd_conf::parse(&text).errors;
+                said.extend(bad.iter().map(ToString::to_string));
+                said.extend(self.missing(&text));
+                if said.is_empty() {
+                    said.push(format!(
+                        "it ends at once, with exit status {}",
+                        output.status
+                    ));
+                }
+            }
+            (None, Err(err)) if matches!(err.cause, Cause::TimedOut(_) | Cause::Ended) => {
+                said.push("it does not answer".to_owned());
+            }
+            (None, Err(err)) => return Err(err.into()),
         }
-        let output = match done {
-            Ok(output) => output,
-            Err(err) if matches!(err.cause, Cause::TimedOut(_) | Cause::Ended) => Output {
-                stderr: b"it does not answer".to_vec(),
-                ..Output::default()
-            },
-            Err(err) => return Err(err.into()),
-        };
-        let mut said = harmless::complaints(service, &String::from_utf8_lossy(&output.stderr));
-        said.extend(harmless::complaints(service, &output.text()));
         Err(BackendError::Refused { service, said })
+    }
+
+    /// Files that vsftpd.conf(5) names and that are not there.
+    fn missing(&self, text: &str) -> Vec<String> {
+        let named = text.lines().filter_map(|it| it.split_once('='));
+        let named =
+            named.filter(|(key, _)| ["rsa_cert_file", "rsa_private_key_file"].contains(key));
+        let missing = named.filter(|(_, path)| !self.root.exists(path));
+        missing
+            .map(|(key, path)| format!("{key}: {path} is not there"))
+            .collect()
     }
 
     /// A daemon with a checker that takes one file.
@@ -196,9 +240,10 @@ impl Drop for Scratch<'_> {
     }
 }
 
-/// smb.conf(5) that includes a file from elsewhere.
+/// smb.conf(5) that includes a file from elsewhere, if it does not yet at its end.
 fn moved(main: &str, from: &str, to: &str) -> String {
     let mut text = String::new();
+    let is_included = includes(main, from);
     for line in main.lines() {
         match includes(line, from) {
             true => text.push_str(&format!("include = {to}")),
@@ -206,31 +251,21 @@ fn moved(main: &str, from: &str, to: &str) -> String {
         }
         text.push('\n');
     }
+    if !is_included {
+        text.push_str(&format!("include = {to}\n"));
+    }
     text
 }
 
-/// The same, on another port that only this machine reaches.
-fn local_only(text: &str, port: u16) -> String {
-    let is_other = |line: &&str| {
+/// vsftpd.conf(5) with other values of some options.
+fn with(text: &str, values: &[(&str, &str)]) -> String {
+    let is_kept = |line: &&str| {
         let key = line.split('=').next().unwrap_or("");
-        ![
-            "listen",
-            "listen_ipv6",
-            "listen_port",
-            "listen_address",
-            "listen_address6",
-            "background",
-        ]
-        .contains(&key)
+        values.iter().all(|(it, _)| *it != key)
     };
-    let mut all: Vec<String> = text.lines().filter(is_other).map(str::to_owned).collect();
-    all.extend([
-        "listen=YES".to_owned(),
-        "listen_address=127.0.0.1".to_owned(),
-        format!("listen_port={port}"),
-        "background=NO".to_owned(),
-    ]);
-    all.join("\n") + "\n"
+    let kept = text.lines().filter(is_kept).map(str::to_owned);
+    let new = values.iter().map(|(key, value)| format!("{key}={value}"));
+    kept.chain(new).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn free_port() -> Option<u16> {

@@ -46,7 +46,7 @@ pub(super) fn complaints(service: Service, text: &str) -> Vec<String> {
 
 /// Nothing is wrong: it ended well and said nothing that matters.
 pub(super) fn none_but(service: Service, output: &Output) -> Result<(), BackendError> {
-    let mut said = complaints(service, &String::from_utf8_lossy(&output.stderr));
+    let mut said = complaints(service, &output.errors());
     if said.is_empty() && output.status != 0 {
         said.push(format!("exit status {}", output.status));
     }

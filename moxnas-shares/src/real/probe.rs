@@ -1,7 +1,7 @@
 //! Asking daemons as a client would.
 
 use std::{
-    io::Read,
+    io::{BufRead as _, BufReader, Read as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -79,7 +79,7 @@ impl SystemShares {
 
     fn ask_smb(&self, name: &ShareName) -> Result<Answer, BackendError> {
         let output = self.runner.run(&argv::smbclient(self.ports.smb, name))?;
-        let said = output.text() + &String::from_utf8_lossy(&output.stderr);
+        let said = output.text() + &output.errors();
         Ok(match output.status {
             0 => Answer::There,
             _ if said.contains("NT_STATUS_ACCESS_DENIED") => Answer::There,
@@ -106,19 +106,17 @@ impl SystemShares {
         Ok(())
     }
 
-    pub(super) fn probe_banner(
-        &self,
-        service: Service,
-        port: u16,
-        begins: &str,
-    ) -> Result<(), BackendError> {
-        match says(port, begins) {
-            true => Ok(()),
-            false => Err(BackendError::NotOffered {
-                service,
-                why: format!("does not answer on port {port}"),
-            }),
-        }
+    pub(super) fn probe_ftp(&self) -> Result<(), BackendError> {
+        let port = self.ports.ftp;
+        let why = match banner(port) {
+            Some(line) if line.starts_with(READY) => return Ok(()),
+            Some(line) => format!("says: {line}"),
+            None => format!("does not answer on port {port}"),
+        };
+        Err(BackendError::NotOffered {
+            service: Service::Ftp,
+            why,
+        })
     }
 }
 
@@ -138,16 +136,19 @@ fn wait_a_while() {
     std::thread::sleep(Duration::from_millis(100));
 }
 
-/// Whether what listens on a port of this machine begins with these words.
-pub(super) fn says(port: u16, words: &str) -> bool {
+/// What vsftpd says first when it serves.
+pub(super) const READY: &str = "220";
+
+/// The first line of what listens on a port of this machine; `None`: nothing does, or it says nothing.
+pub(super) fn banner(port: u16) -> Option<String> {
     const LIMIT: Duration = Duration::from_secs(1);
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Ok(mut stream) = TcpStream::connect_timeout(&at, LIMIT) else {
-        return false;
-    };
-    let mut first = vec![0; words.len()];
-    let is_limited = stream.set_read_timeout(Some(LIMIT)).is_ok();
-    is_limited && stream.read_exact(&mut first).is_ok() && first == words.as_bytes()
+    let stream = TcpStream::connect_timeout(&at, LIMIT).ok()?;
+    stream.set_read_timeout(Some(LIMIT)).ok()?;
+    let mut line = String::new();
+    // More than this is no banner.
+    BufReader::new(stream.take(512)).read_line(&mut line).ok()?;
+    Some(line.trim_end().to_owned()).filter(|it| !it.is_empty())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod accounts;
+mod checkers;
 mod intents;
 mod properties;
 mod readback;
