@@ -205,7 +205,7 @@ fn changes(
     let stale = ours.filter(|(path, _)| !wanted.contains_key(path.as_str()));
     let stale = stale.map(|(path, text)| FileChange {
         path: path.clone(),
-        mode: 0o644,
+        mode: service.mode(),
         before: Some(text.clone()),
         after: None,
     });

@@ -26,35 +26,23 @@ pub struct SystemShares {
     root: Root,
     runner: Arc<dyn Runner>,
     places: Places,
-    ports: Ports,
+    smb_port: u16,
 }
 
-/// Where daemons are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
-    /// smbd(8)
-    pub smb: u16,
-    /// vsftpd(8)
-    pub ftp: u16,
-}
-
-impl Default for Ports {
-    fn default() -> Ports {
-        Ports { smb: 445, ftp: 21 }
-    }
-}
+/// Where smbd(8) listens if nothing else is said.
+pub const SMB_PORT: u16 = 445;
 
 /// How long a daemon may take to be there after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl SystemShares {
-    /// A machine whose files are below `root` and whose programs `runner` starts.
-    pub fn new(root: Root, runner: Arc<dyn Runner>, places: Places, ports: Ports) -> SystemShares {
+    /// A machine whose files are below `root` and whose programs `runner` starts; its smbd is asked on a port.
+    pub fn new(root: Root, runner: Arc<dyn Runner>, places: Places, smb_port: u16) -> SystemShares {
         SystemShares {
             root,
             runner,
             places,
-            ports,
+            smb_port,
         }
     }
 
@@ -67,10 +55,27 @@ impl SystemShares {
             let threads = self.root.read("/proc/fs/nfsd/threads")?;
             return Ok(threads.is_some_and(|it| !matches!(it.trim(), "" | "0")));
         }
+        Ok(!self.processes(service)?.is_empty())
+    }
+
+    /// The processes of a unit, by their numbers.
+    fn processes(&self, service: Service) -> Result<Vec<String>, BackendError> {
         for tree in ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd"] {
             let file = format!("{tree}/system.slice/{}/cgroup.procs", service.unit());
             if let Some(text) = self.root.read(file)? {
-                return Ok(!text.trim().is_empty());
+                return Ok(text.lines().map(str::to_owned).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether a vsftpd that runs was started with our file. Debian's reads its own again, whatever we write.
+    fn is_vsftpd_ours(&self) -> Result<bool, BackendError> {
+        for process in self.processes(Service::Ftp)? {
+            let words = self.root.read(format!("/proc/{process}/cmdline"))?;
+            let mut words = words.iter().flat_map(|it| it.split('\0'));
+            if words.any(|it| it == self.places.vsftpd) {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -168,6 +173,10 @@ impl ShareBackend for SystemShares {
             Service::Nfs => {
                 let output = self.runner.run(&argv::exportfs_reload())?;
                 harmless::none_but(service, &output)
+            }
+            Service::Ftp if !self.is_vsftpd_ours()? => {
+                self.runner.run(&argv::restart(service.unit()))?;
+                Ok(())
             }
             _ => {
                 self.runner.run(&argv::reload(service.unit()))?;

@@ -92,6 +92,11 @@ pub(super) fn reload(unit: &str) -> Cmd {
     Cmd::new(SYSTEMCTL).args(["reload", "--"]).arg(unit)
 }
 
+/// Ends who is connected: only where a daemon has to be taken over.
+pub(super) fn restart(unit: &str) -> Cmd {
+    Cmd::new(SYSTEMCTL).args(["restart", "--"]).arg(unit)
+}
+
 pub(super) fn stop(unit: &str) -> Cmd {
     Cmd::new(SYSTEMCTL).args(["stop", "--"]).arg(unit)
 }
@@ -101,4 +106,53 @@ pub(super) fn show(unit: &str) -> Cmd {
     Cmd::new(SYSTEMCTL)
         .args(["show", "--property=ActiveState,SubState,Result", "--"])
         .arg(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All there are.
+    #[test]
+    fn the_commands_are_these() {
+        let share = "R&D (2)".parse().unwrap();
+        let units = ["/run/x.mount".to_owned()];
+        let all = [
+            testparm("/run/smb.conf"),
+            vsftpd("/run/vsftpd.conf"),
+            sshd("/run/sshd.conf"),
+            nginx("/run/nginx.conf"),
+            verify_units(&units),
+            smbclient(445, &share),
+            exportfs_show(),
+            exportfs_reload(),
+            daemon_reload(),
+            enable_now("smbd.service"),
+            reload("smbd.service"),
+            restart("vsftpd.service"),
+            stop("x.mount"),
+            show("smbd.service"),
+        ];
+        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            all,
+            [
+                "testparm -s --suppress-prompt /run/smb.conf",
+                "vsftpd /run/vsftpd.conf",
+                "sshd -t -f /run/sshd.conf",
+                "nginx -t -q -c /run/nginx.conf",
+                "systemd-analyze verify --man=no --recursive-errors=no /run/x.mount",
+                "smbclient --configfile=/dev/null --max-protocol=SMB3 --user=% --port=445 \
+                 --command=exit -- \"//127.0.0.1/R&D (2)\"",
+                "exportfs -s",
+                "exportfs -r -a",
+                "systemctl daemon-reload",
+                "systemctl enable --now -- smbd.service",
+                "systemctl reload -- smbd.service",
+                "systemctl restart -- vsftpd.service",
+                "systemctl stop -- x.mount",
+                "systemctl show --property=ActiveState,SubState,Result -- smbd.service",
+            ]
+        );
+    }
 }

@@ -78,7 +78,7 @@ impl SystemShares {
     }
 
     fn ask_smb(&self, name: &ShareName) -> Result<Answer, BackendError> {
-        let output = self.runner.run(&argv::smbclient(self.ports.smb, name))?;
+        let output = self.runner.run(&argv::smbclient(self.smb_port, name))?;
         let said = output.text() + &output.errors();
         Ok(match output.status {
             0 => Answer::There,
@@ -107,7 +107,9 @@ impl SystemShares {
     }
 
     pub(super) fn probe_ftp(&self) -> Result<(), BackendError> {
-        let port = self.ports.ftp;
+        let said = self.root.read(&self.places.vsftpd)?.unwrap_or_default();
+        let port = said.lines().find_map(|it| it.strip_prefix("listen_port="));
+        let port = port.and_then(|it| it.parse().ok()).unwrap_or(FTP_PORT);
         let why = match banner(port) {
             Some(line) if line.starts_with(READY) => return Ok(()),
             Some(line) => format!("says: {line}"),
@@ -135,6 +137,9 @@ fn exported(line: &str) -> Option<(String, &str)> {
 fn wait_a_while() {
     std::thread::sleep(Duration::from_millis(100));
 }
+
+/// Where vsftpd listens if its file does not say so.
+const FTP_PORT: u16 = 21;
 
 /// What vsftpd says first when it serves.
 pub(super) const READY: &str = "220";

@@ -57,6 +57,15 @@ impl Service {
         }
     }
 
+    /// The permissions of its files that come and go with shares: who may log in concerns nobody else.
+    #[must_use]
+    pub fn mode(self) -> u32 {
+        match self {
+            Service::Ftp | Service::Ssh => 0o600,
+            Service::Systemd | Service::Samba | Service::Nfs | Service::Web => 0o644,
+        }
+    }
+
     /// The Debian package that brings it.
     #[must_use]
     pub fn package(self) -> &'static str {

@@ -13,7 +13,7 @@ use moxnas_shares::{
     backend::{BackendError, ShareBackend},
     model::{Intent, TlsFiles, WebSettings},
     plan::FileChange,
-    real::{Ports, SystemShares},
+    real::{SMB_PORT, SystemShares},
     render::{ConfigFile, Places, Service, render},
 };
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ impl World {
         fs::create_dir_all("/run/sshd").unwrap();
         let runner = Arc::new(SystemRunner);
         Some(World {
-            shares: SystemShares::new(root, runner, places.clone(), Ports::default()),
+            shares: SystemShares::new(root, runner, places.clone(), SMB_PORT),
             folder,
             places,
         })

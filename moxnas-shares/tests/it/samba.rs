@@ -21,7 +21,7 @@ use moxnas_shares::{
     backend::ShareBackend,
     model::{Intent, PreviousVersions, Recycle, Smb},
     plan::{Step, plan},
-    real::{Ports, SystemShares},
+    real::SystemShares,
     render::{Places, Service},
     transaction::{At, NotServed, serve},
 };
@@ -186,10 +186,7 @@ impl World {
             Root::fixture(at),
             Arc::new(Here(Arc::clone(&smbd))),
             places.clone(),
-            Ports {
-                smb: port,
-                ..Ports::default()
-            },
+            port,
         );
         Some(World {
             folder,
