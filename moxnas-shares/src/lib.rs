@@ -33,6 +33,7 @@ pub mod refusal;
 pub mod render;
 pub mod sim;
 pub mod smb_conf;
+pub mod standing;
 pub mod transaction;
 pub mod vsftpd_conf;
 

@@ -115,7 +115,8 @@ impl ShareBackend for SystemShares {
     fn observe(&self, places: &Places) -> Result<Served, BackendError> {
         let mut served = Served::default();
         let single = places.single().into_iter().map(|(path, _)| path.to_owned());
-        let mut paths: Vec<String> = single.chain(places.samba_main.clone()).collect();
+        let theirs = places.theirs().map(str::to_owned);
+        let mut paths: Vec<String> = single.chain(theirs).collect();
         let users = self.root.list(&places.vsftpd_users)?;
         paths.extend(
             users

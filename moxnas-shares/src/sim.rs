@@ -194,7 +194,7 @@ impl ShareBackend for SimShares {
             served.daemons.insert(*service, daemon);
         }
         for (path, text) in &self.machine.state().files {
-            if places.service_of(path).is_some() || places.samba_main.as_ref() == Some(path) {
+            if places.service_of(path).is_some() || places.theirs().any(|it| it == path) {
                 served.files.insert(path.clone(), text.clone());
             } else if let Some(name) = path.strip_prefix(&format!("{}/", places.generations)) {
                 served.generations.extend(Generation::number_of(name));

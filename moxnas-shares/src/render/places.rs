@@ -15,6 +15,8 @@ pub struct Places {
     pub samba_main: Option<String>,
     /// Read by exportfs(8), as its name ends with `.exports`.
     pub exports: String,
+    /// exports(5), which is somebody else's.
+    pub exports_main: String,
     /// Read by the tools of NFS after nfs.conf(5).
     pub nfs_settings: String,
     /// vsftpd.conf(5). Debian's own has no way to include another, so vsftpd is started with this one.
@@ -48,6 +50,7 @@ impl Default for Places {
             samba: it("/etc/samba/moxnas.conf"),
             samba_main: Some(it("/etc/samba/smb.conf")),
             exports: it("/etc/exports.d/moxnas.exports"),
+            exports_main: it("/etc/exports"),
             nfs_settings: it("/etc/nfs.conf.d/moxnas.conf"),
             vsftpd: it("/etc/moxnas/vsftpd.conf"),
             vsftpd_users: it("/etc/moxnas/vsftpd.users"),
@@ -94,6 +97,12 @@ impl Places {
             (&self.sshd, Service::Ssh),
             (&self.nginx, Service::Web),
         ]
+    }
+
+    /// Files of somebody else that ours hang on or stand beside.
+    pub fn theirs(&self) -> impl Iterator<Item = &str> {
+        let main = self.samba_main.as_deref().into_iter();
+        main.chain([self.exports_main.as_str()])
     }
 
     /// Who reads a file; `None`: it lies at none of these places.

@@ -16,6 +16,7 @@ use moxnas_shares::{
     plan::{FileChange, NoPlan, Step, plan, revert},
     render::{Places, Service},
     sim::SimShares,
+    standing::{Standing, standings},
     transaction::{At, NotServed, serve},
 };
 
@@ -304,6 +305,53 @@ fn what_is_not_ours_is_not_overwritten() {
         0,
         "and needs no change"
     );
+}
+
+/// What somebody changed is told line by line, what somebody else offers by its name, and the same plan that
+/// makes a change puts right what drifted.
+#[test]
+fn what_is_offered_is_told_from_what_is_meant() {
+    let sim = machine();
+    let places = Places::default();
+    let theirs = "[global]\n\tlog level = 1\n[old]\n\tpath = /srv/old\n";
+    sim.replace("/etc/samba/smb.conf", Some(theirs), 0o644)
+        .unwrap();
+    sim.replace(&places.exports_main, Some("/srv/old *(ro)\n"), 0o644)
+        .unwrap();
+    offer(&sim, &everything()).unwrap();
+    let text = sim.machine().state().files[&places.samba].clone();
+    let changed = text.replace(
+        "[films]\n\tpath = /srv/tank/films",
+        "[films]\n\tpath = /srv/elsewhere",
+    );
+    sim.replace(&places.samba, Some(&changed), 0o644).unwrap();
+    let told = || {
+        let served = sim.observe(&places).unwrap();
+        let all = standings(&served, &everything(), &places).unwrap();
+        all.into_iter()
+            .map(|it| (it.name, it.standing, it.diff))
+            .collect::<Vec<_>>()
+    };
+    let [managed, foreign] = [Standing::Managed, Standing::Foreign]
+        .map(|standing| move |name: &str| (name.to_owned(), standing, Vec::new()));
+    let diff = ["-\tpath = /srv/elsewhere", "+\tpath = /srv/tank/films"];
+    let drifted = |name: &str| {
+        let diff = diff.map(str::to_owned).to_vec();
+        (name.to_owned(), Standing::Drifted, diff)
+    };
+    let all = |films| {
+        vec![
+            films,
+            managed("global"),
+            managed("photos"),
+            foreign("old"),
+            managed("/srv/tank/photos"),
+            foreign("/srv/old"),
+        ]
+    };
+    assert_eq!(told(), all(drifted("films")));
+    offer(&sim, &everything()).unwrap();
+    assert_eq!(told(), all(managed("films")));
 }
 
 #[test]
