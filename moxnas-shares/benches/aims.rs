@@ -10,10 +10,14 @@
 use std::{
     fs,
     hint::black_box,
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
+use moxnas_core::{
+    chain::chain,
+    cmd::{Cmd, Runner as _, SystemRunner, Tool},
+};
 use moxnas_shares::{
     model::{Intent, Mode, Share, Smb},
     render::{Places, render},
@@ -113,18 +117,12 @@ fn ours(intent: &Intent) -> (f64, String) {
 fn peer(count: usize) -> (f64, String) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("smb.conf");
-    let output = Command::new("python3")
+    let python = Cmd::new(Tool::new("python3"))
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer.py"))
         .args([count.to_string(), ROUNDS.to_string()])
-        .arg(&out)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "apt-get install python3-jinja2: {said}"
-    );
-    let figure = String::from_utf8_lossy(&output.stdout);
+        .arg(&out);
+    let output = SystemRunner.run(&python).map_err(|err| chain(&err));
+    let figure = output.expect("apt-get install python3-jinja2").text();
     (
         figure.trim().parse().unwrap(),
         fs::read_to_string(out).unwrap(),
