@@ -314,8 +314,8 @@ impl Planner<'_> {
 
     fn remove(&self, old: &Old, plan: &mut Plan<Step>) -> Result<(), Refusal> {
         let (device, told) = match self.stands(old)? {
-            Stands::There(device, told) => (Some(device), told),
-            Stands::Lost(told) => (None, told),
+            Stands::There(device, told) => (device, told),
+            Stands::Lost(_) => return refuse(Why::RemovesMissing(self.pool.name.clone())),
             // It was cut off before the unit was written.
             Stands::Gone if self.devices.lost() == 0 && !self.is_noted() => {
                 self.note(plan, None, self.devices.profile);
@@ -324,17 +324,13 @@ impl Planner<'_> {
             Stands::Gone => return Err(self.no_member(old)),
         };
         let lost = self.lost();
-        if device.is_some() && !lost.is_empty() {
+        if !lost.is_empty() {
             return refuse(Why::Lacks {
                 pool: self.pool.name.clone(),
                 count: lost.len(),
             });
         }
-        let stay: Vec<DeviceId> = self
-            .ids()
-            .into_iter()
-            .filter(|it| Some(it) != device.as_ref())
-            .collect();
+        let stay: Vec<DeviceId> = self.ids().into_iter().filter(|it| *it != device).collect();
         let sizes: Vec<Bytes> = stay
             .iter()
             .filter_map(|it| Some(self.told_of(it)?.size))
@@ -344,23 +340,12 @@ impl Planner<'_> {
         self.push(
             plan,
             DevicesStep::Remove {
-                device: device.clone(),
+                device,
                 number,
                 stay: stay.clone(),
             },
         );
-        // With several that are missing nobody knows which of them it was; their number is right.
-        let gone = self.devices.missing().map(|it| it.uuid.clone());
-        let missing = match device {
-            Some(_) => gone.collect(),
-            None => {
-                let asked = match old {
-                    Old::Member(uuid) => Some(uuid.clone()),
-                    _ => self.devices.missing().next().map(|it| it.uuid.clone()),
-                };
-                gone.filter(|it| Some(it) != asked.as_ref()).collect()
-            }
-        };
+        let missing = self.devices.missing().map(|it| it.uuid.clone()).collect();
         self.push(
             plan,
             DevicesStep::WriteUnit {

@@ -73,6 +73,13 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
+    /// Seen with Linux 6.1 and 6.12: the folder of the device stays in `/sys/fs/btrfs/UUID/devinfo` although what it
+    /// shows is freed, and whoever reads in it is killed in the kernel, a look of ours as well.
+    #[error(
+        "Linux leaves a trace in /sys of a device that is removed from a pool while it is missing, and \
+         kills whoever reads it"
+    )]
+    RemovesMissing(PoolName),
     /// It has nothing of it, or not any more.
     #[error("pool {pool} uses no device {device}")]
     NoMember {
@@ -139,6 +146,7 @@ impl Refusal {
             Refusal::NotSeveral(_) => "not_several_devices",
             Refusal::Busy { .. } => "pool_busy",
             Refusal::Lacks { .. } => "pool_lacks_devices",
+            Refusal::RemovesMissing(_) => "removes_missing_device",
             Refusal::NoMember { .. } => "no_such_pool_device",
             Refusal::Idle { .. } => "pool_device_idle",
             Refusal::TooFewLeft { .. } => "too_few_devices_left",
@@ -177,6 +185,10 @@ impl Refusal {
             Refusal::Lacks { pool, .. } => format!(
                 "`moxnas pool device replace {pool} missing DEVICE` puts another one in the place of a \
                  missing one"
+            ),
+            Refusal::RemovesMissing(pool) => format!(
+                "`moxnas pool device replace {pool} missing DEVICE` puts another one in its place; that one may \
+                 be removed then"
             ),
             Refusal::NoMember { pool, .. } => {
                 format!("`moxnas pool show {pool}` names its devices")

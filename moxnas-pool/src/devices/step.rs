@@ -38,8 +38,8 @@ pub enum DevicesStep {
     },
     /// Move what is on a device to the others, and let it go.
     Remove {
-        /// The device; `None`: it is not there.
-        device: Option<DeviceId>,
+        /// The device.
+        device: DeviceId,
         /// Its number in the filesystem.
         number: u64,
         /// The devices that stay.
@@ -105,10 +105,11 @@ impl DevicesStep {
             DevicesStep::Make { devices, .. } | DevicesStep::WriteUnit { devices, .. } => {
                 devices.iter().collect()
             }
-            DevicesStep::Add { device } | DevicesStep::MountDegraded { device, .. } => {
+            DevicesStep::Add { device }
+            | DevicesStep::MountDegraded { device, .. }
+            | DevicesStep::Remove { device, .. } => {
                 vec![device]
             }
-            DevicesStep::Remove { device, .. } => device.iter().collect(),
             DevicesStep::Replace { old, device, .. } => old.iter().chain([device]).collect(),
             DevicesStep::Balance { .. } | DevicesStep::Resize { .. } | DevicesStep::End { .. } => {
                 Vec::new()
@@ -144,10 +145,7 @@ impl DevicesStep {
             DevicesStep::WriteUnit { .. } => format!("write the mount unit of pool {pool}"),
             DevicesStep::Add { device } => format!("take {device} into pool {pool}"),
             DevicesStep::Remove { device, .. } => {
-                format!(
-                    "move what is on {} to the others of pool {pool}",
-                    name(device)
-                )
+                format!("move what is on {device} to the others of pool {pool}")
             }
             DevicesStep::Replace { old, device, .. } => {
                 format!("put {device} in the place of {} in pool {pool}", name(old))

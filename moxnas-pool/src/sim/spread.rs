@@ -172,9 +172,7 @@ impl SimPools {
                 }
                 spread.find(*number)?;
                 spread.devices.remove(number);
-                if let Some(device) = device {
-                    let_go(state, device, &at);
-                }
+                let_go(state, device, &at);
             }
             DevicesStep::Replace {
                 old,

@@ -20,7 +20,7 @@ pub struct AddPoolDevice {
 #[oai(deny_unknown_fields)]
 pub struct RemovePoolDevice {
     /// The device: the name of an array, or an id, serial number or path; or its UUID among the devices
-    /// of the pool; or `missing`, for one that is not there
+    /// of the pool; or `missing`, for one that is not there and that the filesystem does without already
     #[oai(validator(max_length = 256))]
     pub device: String,
 }

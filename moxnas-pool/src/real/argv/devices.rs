@@ -33,7 +33,7 @@ pub(super) fn argv(pool: &PoolName, step: &DevicesStep) -> Result<Cmd, BackendEr
             .arg(path(device)?)
             .arg(mount_point(pool)),
         DevicesStep::Remove { device, number, .. } => lasting(["device", "remove"])
-            .arg(named(device.as_ref(), *number)?)
+            .arg(named(Some(device), *number)?)
             .arg(mount_point(pool)),
         DevicesStep::Replace {
             old,
