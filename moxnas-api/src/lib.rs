@@ -85,7 +85,19 @@ type Api = Shaped<(
     events::Events,
     jobs::Jobs,
     schedules::Schedules,
-    audit::Audit,
+    (
+        audit::Audit,
+        shares::Shares,
+        shares::SmbShares,
+        shares::NfsShares,
+        shares::FtpShares,
+        shares::SftpShares,
+        accounts::Accounts,
+        accounts::Groups,
+        services::Services,
+        services::ShareSessions,
+        access::Access,
+    ),
 )>;
 
 const ABOUT: &str = "\
@@ -124,7 +136,19 @@ fn service(simulated: Option<&str>) -> OpenApiService<Api, ()> {
         events::Events,
         jobs::Jobs,
         schedules::Schedules,
-        audit::Audit,
+        (
+            audit::Audit,
+            shares::Shares,
+            shares::SmbShares,
+            shares::NfsShares,
+            shares::FtpShares,
+            shares::SftpShares,
+            accounts::Accounts,
+            accounts::Groups,
+            services::Services,
+            services::ShareSessions,
+            access::Access,
+        ),
     ));
     let title = match simulated {
         Some(scenario) => format!("MoxNAS (SIMULATED: {scenario})"),

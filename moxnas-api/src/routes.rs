@@ -1,6 +1,8 @@
 //! The paths: four-line handlers, one noun a file. Everything they know is how to get from the
 //! wire to an operation and back.
 
+pub mod access;
+pub mod accounts;
 pub mod api_keys;
 pub mod arrays;
 pub mod audit;
@@ -13,6 +15,8 @@ pub mod jobs;
 pub mod plans;
 pub mod pools;
 pub mod schedules;
+pub mod services;
+pub mod shares;
 pub mod simulation;
 pub mod system;
 pub mod targets;
@@ -44,6 +48,12 @@ enum Tag {
     Arrays,
     /// Filesystems and where they are mounted
     Pools,
+    /// What is offered to the network, and to whom
+    Shares,
+    /// The daemons that serve
+    Services,
+    /// Users and groups of the machine, and what Samba knows of them
+    Accounts,
     /// What would be done, before it is done
     Plans,
     /// What happens

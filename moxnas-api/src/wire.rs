@@ -3,6 +3,8 @@
 //! They are apart from the types inside on purpose. The inside stays free to change, and every
 //! change of the outside shows in the committed `openapi.json`.
 
+pub mod access;
+pub mod accounts;
 pub mod api_keys;
 pub mod arrays;
 pub mod attributes;
@@ -19,7 +21,9 @@ pub mod plans;
 pub mod pools;
 pub mod replicas;
 pub mod schedules;
+pub mod services;
 pub mod sessions;
+pub mod shares;
 pub mod simulation;
 pub mod system;
 pub mod targets;

@@ -19,6 +19,7 @@ use moxnas_pool::{
     remote::{Facts, RemoteError, Target, TargetName},
 };
 use moxnas_raid::initramfs::Image;
+use moxnas_shares::{accounts::model::Accounts, services::Services, sessions::Sessions};
 
 use crate::machine::Machine;
 
@@ -35,6 +36,12 @@ pub enum Question {
     Contents(Box<Pool>),
     /// What number a user or a group of this name has.
     Account(AccountKind, AccountName),
+    /// Which users and groups there are.
+    People,
+    /// How the daemons are.
+    Services,
+    /// Who is connected to them.
+    Sessions,
     /// What is at a path that may become a pool.
     Folder(FolderPath),
     /// What is in a pool of another machine.
@@ -56,6 +63,12 @@ pub struct Answers {
     pub growth: BTreeMap<PoolName, Growth>,
     /// The numbers of users and groups that somebody named; `None`: the machine knows none.
     pub accounts: BTreeMap<(AccountKind, AccountName), Result<Option<u32>, String>>,
+    /// The users and groups; `None`: not asked yet.
+    pub people: Option<Asked<Accounts>>,
+    /// The daemons, as systemd runs them; `None`: not asked yet.
+    pub services: Option<Asked<Services>>,
+    /// Who is connected to them; `None`: not asked yet.
+    pub sessions: Option<Asked<Sessions>>,
     /// What was at the path that was asked for last. Nothing goes by it but the change that asked.
     pub folder: Option<(FolderPath, Result<Folder, String>)>,
     /// What is in pools of other machines, or why nobody knows.
@@ -155,6 +168,24 @@ pub(crate) fn ask(machine: &Machine, known: &Answers, question: Question) -> Wri
             let said = said.map_err(|err| chain(&err));
             Box::new(move |it| it.initramfs = Some(said))
         }
+        Question::People => {
+            let as_of = machine.clock.now();
+            let said = machine.accounts.observe();
+            let said = said.map(Arc::new).map_err(|err| chain(&err));
+            Box::new(move |it| it.people = Some(Asked { said, as_of }))
+        }
+        Question::Services => {
+            let as_of = machine.clock.now();
+            let said = machine.services.observe();
+            let said = said.map(Arc::new).map_err(|err| chain(&err));
+            Box::new(move |it| it.services = Some(Asked { said, as_of }))
+        }
+        Question::Sessions => {
+            let as_of = machine.clock.now();
+            let said = machine.sessions.observe();
+            let said = said.map(Arc::new).map_err(|err| chain(&err));
+            Box::new(move |it| it.sessions = Some(Asked { said, as_of }))
+        }
         Question::Folder(path) => {
             let said = machine.pools.folder(&path).map_err(|err| chain(&err));
             Box::new(move |it| it.folder = Some((path, said)))
@@ -191,6 +222,18 @@ pub(crate) fn unanswered(
             Box::new(move |it| drop(it.contents.insert(pool.name, Asked { said, as_of })))
         }
         Question::Folder(path) => Box::new(move |it| it.folder = Some((path, Err(why)))),
+        Question::Services => {
+            let said = Err(why);
+            Box::new(move |it| it.services = Some(Asked { said, as_of }))
+        }
+        Question::Sessions => {
+            let said = Err(why);
+            Box::new(move |it| it.sessions = Some(Asked { said, as_of }))
+        }
+        Question::People => {
+            let said = Err(why);
+            Box::new(move |it| it.people = Some(Asked { said, as_of }))
+        }
         Question::Account(kind, name) => Box::new(move |it| it.know(kind, name, Err(why))),
         Question::Sanitize(_) | Question::Light(_) | Question::Initramfs | Question::Target(..) => {
             return None;

@@ -21,10 +21,11 @@ use moxnas_core::{
     chain::{causes, chain},
     clock::{Clock, SystemClock},
     lock::MachineLock,
-    plan::{Plan, execute},
+    plan::Plan,
     sim::SimMachine,
 };
 use moxnas_pool::sim::SimPools;
+use moxnas_shares::sim::SimShares;
 use moxnas_telemetry::Sample;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -49,6 +50,7 @@ use crate::{
     seal::{SealError, Sealer},
     seen::Seen,
     settings::{AuditSettings, Pace, Right, Settings},
+    sharing::{Offered, Sharing},
     store::{self, Dropped, Entry, Login, Node, NodeError, Outcome, Phase, Store},
     targets::{Known, TargetError, Targets},
 };
@@ -86,6 +88,8 @@ pub struct App {
     /// What should be there; `None` where nobody has agreed to anything and this process may not.
     expected: RwLock<Option<Arc<Expected>>>,
     expecting: Mutex<()>,
+    /// What is meant to be offered to the network.
+    offered: RwLock<Arc<Offered>>,
     /// How many changes of the machine are being made.
     changing: AtomicU64,
     pub(crate) login_lists: LastRead<UserList, Part<Login>>,
@@ -93,6 +97,7 @@ pub struct App {
     right: Result<Option<MachineLock>, Right>,
     pace: Pace,
     storage: Mutex<()>,
+    shares: Mutex<()>,
     /// The move of a spare that failed last.
     failed_move: Mutex<Option<String>>,
     _in_use: Option<InUse>,
@@ -114,6 +119,8 @@ pub struct Simulation {
     pub scenario: String,
     /// The machine.
     pub machine: Arc<SimMachine>,
+    /// Its daemons; `None`: they are something else's.
+    pub shares: Option<Arc<SimShares>>,
     /// Its pools; `None`: they are something else's, and cannot be broken from outside.
     pub pools: Option<Arc<SimPools>>,
 }
@@ -143,8 +150,11 @@ impl App {
         let looking = Arc::clone(&self.looking).acquire_owned().await;
         let looking = looking.expect("nobody closes it");
         let number = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let expected = self.expected();
-        let mut new = look(&self.pace, &self.machine, number, expected, Some(looking)).await?;
+        let meant = Meant {
+            expected: self.expected(),
+            offered: self.offered(),
+        };
+        let mut new = look(&self.pace, &self.machine, number, meant, Some(looking)).await?;
         let mut seen = self.seen.write().expect("no holder of this lock panics");
         if new.look <= seen.look {
             // Somebody looked later than this look and was done earlier.
@@ -154,6 +164,7 @@ impl App {
         let is_said_of_what_left = !Arc::ptr_eq(&new.answers, &seen.answers);
         new.answered = seen.answered + u64::from(is_said_of_what_left);
         new.targets = self.targets.known();
+        new.capabilities = Arc::clone(&seen.capabilities);
         self.judge(&seen, &mut new);
         self.events.publish(&seen.raid, &new.raid, new.as_of);
         self.events
@@ -250,6 +261,21 @@ impl App {
         at_pace(&self.pace, move || work(&machine)).await
     }
 
+    /// The same for what may hang as long as a filesystem does: there are few at a time, so that it takes no
+    /// thread from others.
+    pub(crate) async fn with_few<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Machine) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let few = Arc::clone(&self.looking).acquire_owned().await;
+        let few = few.expect("nobody closes it");
+        self.with_machine(move |it| {
+            let _few = few;
+            work(it)
+        })
+        .await
+    }
+
     /// Counts the looks at the machine that brought something later than the one before.
     pub(crate) fn looked(&self) -> Arc<EventCount> {
         Arc::clone(&self.looked)
@@ -309,6 +335,15 @@ impl App {
         self.call(actor, query).await
     }
 
+    /// Refuse a caller who may not do this, before anything is read that the operation is made of.
+    pub async fn check_access<O: Operation>(
+        &self,
+        actor: &Actor,
+        object: &str,
+    ) -> Result<(), Error> {
+        self.admit::<O>(actor, Some(object.to_owned())).await
+    }
+
     async fn admit<O: Operation>(
         &self,
         actor: &Actor,
@@ -336,6 +371,7 @@ impl App {
     pub(crate) fn lane(&self, lane: Lane) -> &Mutex<()> {
         match lane {
             Lane::Storage => &self.storage,
+            Lane::Shares => &self.shares,
         }
     }
 
@@ -362,11 +398,17 @@ fn beyond_its_key<O: Operation>(actor: &Actor) -> Option<Error> {
     })
 }
 
+/// What a look is held against.
+struct Meant {
+    expected: Option<Arc<Expected>>,
+    offered: Arc<Offered>,
+}
+
 async fn look(
     pace: &Pace,
     machine: &Machine,
     look: u64,
-    expected: Option<Arc<Expected>>,
+    meant: Meant,
     looking: Option<OwnedSemaphorePermit>,
 ) -> Result<Seen, Error> {
     let machine = machine.clone();
@@ -379,9 +421,12 @@ async fn look(
         let pools = pools.map_err(Error::ObservePools)?;
         let abilities = machine.disks.abilities();
         let abilities = abilities.map_err(|err| Error::Observe(err.into()))?;
+        let served = machine.shares.observe(&machine.places);
+        let sharing = Sharing::new(served, meant.offered, Arc::clone(&machine.places));
         let mut seen = Seen {
             raid: Arc::new(raid),
             pools: Arc::new(pools),
+            sharing: Arc::new(sharing),
             abilities: Arc::new(abilities),
             answers: Arc::default(),
             has_initramfs: machine.has_initramfs,
@@ -390,7 +435,8 @@ async fn look(
             look,
             serial: look,
             answered: 0,
-            expected,
+            expected: meant.expected,
+            capabilities: Arc::default(),
             targets: Arc::default(),
             differences: Vec::new(),
         };

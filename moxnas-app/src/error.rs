@@ -1,5 +1,7 @@
 //! Why an operation did not do what was asked. The one type that frontends need.
 
+mod kinds;
+
 use std::time::Duration;
 
 use moxnas_core::{disk::ResolveError, lock::LockError, names::BadName, plan::Stopped};
@@ -10,6 +12,7 @@ use moxnas_pool::{
     remote::RemoteError,
 };
 use moxnas_raid::{self as raid, Refusal};
+use moxnas_shares::{accounts, plan::NoPlan, services, sessions};
 
 use crate::{
     actor::Role,
@@ -20,6 +23,7 @@ use crate::{
     report::PlanReport,
     scenario::ScenarioError,
     schedules::{RuleError, ScheduleRefusal},
+    sharing::ShareError,
     store::{JobState, StoreError},
     targets::TargetError,
 };
@@ -132,6 +136,9 @@ pub enum Error {
     /// A step failed.
     #[error("the change was started and did not finish")]
     Stopped(#[from] Box<Stopped<AppStep, ApplyError>>),
+    /// A step failed, and those before it were undone.
+    #[error("the change was not made, and everything is as it was")]
+    Undone(#[source] Box<Stopped<AppStep, ApplyError>>),
     /// All steps said that they worked, and the machine is not as it should be.
     #[error("the steps were done, but the machine does not show it: {0}")]
     NotVerified(String),
@@ -174,6 +181,41 @@ pub enum Error {
     /// The audit log could not be kept or verified.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// What is meant is not offered.
+    #[error(transparent)]
+    Shares(#[from] NoPlan),
+    /// Something about a share is not done.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+    /// What is offered could not be looked at.
+    #[error("what is shared cannot be told: {0}")]
+    NotTold(String),
+    /// Users and groups could not be looked at.
+    #[error("the users and groups cannot be told: {0}")]
+    PeopleNotTold(String),
+    /// Services could not be looked at.
+    #[error("the services cannot be told: {0}")]
+    ServicesNotTold(String),
+    /// Sessions could not be looked at.
+    #[error("who is connected cannot be told: {0}")]
+    SessionsNotTold(String),
+    /// Something about a service is not done.
+    #[error(transparent)]
+    Service(#[from] services::Refusal),
+    /// Something about a session is not done.
+    #[error(transparent)]
+    Session(#[from] sessions::Refusal),
+    /// It cannot work on this machine.
+    #[error("this cannot work here: {reason}")]
+    Impossible {
+        /// Why.
+        reason: String,
+        /// What would help.
+        remedy: Option<String>,
+    },
+    /// Something about users and groups is not done.
+    #[error(transparent)]
+    Account(#[from] accounts::Refusal),
     /// Another machine did not do its part.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -256,10 +298,16 @@ impl Error {
             Error::Schedule(_) => Kind::Conflict,
             Error::Resolve(ResolveError::Unknown(_)) => Kind::Invalid,
             Error::Resolve(ResolveError::Ambiguous { .. }) => Kind::Conflict,
-            Error::Refused(refusal) => refusal_kind(refusal),
-            Error::Disk(DiskRefusal::NotUsable(refusal)) => refusal_kind(refusal),
+            Error::Refused(refusal) => kinds::refusal_kind(refusal),
+            Error::Disk(DiskRefusal::NotUsable(refusal)) => kinds::refusal_kind(refusal),
             Error::Disk(refusal) if refusal.is_invalid() => Kind::Invalid,
-            Error::Pool(refusal) => pool_refusal_kind(refusal),
+            Error::Pool(refusal) => kinds::pool_refusal_kind(refusal),
+            Error::Shares(why) => kinds::no_shares_kind(why),
+            Error::Share(err) => err.kind(),
+            Error::Account(refusal) => kinds::account_kind(refusal),
+            Error::Service(services::Refusal::Unknown(_))
+            | Error::Session(sessions::Refusal::NotFound(_)) => Kind::NotFound,
+            Error::Service(_) | Error::Impossible { .. } => Kind::Conflict,
             Error::NotFound { .. } | Error::Simulated(_) => Kind::NotFound,
             Error::ConfirmationRequired(_) => Kind::NeedsConfirmation,
             Error::PlanChanged(_)
@@ -279,6 +327,11 @@ impl Error {
             Error::Observe(_)
             | Error::ObservePools(_)
             | Error::Stopped(_)
+            | Error::Undone(_)
+            | Error::NotTold(_)
+            | Error::PeopleNotTold(_)
+            | Error::ServicesNotTold(_)
+            | Error::SessionsNotTold(_)
             | Error::NotVerified(_) => Kind::Unavailable,
             Error::Store(StoreError::NameTaken(_) | StoreError::Held { .. }) => Kind::Conflict,
             Error::Audit(_) | Error::Store(_) | Error::Bug(_) => Kind::Internal,
@@ -311,8 +364,20 @@ impl Error {
             Error::ConfirmationRequired(_) => "confirmation_required",
             Error::PlanChanged(_) => "plan_changed",
             Error::Stale(_) => "precondition_failed",
-            Error::Observe(_) | Error::ObservePools(_) => "machine_unreadable",
+            Error::Observe(_)
+            | Error::ObservePools(_)
+            | Error::NotTold(_)
+            | Error::PeopleNotTold(_)
+            | Error::ServicesNotTold(_)
+            | Error::SessionsNotTold(_) => "machine_unreadable",
             Error::Stopped(_) => "step_failed",
+            Error::Undone(_) => "change_undone",
+            Error::Shares(why) => why.code(),
+            Error::Share(err) => err.code(),
+            Error::Account(refusal) => refusal.code(),
+            Error::Service(refusal) => refusal.code(),
+            Error::Session(refusal) => refusal.code(),
+            Error::Impossible { .. } => "impossible_here",
             Error::NotVerified(_) => "not_verified",
             Error::ReadOnly(_) => "read_only",
             Error::Store(StoreError::NameTaken(_)) => "login_name_taken",
@@ -346,6 +411,13 @@ impl Error {
             Error::Refused(refusal) => return refusal.hint(),
             Error::Disk(refusal) => return refusal.hint(),
             Error::Pool(refusal) => return refusal.hint(),
+            Error::Shares(why) => return why.hint(),
+            Error::Share(err) => return Some(err.hint()),
+            Error::Account(refusal) => return refusal.hint(),
+            Error::Service(refusal) => return Some(refusal.hint()),
+            Error::Session(refusal) => return Some(refusal.hint()),
+            Error::Impossible { remedy, .. } => return remedy.clone(),
+            Error::Undone(stopped) => return stopped.cause.hint(),
             Error::Schedule(refusal) => return Some(refusal.hint()),
             Error::Rule(RuleError::Calendar { cause, .. }) => return Some(cause.hint()),
             Error::Rule(RuleError::Zone(_)) => "names are those of IANA, such as Europe/Berlin",
@@ -421,94 +493,5 @@ impl Error {
             Error::ConfirmationRequired(plan) | Error::PlanChanged(plan) => Some(plan),
             _ => None,
         }
-    }
-}
-
-/// What is wrong with the wish alone is invalid; what the machine says against it is a conflict.
-fn refusal_kind(refusal: &Refusal) -> Kind {
-    match refusal {
-        Refusal::LevelNotMade(_)
-        | Refusal::TooFewMembers { .. }
-        | Refusal::Twice(_)
-        | Refusal::SparesUseless(_)
-        | Refusal::BadChunk { .. }
-        | Refusal::OptionUnfit { .. }
-        | Refusal::NotNamed(_)
-        | Refusal::BadSpeed { .. }
-        | Refusal::TooManyDevices { .. }
-        | Refusal::NoSuchDevice(_) => Kind::Invalid,
-        Refusal::NoSuchArray(_) | Refusal::NoSuchMember { .. } | Refusal::NothingToAssemble(_) => {
-            Kind::NotFound
-        }
-        Refusal::NameTaken(_)
-        | Refusal::NotUnique { .. }
-        | Refusal::Unidentified(_)
-        | Refusal::ReadOnly(_)
-        | Refusal::SystemDisk { .. }
-        | Refusal::InUse { .. }
-        | Refusal::MemberOf { .. }
-        | Refusal::StandsOnArray { .. }
-        | Refusal::TooSmall { .. }
-        | Refusal::NoIdentity { .. }
-        | Refusal::ForeignMetadata { .. }
-        | Refusal::MemberActive { .. }
-        | Refusal::AlreadyFaulty { .. }
-        | Refusal::WouldLoseData { .. }
-        | Refusal::NotRedundant { .. }
-        | Refusal::NotStarted(_)
-        | Refusal::AlreadyStarted(_)
-        | Refusal::Busy { .. }
-        | Refusal::Degraded { .. }
-        | Refusal::NoScrub(_)
-        | Refusal::NoSpare(_)
-        | Refusal::NoSpareHasToMove
-        | Refusal::NoInitramfs
-        | Refusal::InitramfsNotKnown(_)
-        | Refusal::ArrayReadOnly(_)
-        | Refusal::Paused(_)
-        | Refusal::CannotGrow { .. }
-        | Refusal::WouldShrink(_)
-        | Refusal::MembersLeft { .. }
-        | Refusal::TooFewSpares { .. }
-        | Refusal::WouldFill { .. }
-        | Refusal::NotTakenBack { .. }
-        | Refusal::NotInOurConf(_)
-        | Refusal::ArrayInUse { .. } => Kind::Conflict,
-    }
-}
-
-fn pool_refusal_kind(refusal: &pool::plan::Refusal) -> Kind {
-    use pool::{dataset, directory, plan::Refusal};
-    match refusal {
-        Refusal::NoSuchDevice(_) | Refusal::BadOption { .. } => Kind::Invalid,
-        Refusal::NoSuchPool(_)
-        | Refusal::Inside(
-            dataset::Refusal::NoSuchDataset { .. } | dataset::Refusal::NoSuchSnapshot { .. },
-        ) => Kind::NotFound,
-        Refusal::Inside(dataset::Refusal::NoSuchAccount { .. }) => Kind::Invalid,
-        Refusal::Inside(
-            dataset::Refusal::NotKnown { .. } | dataset::Refusal::AccountNotKnown { .. },
-        )
-        | Refusal::Directory(directory::Refusal::NotKnown { .. }) => Kind::Unavailable,
-        Refusal::Inside(_) | Refusal::Replica(_) | Refusal::Devices(_) | Refusal::Directory(_) => {
-            Kind::Conflict
-        }
-        Refusal::NameTaken { .. }
-        | Refusal::Damaged { .. }
-        | Refusal::CheckNeedsUnmount { .. }
-        | Refusal::NoSafeRepair(_)
-        | Refusal::PlaceTaken { .. }
-        | Refusal::NotUnique { .. }
-        | Refusal::SystemDisk { .. }
-        | Refusal::InUse { .. }
-        | Refusal::Unidentified(_)
-        | Refusal::ReadOnly(_)
-        | Refusal::TooSmall { .. }
-        | Refusal::NoFilesystem { .. }
-        | Refusal::IsPool { .. }
-        | Refusal::Cloned { .. }
-        | Refusal::DeviceMissing { .. }
-        | Refusal::Confused { .. }
-        | Refusal::MountedElsewhere { .. } => Kind::Conflict,
     }
 }

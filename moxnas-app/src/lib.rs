@@ -45,6 +45,7 @@ pub mod schedules;
 pub mod seal;
 pub mod seen;
 pub mod settings;
+pub mod sharing;
 pub mod store;
 pub mod targets;
 pub mod turns;

@@ -65,19 +65,39 @@ pub fn keep_looking(app: &Arc<App>) {
 
 /// How often it is looked whether somebody has written an initramfs.
 const ASK_INITRAMFS_EVERY: Duration = Duration::from_secs(600);
+/// How often it is asked which users and groups there are. A change asks by itself.
+const ASK_PEOPLE_EVERY: Duration = Duration::from_secs(60);
+/// How often systemd is asked how the daemons are, and those who is connected.
+const ASK_SERVICES_EVERY: Duration = Duration::from_secs(30);
+/// So many times longer than the answers took nothing is asked: on a slow machine they come less
+/// often, and do not keep it from its work.
+const ASK_REST: u32 = 15;
 
-/// Know what the images name that the machine's kernels start with, until the app is dropped.
-pub fn keep_initramfs_known(app: &Arc<App>) {
+/// Know what is asked of the machine again and again, until the app is dropped: what the images
+/// name that its kernels start with, which users and groups there are, how the daemons are and who
+/// is connected to them.
+pub fn keep_asking(app: &Arc<App>) {
+    keep_known(app, ASK_INITRAMFS_EVERY, &[Question::Initramfs]);
+    keep_known(app, ASK_PEOPLE_EVERY, &[Question::People]);
+    let services = [Question::Services, Question::Sessions];
+    keep_known(app, ASK_SERVICES_EVERY, &services);
+}
+
+fn keep_known(app: &Arc<App>, every: Duration, questions: &[Question]) {
     let app = Arc::downgrade(app);
+    let questions = questions.to_vec();
     tokio::spawn(async move {
         loop {
+            let watch = Stopwatch::start();
             {
                 let Some(app) = app.upgrade() else { return };
-                if let Err(err) = app.ask(Question::Initramfs).await {
-                    tracing::warn!("{}", chain(&err));
+                for question in &questions {
+                    if let Err(err) = app.ask(question.clone()).await {
+                        tracing::warn!("{}", chain(&err));
+                    }
                 }
             }
-            tokio::time::sleep(ASK_INITRAMFS_EVERY).await;
+            tokio::time::sleep(every.max(watch.elapsed() * ASK_REST)).await;
         }
     });
 }

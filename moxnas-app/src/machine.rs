@@ -1,45 +1,54 @@
 //! The machine under the service: real or simulated, chosen once, and nobody above knows which.
 
+mod paths;
+mod told;
+
 use std::{fmt, path::Path, sync::Arc};
 
 use moxnas_core::{
+    chain::chain,
     clock::{Clock, SystemClock},
+    cmd::SystemRunner,
     disk::{
         DeviceId, DiskId, DiskStep, DiskWork, NoSelfTests, SelfTests, SimDiskWork, SystemDiskWork,
-        WorkError, work_argv,
+        WorkError,
     },
-    names::SpareGroup,
+    plan::Stopped,
     root::Root,
     sim::SimMachine,
 };
 use moxnas_pool::{
     self as pool,
     backend::PoolBackend,
-    dataset,
-    devices::{DevicesStep, DevicesUnit},
-    directory::{self, DirectoryStep},
-    lvm::{GroupStep, ThinUnit},
-    model::Filesystem,
     real::SystemPools,
-    remote::{self, SimTargets, SshTargets, TargetBackend},
-    replica::Route,
+    remote::{SimTargets, SshTargets, TargetBackend},
     sim::SimPools,
 };
 use moxnas_raid::{
     self as raid, BackendError, Mdadm, RaidBackend, SimRaid,
-    conf::{self, CONF_PATH},
-    consequences::{LostContent, StepOutlook},
     initramfs::{IMAGE_FOLDER, releases},
-    real::argv,
 };
-use moxnas_telemetry::{ProcSource, SimSource, Source};
+use moxnas_shares::{
+    access::{PathBackend, real::SystemPaths},
+    accounts::{self, AccountBackend, real::SystemAccounts, sim::SimAccounts},
+    backend::ShareBackend,
+    plan as shares,
+    real::{SMB_PORT, SystemShares},
+    render::{Places, Service},
+    services::{self, ServiceBackend, real::SystemServices, sim::SimServices},
+    sessions::{self, SessionBackend, real::SystemSessions, sim::SimSessions},
+    sim::SimShares,
+    transaction::{NotServed, serve, undo},
+};
+use moxnas_telemetry::{
+    HostInfo, ProcSource, SimSource, Source,
+    capability::{self, Feature, Profile, Verdict},
+};
 use serde::Serialize;
 
+use self::paths::SimFolders;
 use crate::{
-    disk_plan,
     new_array::{NotThatArray, OnNewArray},
-    report::{FileReport, StepReport},
-    seen::Seen,
     settings::DATA_DIR,
     targets::key_folder,
 };
@@ -51,6 +60,18 @@ pub struct Machine {
     pub raid: Arc<dyn RaidBackend>,
     /// Pools.
     pub pools: Arc<dyn PoolBackend>,
+    /// What is offered to the network.
+    pub shares: Arc<dyn ShareBackend>,
+    /// Where the files of the daemons belong that offer it.
+    pub places: Arc<Places>,
+    /// Users and groups.
+    pub accounts: Arc<dyn AccountBackend>,
+    /// The daemons, as systemd runs them.
+    pub services: Arc<dyn ServiceBackend>,
+    /// Who is connected to them.
+    pub sessions: Arc<dyn SessionBackend>,
+    /// What is on the way to a file of a share.
+    pub paths: Arc<dyn PathBackend>,
     /// Other machines that take replicas.
     pub targets: Arc<dyn TargetBackend>,
     /// What is done to single disks.
@@ -74,6 +95,9 @@ pub trait Host: Send + Sync {
 
     /// The text of a configuration file; `None` if there is none, or it cannot be read as text.
     fn config_file(&self, path: &str) -> Option<String>;
+
+    /// What can work here, and what cannot.
+    fn capabilities(&self) -> Vec<Verdict>;
 }
 
 impl Host for Root {
@@ -85,6 +109,17 @@ impl Host for Root {
     fn config_file(&self, path: &str) -> Option<String> {
         self.read(path).ok().flatten()
     }
+
+    fn capabilities(&self) -> Vec<Verdict> {
+        let container = HostInfo::read(self).virtualization.container;
+        match capability::Facts::read(self, container) {
+            Ok(facts) => capability::judge(&facts),
+            Err(err) => {
+                tracing::warn!("what can work here is not known: {}", chain(&err));
+                Vec::new()
+            }
+        }
+    }
 }
 
 impl Host for SimMachine {
@@ -95,14 +130,36 @@ impl Host for SimMachine {
     fn config_file(&self, path: &str) -> Option<String> {
         self.state().files.get(path).cloned()
     }
+
+    fn capabilities(&self) -> Vec<Verdict> {
+        capability::judge(&Profile::Host.facts())
+    }
 }
 
 impl Machine {
-    /// This very machine.
+    /// This very machine, with the files of daemons where Debian has them.
     #[must_use]
     pub fn system() -> Machine {
+        Machine::system_at(Places::default())
+    }
+
+    /// This very machine.
+    #[must_use]
+    pub fn system_at(places: Places) -> Machine {
         let root = Root::system();
+        let runner = Arc::new(SystemRunner);
         Machine {
+            shares: Arc::new(SystemShares::new(
+                Root::system(),
+                runner,
+                places.clone(),
+                SMB_PORT,
+            )),
+            places: Arc::new(places),
+            accounts: Arc::new(SystemAccounts::system()),
+            services: Arc::new(SystemServices::system()),
+            sessions: Arc::new(SystemSessions::system()),
+            paths: Arc::new(SystemPaths::new(Root::system())),
             raid: Arc::new(Mdadm::system()),
             pools: Arc::new(SystemPools::system()),
             targets: Arc::new(SshTargets::system(&key_folder(Path::new(DATA_DIR)))),
@@ -118,9 +175,28 @@ impl Machine {
     /// A machine that is not there.
     #[must_use]
     pub fn simulated(machine: &Arc<SimMachine>, raid: SimRaid) -> Machine {
-        let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
         let pools = Arc::new(SimPools::new(Arc::clone(machine)));
+        Machine::simulated_on(machine, raid, &pools)
+    }
+
+    /// The same, with these pools.
+    #[must_use]
+    pub fn simulated_on(
+        machine: &Arc<SimMachine>,
+        raid: SimRaid,
+        pools: &Arc<SimPools>,
+    ) -> Machine {
+        let clock: Arc<dyn Clock> = Arc::clone(machine) as Arc<dyn Clock>;
+        let pools = Arc::clone(pools);
+        let places = Places::default();
+        let shares = Arc::new(SimShares::new(Arc::clone(machine), places.clone()));
         Machine {
+            services: Arc::new(SimServices::new(Arc::clone(&shares))),
+            sessions: Arc::new(SimSessions::new(Arc::clone(&shares))),
+            shares,
+            paths: Arc::new(SimFolders::new(Arc::clone(&pools))),
+            places: Arc::new(places),
+            accounts: Arc::new(SimAccounts::new(Arc::clone(machine))),
             raid: Arc::new(raid),
             targets: Arc::new(SimTargets::new(Arc::clone(&pools))),
             pools,
@@ -139,11 +215,55 @@ impl Machine {
             AppStep::Raid(step) => Ok(self.raid.apply(step)?),
             AppStep::Disk(step) => Ok(self.disks.apply(step)?),
             AppStep::Pool(step) => Ok(self.pools.apply(step)?),
+            AppStep::Shares(step) => Ok(serve(self.shares.as_ref(), &self.places, step)?),
+            AppStep::Account(step) => Ok(self.accounts.apply(step)?),
+            AppStep::Service(step) => Ok(self.services.apply(step)?),
+            AppStep::Session(step) => Ok(self.sessions.disconnect(step.session)?),
             AppStep::OnNewArray(it) => {
                 let step = it.resolve(&self.raid.observe()?)?;
                 Ok(self.pools.apply(&step)?)
             }
         }
+    }
+}
+
+/// What became of steps that were not all done.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// What was done stays done.
+    Stopped(Box<Stopped<AppStep, ApplyError>>),
+    /// What was done is undone.
+    Undone(Box<Stopped<AppStep, ApplyError>>),
+}
+
+impl Machine {
+    /// Do steps in their order. Steps that give daemons new files are all done or none is.
+    pub fn carry_out(&self, steps: &[AppStep]) -> Result<(), Unfinished> {
+        let stopped = match moxnas_core::plan::execute(steps, |step| self.apply(step)) {
+            Ok(()) => return Ok(()),
+            Err(stopped) => stopped,
+        };
+        let of_shares = |it: &AppStep| matches!(it, AppStep::Shares(_));
+        if !steps.iter().all(of_shares) {
+            return Err(Unfinished::Stopped(stopped));
+        }
+        let mut is_undone = match &stopped.cause {
+            ApplyError::Shares(err) => err.not_put_back.is_empty(),
+            _ => true,
+        };
+        for step in steps[..stopped.done].iter().rev() {
+            let AppStep::Shares(step) = step else {
+                continue;
+            };
+            if let Err(err) = undo(self.shares.as_ref(), &self.places, step) {
+                tracing::error!("{} was not undone: {}", step.service.daemon(), chain(&err));
+                is_undone = false;
+            }
+        }
+        Err(match is_undone {
+            true => Unfinished::Undone(stopped),
+            false => Unfinished::Stopped(stopped),
+        })
     }
 }
 
@@ -164,6 +284,18 @@ pub enum ApplyError {
     /// That of pools.
     #[error(transparent)]
     Pool(#[from] pool::backend::BackendError),
+    /// A daemon did not get its new files.
+    #[error(transparent)]
+    Shares(#[from] NotServed),
+    /// That of users and groups.
+    #[error(transparent)]
+    Account(#[from] accounts::BackendError),
+    /// systemd did not do as it was told.
+    #[error(transparent)]
+    Service(#[from] services::BackendError),
+    /// A session was not ended.
+    #[error(transparent)]
+    Session(#[from] sessions::BackendError),
     /// The array that a step before has made is not there.
     #[error(transparent)]
     NewArray(#[from] NotThatArray),
@@ -177,6 +309,10 @@ impl ApplyError {
             ApplyError::Raid(err) => err.hint(),
             ApplyError::Disk(err) => err.hint(),
             ApplyError::Pool(err) => err.hint(),
+            ApplyError::Shares(err) => err.cause.hint(),
+            ApplyError::Account(err) => err.hint(),
+            ApplyError::Service(err) => err.hint(),
+            ApplyError::Session(err) => err.hint(),
             ApplyError::NewArray(err) => Some(err.hint()),
         }
     }
@@ -194,6 +330,14 @@ pub enum AppStep {
     Pool(pool::plan::Step),
     /// Of pools, on the array that a step before has made.
     OnNewArray(OnNewArray),
+    /// Of what is offered to the network.
+    Shares(shares::Step),
+    /// Of users and groups.
+    Account(accounts::Step),
+    /// Of the daemons.
+    Service(services::Step),
+    /// Of those who are connected to them.
+    Session(sessions::Step),
 }
 
 impl fmt::Display for AppStep {
@@ -202,6 +346,10 @@ impl fmt::Display for AppStep {
             AppStep::Raid(step) => step.fmt(f),
             AppStep::Disk(step) => step.fmt(f),
             AppStep::Pool(step) => step.fmt(f),
+            AppStep::Shares(step) => step.fmt(f),
+            AppStep::Account(step) => step.fmt(f),
+            AppStep::Service(step) => step.fmt(f),
+            AppStep::Session(step) => step.fmt(f),
             AppStep::OnNewArray(it) => it.fmt(f),
         }
     }
@@ -213,7 +361,38 @@ impl AppStep {
     pub fn of_array(&self) -> Option<&raid::Step> {
         match self {
             AppStep::Raid(step) => Some(step),
-            AppStep::Disk(_) | AppStep::Pool(_) | AppStep::OnNewArray(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What has to work on a machine for it.
+    pub(crate) fn needs(&self) -> Option<Feature> {
+        use pool::plan::Step;
+        match self {
+            AppStep::Raid(_) => Some(Feature::MdArrays),
+            AppStep::Pool(Step::Mount { .. } | Step::MakeFilesystem { .. })
+            | AppStep::OnNewArray(_) => Some(Feature::Mounts),
+            // What is taken away needs nothing.
+            AppStep::Shares(step) if step.changes.iter().all(|it| it.after.is_none()) => None,
+            AppStep::Shares(step) => match step.service {
+                Service::Systemd => Some(Feature::BindMounts),
+                Service::Samba => Some(Feature::SmbServer),
+                Service::Nfs => Some(Feature::NfsServer),
+                Service::Ftp => Some(Feature::FtpServer),
+                Service::Ssh => Some(Feature::SftpServer),
+                Service::Web | Service::Discovery => None,
+            },
+            AppStep::Account(_) => Some(Feature::UserIds),
+            AppStep::Service(_) => Some(Feature::Systemd),
+            AppStep::Pool(_) | AppStep::Disk(_) | AppStep::Session(_) => None,
+        }
+    }
+
+    /// The number under which is kept what files were before it.
+    pub(crate) fn generation(&self) -> Option<u32> {
+        match self {
+            AppStep::Shares(step) => Some(step.generation),
+            _ => None,
         }
     }
 
@@ -222,7 +401,7 @@ impl AppStep {
         let disks = self.disks().into_iter().map(|it| format!("disk:{it}"));
         let pool = match self {
             AppStep::Pool(step) => step.pool(),
-            AppStep::Raid(_) | AppStep::Disk(_) | AppStep::OnNewArray(_) => None,
+            _ => None,
         };
         disks.chain(pool.map(|it| format!("pool:{it}"))).collect()
     }
@@ -231,7 +410,12 @@ impl AppStep {
     pub(crate) fn writes_over(&self) -> Vec<&DeviceId> {
         match self {
             AppStep::Raid(step) => step.destroys(),
-            AppStep::Disk(DiskStep::Locate { .. }) | AppStep::OnNewArray(_) => Vec::new(),
+            AppStep::Disk(DiskStep::Locate { .. })
+            | AppStep::OnNewArray(_)
+            | AppStep::Shares(_)
+            | AppStep::Account(_)
+            | AppStep::Service(_)
+            | AppStep::Session(_) => Vec::new(),
             AppStep::Disk(step) => vec![step.device()],
             AppStep::Pool(step) => step.touches(),
         }
@@ -251,274 +435,4 @@ impl AppStep {
             })
             .collect()
     }
-
-    /// As it is shown, with what it leads to.
-    #[must_use]
-    pub fn report(&self, seen: &Seen, outlook: StepOutlook) -> StepReport {
-        let step = match self {
-            AppStep::Raid(step) => step,
-            AppStep::Disk(step) => return disk_report(step, seen),
-            AppStep::Pool(step) => return pool_report(step, seen),
-            AppStep::OnNewArray(it) => {
-                return StepReport {
-                    what: it.to_string(),
-                    // What was on its members is lost with the steps before.
-                    destroys: Vec::new(),
-                    ..pool_report(&it.step, seen)
-                };
-            }
-        };
-        // A step that names a device without stable id has no command; the planner makes none.
-        let command = argv::argv(step).ok().and_then(|it| it.into_iter().next());
-        StepReport {
-            what: step.to_string(),
-            command: command.map(|it| it.words()),
-            command_block: None,
-            takes: None,
-            file: conf_change(step, seen),
-            destroys: step.destroys().iter().map(ToString::to_string).collect(),
-            reversible: step.is_reversible(),
-            outlook,
-        }
-    }
-}
-
-/// A file that a step writes anew.
-fn written(path: String, text: &str) -> FileReport {
-    let add = |all: String, line| all + "+" + line + "\n";
-    FileReport {
-        path,
-        diff: text.lines().fold(String::new(), add),
-    }
-}
-
-/// What sends, and what has another machine do something.
-fn commands_there(target: &str, step: &pool::plan::Step, seen: &Seen) -> Option<Vec<String>> {
-    let target = seen.targets.find(target)?;
-    let (send, ssh) = remote::commands(&seen.targets.folder, target, step)?;
-    let mut words = send.map(|it| it.words()).unwrap_or_default();
-    if !words.is_empty() {
-        words.push("|".to_owned());
-    }
-    words.extend(ssh.words());
-    Some(words)
-}
-
-fn pool_report(step: &pool::plan::Step, seen: &Seen) -> StepReport {
-    use pool::{plan::Step, real};
-    let command = match step {
-        Step::There { target, .. }
-        | Step::Replicate {
-            route: Route {
-                target: Some(target),
-                ..
-            },
-            ..
-        } => commands_there(target.as_str(), step, seen),
-        Step::Replicate { route, step } => {
-            let (cmd, reader) = real::argv::transfer(route, step);
-            let mut words = cmd.words();
-            if let Some(reader) = reader {
-                words.push("|".to_owned());
-                words.extend(reader.words());
-            }
-            Some(words)
-        }
-        other => real::argv::argv(other).ok().flatten().map(|it| it.words()),
-    };
-    let file = match step {
-        Step::WriteUnit {
-            pool,
-            filesystem,
-            options,
-            ..
-        } => {
-            let uuid = "(of the filesystem)".to_owned();
-            let unit = pool::unit::MountUnit {
-                name: pool.clone(),
-                filesystem: *filesystem,
-                uuid,
-                options: options.clone(),
-                thin: None,
-                devices: None,
-            };
-            Some(written(real::path_of(pool), &unit.render()))
-        }
-        Step::Thin {
-            pool,
-            step:
-                GroupStep::WriteUnit {
-                    filesystem,
-                    options,
-                    ..
-                },
-        } => {
-            let unit = pool::unit::MountUnit {
-                name: pool.clone(),
-                filesystem: Filesystem::Ext4,
-                uuid: "(of the folder)".to_owned(),
-                options: options.clone(),
-                thin: Some(ThinUnit {
-                    physical: "(of the device)".to_owned(),
-                    filesystem: *filesystem,
-                }),
-                devices: None,
-            };
-            Some(written(real::path_of(pool), &unit.render()))
-        }
-        Step::Inside {
-            pool,
-            step: dataset::Step::Volume { step },
-        } => step
-            .unit(pool)
-            .map(|it| written(real::unit_file(pool, &it.dataset), &it.render())),
-        Step::Devices {
-            pool,
-            step:
-                DevicesStep::WriteUnit {
-                    devices,
-                    profile,
-                    options,
-                    missing,
-                },
-        } => {
-            let unit = pool::unit::MountUnit {
-                name: pool.clone(),
-                filesystem: Filesystem::Btrfs,
-                uuid: "(of the filesystem)".to_owned(),
-                options: options.clone(),
-                thin: None,
-                devices: Some(DevicesUnit {
-                    profile: *profile,
-                    members: devices
-                        .iter()
-                        .map(|it| format!("(of {it})"))
-                        .chain(missing.iter().cloned())
-                        .collect(),
-                }),
-            };
-            Some(written(real::path_of(pool), &unit.render()))
-        }
-        Step::Directory {
-            pool,
-            path,
-            step: DirectoryStep::Note { mount },
-        } => {
-            let text = directory::note_of(pool, path, mount, "(of the folder)");
-            Some(written(directory::note_file(pool), &text))
-        }
-        Step::Directory {
-            pool,
-            step: DirectoryStep::Forget,
-            ..
-        } => Some(FileReport {
-            path: directory::note_file(pool),
-            diff: "(removed)".to_owned(),
-        }),
-        Step::RemoveUnit { pool } => Some(FileReport {
-            path: real::path_of(pool),
-            diff: "(removed)".to_owned(),
-        }),
-        _ => None,
-    };
-    let destroyed = step.destroys().into_iter();
-    let lost = destroyed.filter_map(|it| {
-        let device = seen.raid.devices.by_id(it)?;
-        (!device.signatures.is_empty()).then(|| LostContent {
-            device: it.clone(),
-            content: disk_plan::content(&seen.raid.devices, device),
-        })
-    });
-    StepReport {
-        what: step.to_string(),
-        command,
-        command_block: None,
-        takes: None,
-        file,
-        destroys: match step {
-            Step::Inside { pool, step } => {
-                let what = step.destroys();
-                what.map(|it| format!("{it} in pool {pool}"))
-                    .into_iter()
-                    .collect()
-            }
-            Step::There { target, pool, step } => {
-                let what = step.destroys();
-                what.map(|it| format!("{it} in pool {pool} on {target}"))
-                    .into_iter()
-                    .collect()
-            }
-            other => other.destroys().iter().map(ToString::to_string).collect(),
-        },
-        reversible: step.is_reversible(),
-        outlook: StepOutlook {
-            lost: lost.collect(),
-            ..StepOutlook::default()
-        },
-    }
-}
-
-fn disk_report(step: &DiskStep, seen: &Seen) -> StepReport {
-    let command = work_argv::argv(step).ok().flatten();
-    let file = match step {
-        DiskStep::Locate { by, on, .. } => by.file().map(|path| FileReport {
-            path,
-            diff: if *on { "1" } else { "0" }.to_owned(),
-        }),
-        _ => None,
-    };
-    let destroyed = step.is_destructive().then(|| step.device());
-    let content = |it: &DeviceId| {
-        let device = seen.raid.devices.by_id(it);
-        device.map(|it| disk_plan::content(&seen.raid.devices, it))
-    };
-    let lost = destroyed.and_then(|it| {
-        Some(LostContent {
-            device: it.clone(),
-            content: content(it)?,
-        })
-    });
-    StepReport {
-        what: step.to_string(),
-        command: command.map(|it| it.words()),
-        command_block: match step {
-            DiskStep::Sanitize { command, .. } => Some(command.hex()),
-            _ => None,
-        },
-        file,
-        destroys: destroyed.iter().map(ToString::to_string).collect(),
-        reversible: !step.is_destructive(),
-        takes: disk_plan::takes(seen, step),
-        outlook: StepOutlook {
-            lost: lost.into_iter().collect(),
-            ..StepOutlook::default()
-        },
-    }
-}
-
-/// What a step changes in mdadm.conf. A new array has no UUID before it is made.
-fn conf_change(step: &raid::Step, seen: &Seen) -> Option<FileReport> {
-    let known = &seen.raid.conf;
-    let line = |uuid: &str, device: &str| conf::array_line(uuid, device, known.spare_group(uuid));
-    let diff = match step {
-        raid::Step::Record { name } => {
-            let uuid = seen.raid.find(name.as_str()).and_then(|it| it.uuid.clone());
-            let uuid = uuid.unwrap_or_else(|| "(of the new array)".to_owned());
-            format!("+{}", line(&uuid, &format!("/dev/md/{name}")))
-        }
-        raid::Step::Forget { uuid } => {
-            format!("-{}", line(uuid, seen.raid.conf.ours.get(uuid)?))
-        }
-        raid::Step::SetSpareGroup { array, group } => {
-            let device = seen.raid.conf.ours.get(&array.uuid)?;
-            let group = group.as_ref().map(SpareGroup::as_str);
-            let new = conf::array_line(&array.uuid, device, group);
-            format!("-{}\n+{new}", line(&array.uuid, device))
-        }
-        _ => return None,
-    };
-    Some(FileReport {
-        path: CONF_PATH.to_owned(),
-        diff,
-    })
 }

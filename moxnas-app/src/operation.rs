@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moxnas_core::plan::{Fingerprint, Plan};
 use moxnas_pool::dataset::DatasetName;
+use moxnas_shares::model::Intent;
 
 use crate::{
     actor::{Actor, Role},
@@ -85,6 +86,12 @@ pub trait Change: Operation {
         None
     }
 
+    /// What is meant to be offered to the network once it is done, against which the machine is held
+    /// afterwards beside [`verify`](Change::verify); `None`: what is meant already.
+    fn offers(&self, _: &Seen) -> Result<Option<Intent>, Error> {
+        Ok(None)
+    }
+
     /// Whether the machine is now as was promised, and what to answer.
     fn verify(&self, after: &Seen) -> Result<Self::Output, Error>;
 }
@@ -124,6 +131,8 @@ pub trait LongChange: Change {
 pub enum Lane {
     /// Disks, arrays, pools.
     Storage,
+    /// What is offered to the network, and to whom: shares, users and groups.
+    Shares,
 }
 
 /// What the caller says beside the wish.

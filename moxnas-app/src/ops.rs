@@ -15,10 +15,13 @@ macro_rules! operation {
     };
 }
 
+pub mod access;
+pub mod accounts;
 pub mod api_keys;
 pub mod arrays;
 pub mod audit;
 pub mod auth;
+pub mod capabilities;
 pub mod datasets;
 pub mod disks;
 pub mod expected;
@@ -26,7 +29,10 @@ pub mod initramfs;
 pub mod jobs;
 pub mod pools;
 pub mod schedules;
+pub mod services;
 pub mod sessions;
+pub mod share_sessions;
+pub mod shares;
 pub mod simulation;
 pub mod system;
 pub mod targets;
@@ -61,6 +67,33 @@ fn info<O: Operation>() -> OperationInfo {
 #[must_use]
 pub fn all() -> Vec<OperationInfo> {
     let mut all = vec![
+        info::<access::AccessExplain>(),
+        info::<capabilities::CapabilityList>(),
+        info::<share_sessions::ShareSessionList>(),
+        info::<share_sessions::ShareSessionEnd>(),
+        info::<services::ServiceList>(),
+        info::<services::ServiceGet>(),
+        info::<services::ServiceLog>(),
+        info::<services::ServiceStart>(),
+        info::<services::ServiceStop>(),
+        info::<services::ServiceRestart>(),
+        info::<services::ServiceReload>(),
+        info::<services::ServiceEnable>(),
+        info::<services::ServiceDisable>(),
+        info::<accounts::AccountList>(),
+        info::<accounts::AccountGet>(),
+        info::<accounts::AccountCreate>(),
+        info::<accounts::AccountSet>(),
+        info::<accounts::AccountPasswd>(),
+        info::<accounts::AccountSambaAdd>(),
+        info::<accounts::AccountSambaRemove>(),
+        info::<accounts::AccountDelete>(),
+        info::<accounts::AccountAdopt>(),
+        info::<accounts::GroupList>(),
+        info::<accounts::GroupCreate>(),
+        info::<accounts::GroupMembers>(),
+        info::<accounts::GroupDelete>(),
+        info::<accounts::GroupAdopt>(),
         info::<api_keys::ApiKeyList>(),
         info::<api_keys::ApiKeyCreate>(),
         info::<api_keys::ApiKeyDelete>(),
@@ -152,6 +185,46 @@ pub fn all() -> Vec<OperationInfo> {
         info::<sessions::UserSessionList>(),
         info::<sessions::UserSessionRevoke>(),
         info::<sessions::UserSessionRevokeAll>(),
+        info::<shares::FaceList<shares::OfSmb>>(),
+        info::<shares::FaceGet<shares::OfSmb>>(),
+        info::<shares::FaceCreate<shares::OfSmb>>(),
+        info::<shares::FaceSet<shares::OfSmb>>(),
+        info::<shares::FaceReplace<shares::OfSmb>>(),
+        info::<shares::FaceDelete<shares::OfSmb>>(),
+        info::<shares::FaceList<shares::OfNfs>>(),
+        info::<shares::FaceGet<shares::OfNfs>>(),
+        info::<shares::FaceCreate<shares::OfNfs>>(),
+        info::<shares::FaceSet<shares::OfNfs>>(),
+        info::<shares::FaceReplace<shares::OfNfs>>(),
+        info::<shares::FaceDelete<shares::OfNfs>>(),
+        info::<shares::FaceList<shares::OfFtp>>(),
+        info::<shares::FaceGet<shares::OfFtp>>(),
+        info::<shares::FaceCreate<shares::OfFtp>>(),
+        info::<shares::FaceSet<shares::OfFtp>>(),
+        info::<shares::FaceReplace<shares::OfFtp>>(),
+        info::<shares::FaceDelete<shares::OfFtp>>(),
+        info::<shares::FaceList<shares::OfSftp>>(),
+        info::<shares::FaceGet<shares::OfSftp>>(),
+        info::<shares::FaceCreate<shares::OfSftp>>(),
+        info::<shares::FaceSet<shares::OfSftp>>(),
+        info::<shares::FaceReplace<shares::OfSftp>>(),
+        info::<shares::FaceDelete<shares::OfSftp>>(),
+        info::<shares::SettingsGet<shares::SmbSettingsOf>>(),
+        info::<shares::SettingsSet<shares::SmbSettingsOf>>(),
+        info::<shares::SettingsGet<shares::NfsSettingsOf>>(),
+        info::<shares::SettingsSet<shares::NfsSettingsOf>>(),
+        info::<shares::SettingsGet<shares::FtpSettingsOf>>(),
+        info::<shares::SettingsGet<shares::DiscoverySettingsOf>>(),
+        info::<shares::SettingsSet<shares::DiscoverySettingsOf>>(),
+        info::<shares::SettingsSet<shares::FtpSettingsOf>>(),
+        info::<shares::ShareList>(),
+        info::<shares::ShareGet>(),
+        info::<shares::ShareDelete>(),
+        info::<shares::ShareStatus>(),
+        info::<shares::ShareReconcile>(),
+        info::<shares::ShareImport>(),
+        info::<shares::GenerationList>(),
+        info::<shares::GenerationRevert>(),
         info::<simulation::SimShow>(),
         info::<simulation::SimFault>(),
         info::<simulation::SimAdvance>(),

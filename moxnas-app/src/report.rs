@@ -43,8 +43,8 @@ pub struct StepReport {
     pub command: Option<Vec<String>>,
     /// The command that goes to the disk itself, in hexadecimal; `None` for a step that sends none.
     pub command_block: Option<String>,
-    /// The file that is written, with what changes in it.
-    pub file: Option<FileReport>,
+    /// The files that are written, with what changes in them.
+    pub files: Vec<FileReport>,
     /// Ids of the devices whose data is lost.
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss.

@@ -13,12 +13,14 @@ use moxnas_pool::{
     remote::{Facts, TargetName},
 };
 use moxnas_raid::{Array, Difference, Inventory, Member, expected::compare};
+use moxnas_telemetry::capability::Verdict;
 use sha2::{Digest, Sha256};
 
 use crate::{
     answers::Answers,
     error::Error,
     expected::Expected,
+    sharing::Sharing,
     targets::{Known, TargetError},
 };
 
@@ -29,6 +31,8 @@ pub struct Seen {
     pub raid: Arc<Inventory>,
     /// The pools.
     pub pools: Arc<Pools>,
+    /// What is offered to the network.
+    pub sharing: Arc<Sharing>,
     /// What the disks can do, by kernel name.
     pub abilities: Arc<BTreeMap<String, Abilities>>,
     /// What no look asks, as it was answered last.
@@ -47,6 +51,8 @@ pub struct Seen {
     pub answered: u64,
     /// What should be there. `None`: nobody has ever agreed to anything.
     pub expected: Option<Arc<Expected>>,
+    /// What can work on this machine, and what cannot.
+    pub capabilities: Arc<Vec<Verdict>>,
     /// The machines that replicas may be sent to.
     pub targets: Arc<Known>,
     /// What is not as it should be.

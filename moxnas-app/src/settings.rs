@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use moxnas_shares::render::Places;
 use serde::Deserialize;
 
 use crate::{
@@ -50,6 +51,8 @@ pub struct Settings {
     pub pace: Pace,
     /// How the audit log is kept.
     pub audit: AuditSettings,
+    /// Where the files of the daemons belong that offer shares.
+    pub places: Places,
 }
 
 /// How the service gets on with its work.
@@ -105,6 +108,7 @@ impl Settings {
             right: Right::NotRoot,
             pace: Pace::Usual,
             audit: AuditSettings::default(),
+            places: Places::default(),
         }
     }
 }

@@ -27,6 +27,7 @@ mod second_factor;
 mod secrets;
 mod session_list;
 mod sessions;
+mod shares;
 mod snapshot;
 mod tidy;
 mod url;
@@ -64,6 +65,7 @@ pub use self::{
     secrets::StoredSecret,
     session_list::StandingSession,
     sessions::{NewSession, Revoked, SessionState, StoredToken},
+    shares::{StoredGeneration, StoredShare},
     url::{DatabaseUrl, DatabaseUrlError, ServerUrl},
 };
 use self::{

@@ -1,10 +1,12 @@
 //! The command line: nouns and verbs over the wire types.
 
 mod access;
+mod accounts;
 mod audit;
 mod database;
 mod prune;
 mod remote;
+mod services;
 mod shares;
 mod storage;
 mod work;
@@ -22,11 +24,13 @@ use moxnas_api::wire::{
 
 pub(crate) use self::{
     access::{KeyVerb, Login, SessionVerb, TotpVerb, UserTotpVerb, UserVerb},
+    accounts::{AccountSambaVerb, AccountVerb, GroupVerb},
     audit::{AuditFilter, AuditVerb, VerifyAudit},
     database::{DatabasePlace, DbVerb},
     prune::{PruneVerb, SimulatePrune},
     remote::{ReplicaVerb, TargetVerb},
-    shares::{ReadShares, RenderShares, ShareVerb},
+    services::ServiceVerb,
+    shares::{FaceVerb, ReadShares, RenderShares, SettingsVerb, ShareSessionVerb, ShareVerb},
     storage::{DatasetVerb, PoolDeviceVerb, PoolVerb, SnapshotVerb},
     work::{JobId, JobVerb, NextRuns, Patience, ScheduleName, ScheduleVerb},
 };
@@ -136,6 +140,15 @@ pub(crate) enum Noun {
     /// Shares: what is offered to the network, and to whom
     #[command(subcommand)]
     Share(ShareVerb),
+    /// Services: the daemons that serve
+    #[command(subcommand)]
+    Service(ServiceVerb),
+    /// Users of the machine, to whom shares are offered
+    #[command(subcommand)]
+    Account(AccountVerb),
+    /// Groups of the machine
+    #[command(subcommand)]
+    Group(GroupVerb),
     /// Other machines that replicas may be sent to
     #[command(subcommand)]
     Target(TargetVerb),
@@ -195,12 +208,28 @@ pub(crate) enum Noun {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write the unit by which systemd runs the service
+    #[command(after_help = UNIT)]
+    Unit {
+        /// The program; this one if left out
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// The settings file; /etc/moxnas/moxnas.toml if left out
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Write the manual pages
     Man {
         /// The folder for all pages; the first page to the terminal if left out
         dir: Option<PathBuf>,
     },
 }
+
+/// How a unit is put to use.
+const UNIT: &str = "\
+moxnas unit > /etc/systemd/system/moxnas.service
+systemctl daemon-reload
+systemctl enable --now moxnas";
 
 /// Run the service
 #[derive(Debug, Args)]
@@ -382,6 +411,8 @@ pub(crate) enum SystemVerb {
     Health,
     /// Show what machine this is
     Info,
+    /// Show what can work on this machine, and what cannot, as in a container
+    Capabilities,
     /// Show what the kernels know of arrays while they start
     Initramfs,
     /// Make every initramfs again that does not name the arrays as they are

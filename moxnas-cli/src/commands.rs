@@ -1,6 +1,7 @@
 //! What each command does: turn words into a request, and the answer into text.
 
 mod access;
+mod accounts;
 mod arrays;
 mod audit;
 mod database;
@@ -17,10 +18,13 @@ mod prune;
 pub(crate) mod remote;
 mod schedules;
 mod serve;
+mod services;
+pub(crate) mod share_files;
 mod shares;
 mod users;
 
 use moxnas_api::wire::{
+    access::CapabilityPage,
     initramfs::Initramfs,
     simulation::{Advance, Fault, Simulation},
 };
@@ -29,7 +33,7 @@ use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
 use crate::{
-    cli::{Cli, Global, Noun, PruneVerb, ScheduleVerb, SimVerb, SystemVerb},
+    cli::{Cli, Global, Noun, PruneVerb, ScheduleVerb, ShareVerb, SimVerb, SystemVerb},
     confirm::Wish,
     failure::Failure,
     print::Printer,
@@ -43,9 +47,17 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Serve(serve) => serve::serve(&global, serve, printer).await,
         Noun::Decode(verb) => decode::decode(&verb, printer),
         Noun::Prune(PruneVerb::Simulate(it)) => prune::simulate(&it, printer),
-        Noun::Share(verb) => shares::share(&verb, printer),
+        Noun::Share(ShareVerb::Render(it)) => share_files::render_to(&it, printer),
+        Noun::Share(ShareVerb::Read(it)) => share_files::read_from(&it, printer),
+        Noun::Share(verb) => {
+            let transport = Transport::open(&global).await?;
+            transport.know_pools().await;
+            let done = shares::share(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
         Noun::Completions { shell } => paper::completions(shell, printer),
         Noun::Man { dir } => paper::man(dir.as_deref(), printer),
+        Noun::Unit { program, config } => paper::unit(program, config, printer),
         Noun::Audit(verb) => audit::audit(&global, verb, printer).await,
         Noun::Db(verb) => database::database(&global, verb, printer).await,
         Noun::Doctor => doctor::doctor(&global, printer),
@@ -104,6 +116,21 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
             let done = datasets::snapshot(&transport, &global, verb, printer).await;
             told(&transport, printer, done)
         }
+        Noun::Service(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = services::service(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Account(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = accounts::account(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
+        Noun::Group(verb) => {
+            let transport = Transport::open(&global).await?;
+            let done = accounts::group(&transport, &global, verb, printer).await;
+            told(&transport, printer, done)
+        }
         Noun::Target(verb) => {
             let transport = Transport::open(&global).await?;
             let done = remote::target(&transport, verb, printer).await;
@@ -113,6 +140,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Noun::Replica(_) => Ok(()),
         Noun::System(verb) => {
             let transport = Transport::open(&global).await?;
+            transport.know_pools().await;
             told(
                 &transport,
                 printer,
@@ -211,6 +239,14 @@ async fn system(
     let path = match verb {
         SystemVerb::Health => "/api/system/health/detailed",
         SystemVerb::Info => "/api/system/info",
+        SystemVerb::Capabilities => {
+            let text = transport.raw(&Ask::get("/api/system/capabilities")).await?;
+            match printer.is_json() {
+                true => printer.json(&text),
+                false => printer.capabilities(&parse::<CapabilityPage>(&text)?),
+            }
+            return Ok(());
+        }
         SystemVerb::Initramfs => {
             let ask = Ask::get("/api/system/initramfs?fresh=true");
             let text = transport.raw(&ask).await?;

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "this is the printer")]
 
 mod access;
+mod accounts;
 mod arrays;
 mod audit;
 mod consequences;
@@ -14,6 +15,8 @@ mod outline;
 mod plan;
 mod pools;
 mod prune;
+mod services;
+mod shares;
 
 use std::{
     borrow::Cow,
@@ -22,6 +25,8 @@ use std::{
 
 use comfy_table::{ContentArrangement, Table, presets};
 use moxnas_api::wire::{
+    access::{AccessExplanation, CapabilityPage},
+    accounts::{Account, AccountPage, Group},
     api_keys::ApiKeyPage,
     arrays::{Array, ArrayPage},
     audit::{AuditPage, AuditVerdict},
@@ -34,7 +39,9 @@ use moxnas_api::wire::{
     plans::Plan,
     pools::{Pool, PoolPage},
     schedules::{Schedule, SchedulePage, Timeline},
+    services::{Service, ServiceLogPage, ServicePage, ShareSessionPage},
     sessions::SessionPage,
+    shares::{ShareGenerationPage, SharePage, ShareStatus},
     users::UserPage,
 };
 use moxnas_pool::prune::{Decision, Preview, TimeZone};
@@ -110,6 +117,68 @@ impl Printer {
 
     pub(crate) fn pool(&self, pool: &Pool) {
         self.line(&pools::sheet(pool));
+    }
+
+    pub(crate) fn shares(&self, page: &SharePage) {
+        self.line(&shares::table(page));
+        self.each_note(&page.errors);
+    }
+
+    pub(crate) fn services(&self, page: &ServicePage) {
+        self.line(&services::table(page));
+    }
+
+    pub(crate) fn service(&self, service: &Service) {
+        self.line(&services::sheet(service));
+    }
+
+    pub(crate) fn service_log(&self, page: &ServiceLogPage) {
+        self.line(&services::log(page));
+    }
+
+    pub(crate) fn share_sessions(&self, page: &ShareSessionPage) {
+        self.line(&services::sessions(page));
+        self.each_note(&page.unknown);
+    }
+
+    pub(crate) fn explanation(&self, explanation: &AccessExplanation) {
+        self.line(&services::explanation(explanation));
+    }
+
+    pub(crate) fn capabilities(&self, page: &CapabilityPage) {
+        self.line(&services::capabilities(page));
+    }
+
+    pub(crate) fn accounts(&self, page: &AccountPage) {
+        self.line(&accounts::table(page));
+        self.each_note(&page.errors);
+    }
+
+    pub(crate) fn account(&self, account: &Account) {
+        self.line(&accounts::sheet(account));
+    }
+
+    pub(crate) fn groups(&self, groups: &[Group]) {
+        self.line(&accounts::groups(groups));
+    }
+
+    pub(crate) fn faces(&self, protocol: &str, page: &Value) {
+        self.line(&shares::faces(protocol, page));
+    }
+
+    pub(crate) fn share_status(&self, status: &ShareStatus) {
+        self.line(&shares::status(status));
+        self.each_note(&status.errors);
+    }
+
+    pub(crate) fn share_generations(&self, page: &ShareGenerationPage) {
+        self.line(&shares::generations(page));
+    }
+
+    fn each_note(&self, notes: &[String]) {
+        for it in notes {
+            self.note(&format!("note: {it}"));
+        }
     }
 
     pub(crate) fn datasets(&self, page: &DatasetPage) {

@@ -18,7 +18,7 @@ use poem::{Endpoint, Request, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
-use crate::{cli::Global, failure::Failure, session::Session};
+use crate::{cli::Global, commands::share_files::places, failure::Failure, session::Session};
 
 /// Reaches the interface.
 pub(crate) struct Transport {
@@ -262,6 +262,7 @@ impl Way {
             right,
             pace: Pace::Usual,
             audit: AuditSettings::default(),
+            places: places(),
         };
         let role = if is_root { Role::Admin } else { Role::Viewer };
         // Whoever may not change the machine is told so by the lock, not by the role.

@@ -19,6 +19,7 @@
 //! What it deliberately does not do: it has no shell, no global state, and no list of what is
 //! wise. Judgement belongs to the planners of the crates above.
 
+pub mod acl;
 pub mod chain;
 pub mod clock;
 pub mod cmd;

@@ -4,7 +4,6 @@
 //! read-only one at `/srv/POOL/.snapshots/DATASET/NAME`. On ext4 and xfs a dataset is a folder that is a
 //! project, whose quota the kernel keeps; they have no snapshots, and none are faked.
 
-mod acl;
 mod attributes;
 mod model;
 mod note;
@@ -14,7 +13,6 @@ mod retention;
 mod shown;
 mod step;
 
-pub use acl::{Acl, BadAcl, BadPerms, Perms, Whom};
 pub(crate) use attributes::SOFT_QUOTA;
 pub use attributes::{
     Access, Account, AccountKind, AccountName, AclEntry, Attributes, BadAttribute, Compression,
@@ -25,6 +23,7 @@ pub use model::{
     dataset_path, new_path, replaced_path, snapshot_folder, snapshot_path,
 };
 pub(crate) use model::{Found, NEW, REPLACED, SNAPSHOTS};
+pub use moxnas_core::acl::{Acl, BadAcl, BadPerms, Perms, Whom};
 pub use note::{HoldName, Note, note_path};
 pub(crate) use plan::begin;
 pub use plan::{Change, CreateDataset, countable, is_limited_to, plan, plan_prune};

@@ -80,6 +80,12 @@ impl SimPools {
         }
     }
 
+    /// The simulated machine.
+    #[must_use]
+    pub fn machine(&self) -> &Arc<SimMachine> {
+        &self.machine
+    }
+
     /// The machine, after all that systemd did about what happened to it.
     fn state(&self) -> MutexGuard<'_, SimState> {
         let now = self.machine.now();
@@ -327,7 +333,7 @@ impl PoolBackend for SimPools {
     }
 
     fn folder(&self, path: &FolderPath) -> Result<Folder, BackendError> {
-        Ok(self.folder_at(path))
+        self.folder_there(path)
     }
 
     /// Takes no time, however large the filesystem is.

@@ -18,11 +18,13 @@
 //! nobody comes to own the files of somebody else.
 //!
 //! What it deliberately does not do: it asks no directory of a network, makes no folder, and never
-//! touches users of the system or users whom nobody handed over to it.
+//! touches users of the system or users whom nobody handed over to it. Keys that it is given open SFTP alone; those
+//! in a user's own `.ssh` are the user's.
 
 pub mod backend;
 mod day;
 pub mod effect;
+mod key;
 pub mod model;
 mod names;
 pub mod plan;
@@ -33,6 +35,7 @@ pub mod sim;
 
 pub use backend::{AccountBackend, BackendError};
 pub use day::{BadDay, Day};
+pub use key::{BadKey, KEYS_FOLDER, SshKey};
 pub use names::{FullName, LoginName};
 pub use plan::{Change, Refusal, Step, plan};
 pub use record::{BadRecord, FIRST_ID, FIRST_OF_PEOPLE, Given, LAST_ID, Life, RECORD_FILE, Record};

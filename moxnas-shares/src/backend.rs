@@ -6,7 +6,7 @@ use moxnas_core::{cmd::CmdError, root::FileError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::ShareName,
+    model::{ShareName, TlsFiles},
     plan::FileChange,
     render::{Places, Service},
 };
@@ -19,6 +19,10 @@ use crate::{
 pub trait ShareBackend: Send + Sync {
     /// What there is at these places: files as they are, and how daemons and generations stand.
     fn observe(&self, places: &Places) -> Result<Served, BackendError>;
+
+    /// Make a key and a certificate for it that nobody else has signed, for the name of the machine. Nobody
+    /// reads them yet.
+    fn certify(&self, files: &TlsFiles) -> Result<(), BackendError>;
 
     /// Have the daemon's own checker go over what it would read. Nothing that anybody reads is changed. What
     /// it complains of is [`BackendError::Refused`].
@@ -125,6 +129,14 @@ pub enum BackendError {
     /// What was kept of a generation cannot be read.
     #[error("what was kept as generation {0} cannot be read")]
     Generation(u32),
+    /// No certificate could be made.
+    #[error("the certificate {path} could not be made")]
+    Certificate {
+        /// Where it belongs.
+        path: String,
+        /// Why not.
+        source: rcgen::Error,
+    },
     /// Something was arranged to go wrong.
     #[error("{0}")]
     Injected(String),
@@ -136,6 +148,11 @@ impl BackendError {
     pub fn hint(&self) -> Option<String> {
         match self {
             BackendError::Command(err) => err.hint(),
+            // There is nobody to ask: it does what it says.
+            BackendError::Refused {
+                service: Service::Nfs,
+                ..
+            } => Some("nothing was changed".to_owned()),
             BackendError::Refused { service, .. } => Some(format!(
                 "nothing was changed; `{}` says more",
                 service.checker()
@@ -147,6 +164,9 @@ impl BackendError {
                 Some(format!("`journalctl -u {}` says more", service.unit()))
             }
             BackendError::Changed(_) => Some("look again, and agree to a new plan".to_owned()),
+            BackendError::Certificate { .. } => {
+                Some("name one that is there by the settings of FTP".to_owned())
+            }
             BackendError::Generation(_) | BackendError::File(_) | BackendError::Injected(_) => None,
         }
     }

@@ -17,6 +17,10 @@ pub(crate) struct Samba;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exports;
 
+/// Of XML: what could begin a tag or an entity is written as one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Xml;
+
 /// Of files in which a value is all that is left of its line, and nothing can be escaped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain;
@@ -39,7 +43,7 @@ pub(crate) fn can_samba_say(text: &str) -> bool {
         let is_odd = it.is_ascii_control() | (it == b'%') | (it == b'"');
         (odd | is_odd, blank | (it == b' '))
     });
-    let has_two_blanks = has_blank && text.contains("  ");
+    let has_two_blanks = has_blank && text.as_bytes().windows(2).any(|it| it == b"  ");
     !(is_odd || has_two_blanks || text.ends_with('\\'))
 }
 
@@ -54,6 +58,23 @@ impl Escaper for Samba {
             true => to.write_str(text),
             false => Err(fmt::Error),
         }
+    }
+}
+
+impl Escaper for Xml {
+    fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
+        has_no_line_break(text)?;
+        for it in text.chars() {
+            match it {
+                '&' => to.write_str("&amp;")?,
+                '<' => to.write_str("&lt;")?,
+                '>' => to.write_str("&gt;")?,
+                '"' => to.write_str("&quot;")?,
+                '\'' => to.write_str("&apos;")?,
+                it => to.write_char(it)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -128,6 +149,11 @@ mod tests {
         }
         assert_eq!(escaped(Samba, "A; # [b]").as_deref(), Some("A; # [b]"));
         assert_eq!(escaped(Plain, "a\nb"), None);
+        assert_eq!(escaped(Xml, "a\nb"), None);
+        assert_eq!(
+            escaped(Xml, "R&D <'x'> \"ä\"").as_deref(),
+            Some("R&amp;D &lt;&apos;x&apos;&gt; &quot;ä&quot;")
+        );
         assert_eq!(escaped(Exports, "a\nb"), None);
         assert_eq!(
             escaped(Exports, r#"/srv/a b/"c"#).as_deref(),

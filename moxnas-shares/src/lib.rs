@@ -19,7 +19,9 @@
 //! What it deliberately does not do: it edits no file that belongs to somebody else, keeps no record of
 //! its own, and knows nothing of arrays, pools or databases. A share knows a path.
 
+pub mod access;
 pub mod accounts;
+pub mod adopt;
 pub mod backend;
 pub(crate) mod escape;
 pub mod exports;
@@ -31,6 +33,8 @@ pub mod plan;
 pub mod real;
 pub mod refusal;
 pub mod render;
+pub mod services;
+pub mod sessions;
 pub mod sim;
 pub mod smb_conf;
 pub mod standing;

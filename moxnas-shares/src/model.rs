@@ -13,8 +13,8 @@ pub use names::{GroupName, Line, NetbiosName, Principal, ShareName, UserName};
 pub use nfs::{Access, ClientOptions, Fsid, Nfs, NfsRule, Security, Squash};
 use serde::{Deserialize, Serialize};
 pub use settings::{
-    FtpSettings, NfsSettings, NfsVersion, PassivePorts, Settings, SmbProtocol, SmbSettings,
-    TlsFiles, WebSettings,
+    DiscoverySettings, FtpSettings, NfsSettings, NfsVersion, PassivePorts, Settings, SmbProtocol,
+    SmbSettings, TlsFiles, WebSettings,
 };
 pub use smb::{Encryption, Mode, NotAMode, Preset, PreviousVersions, Recycle, Smb, TimeMachine};
 pub use transfer::{Transfer, TransferUser};
@@ -101,6 +101,18 @@ impl Intent {
     pub fn sftp(&self) -> impl Iterator<Item = (&Share, &Transfer)> {
         let offered = self.shares.iter().filter(|it| it.enabled);
         offered.filter_map(|it| Some((it, it.sftp.as_ref()?)))
+    }
+
+    /// Whether other machines are told of any of this.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        let is_offered = self.smb().next().is_some() || self.nfs().next().is_some();
+        self.settings.discovery.enabled && is_offered
+    }
+
+    /// Bring the shares into the order of their names, in which files are written once they are meant.
+    pub fn sort(&mut self) {
+        self.shares.sort_by(|one, other| one.name.cmp(&other.name));
     }
 
     /// The share of this name, whatever its case.

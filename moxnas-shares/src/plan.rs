@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::{Offer, Served},
     generation::Generation,
-    model::Intent,
+    model::{Intent, TlsFiles},
     refusal::{self, Refusal},
     render::{self, ConfigFile, Places, RenderError, Service},
 };
@@ -19,6 +19,10 @@ use crate::{
 pub struct Step {
     /// Whose.
     pub service: Service,
+    /// A certificate that is made before anything else, as there is none: see
+    /// [`certify`](crate::backend::ShareBackend::certify()).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<TlsFiles>,
     /// The files that change, in the order in which they are written.
     pub changes: Vec<FileChange>,
     /// What is to be asked of it afterwards.
@@ -104,12 +108,43 @@ impl fmt::Display for Step {
             "give {} its new files, checked before and asked after: {}",
             self.service.daemon(),
             files.join(", ")
-        )
+        )?;
+        match &self.certificate {
+            Some(files) => write!(
+                f,
+                "; with a certificate that is made now: {}",
+                files.certificate
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Step {
+    /// The way back from it: the same files, as they were.
+    #[must_use]
+    pub fn back(&self, generation: u32) -> Step {
+        let changes = self.changes.iter().rev().map(|it| FileChange {
+            before: it.after.clone(),
+            after: it.before.clone(),
+            ..it.clone()
+        });
+        Step {
+            service: self.service,
+            certificate: None,
+            changes: changes.collect(),
+            offers: Vec::new(),
+            generation,
+        }
     }
 }
 
 /// What begins a file that is ours.
-const MARKS: [&str; 2] = ["# Written by MoxNAS", "# Made by MoxNAS"];
+const MARKS: [&str; 3] = [
+    "# Written by MoxNAS",
+    "# Made by MoxNAS",
+    "<!-- Written by MoxNAS",
+];
 
 /// Whether a file was written by MoxNAS.
 #[must_use]
@@ -141,12 +176,25 @@ pub fn plan(served: &Served, intent: &Intent, places: &Places) -> Result<Plan<St
             .daemons
             .get(&service)
             .is_some_and(|it| it.is_installed);
+        if !is_there && service == Service::Discovery {
+            // Who knows the name of the machine finds it all the same.
+            plan.warnings.push(format!(
+                "{} is not installed: other machines do not find this one by themselves",
+                service.daemon()
+            ));
+            continue;
+        }
         if !is_there {
             return Err(NoPlan::NotInstalled(service));
         }
         generation += 1;
+        let certificate = certificate(served, intent, service, places);
+        if certificate.is_some() {
+            plan.warnings.push(UNSIGNED.to_owned());
+        }
         plan.steps.push(Step {
             service,
+            certificate,
             offers: offers(served, intent, &changes, service, places),
             changes,
             generation,
@@ -168,12 +216,33 @@ pub fn revert(served: &Served, to: &Generation) -> Plan<Step> {
     if !changes.is_empty() {
         plan.steps.push(Step {
             service: to.service,
+            certificate: None,
             changes,
             offers: Vec::new(),
             generation: served.generations.last().copied().unwrap_or(0) + 1,
         });
     }
     plan
+}
+
+/// Whoever connects by FTP is asked about it.
+const UNSIGNED: &str = "the certificate of FTP will be one that nobody has signed: clients ask \
+                        their user whether to trust it, until another is named by the settings of \
+                        FTP";
+
+/// The certificate that a daemon needs and nobody has made or named.
+fn certificate(
+    served: &Served,
+    intent: &Intent,
+    service: Service,
+    places: &Places,
+) -> Option<TlsFiles> {
+    let settings = &intent.settings.ftp;
+    let named = &settings.tls;
+    let is_ours = named.certificate.as_str() == places.ftp_certificate;
+    let is_there = served.files.contains_key(&places.ftp_certificate);
+    let is_needed = service == Service::Ftp && is_offered(intent, service) && !settings.plaintext;
+    (is_needed && is_ours && !is_there).then(|| named.clone())
 }
 
 /// Whether anything is offered that this daemon serves.
@@ -185,6 +254,7 @@ fn is_offered(intent: &Intent, service: Service) -> bool {
         Service::Ssh => intent.sftp().next().is_some(),
         Service::Systemd => intent.ftp().next().is_some() || intent.sftp().next().is_some(),
         Service::Web => intent.settings.web.is_some(),
+        Service::Discovery => intent.is_announced(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The machine: files below a root, and the programs of Debian's packages.
 
 mod argv;
+mod certificate;
 mod check;
 mod harmless;
+mod private;
 mod probe;
 
 use std::{sync::Arc, time::Duration};
@@ -17,9 +19,27 @@ pub use self::harmless::HARMLESS;
 use crate::{
     backend::{BackendError, Daemon, Offer, Served, ShareBackend},
     generation::Generation,
+    model::TlsFiles,
     plan::FileChange,
     render::{Places, Service},
 };
+
+/// The programs that are needed to offer something, and what cannot be done without each.
+pub const TOOLS: [(Tool, &str); 7] = [
+    (argv::SMBD, "nothing is offered by SMB"),
+    (
+        argv::TESTPARM,
+        "what SMB is to offer cannot be checked, so it is refused",
+    ),
+    (
+        argv::SMBCLIENT,
+        "what SMB offers cannot be asked for, so it is refused",
+    ),
+    (argv::EXPORTFS, "nothing is offered by NFS"),
+    (argv::VSFTPD, "nothing is offered by FTP"),
+    (argv::SSHD, "nothing is offered by SFTP"),
+    (argv::AVAHI, "Macs do not find the machine by themselves"),
+];
 
 /// A machine that offers shares.
 pub struct SystemShares {
@@ -31,6 +51,9 @@ pub struct SystemShares {
 
 /// Where smbd(8) listens if nothing else is said.
 pub const SMB_PORT: u16 = 445;
+
+/// What Debian's unit starts vsftpd with.
+const VSFTPD_OF_DEBIAN: &str = "/etc/vsftpd.conf";
 
 /// How long a daemon may take to be there after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,16 +92,42 @@ impl SystemShares {
         Ok(Vec::new())
     }
 
-    /// Whether a vsftpd that runs was started with our file. Debian's reads its own again, whatever we write.
+    /// Whether a vsftpd that runs was started with our file. Debian's reads its own again, whatever
+    /// we write. By our file it writes what it does over the words that it was started with; where
+    /// Debian's has it do that too, nobody can tell.
     fn is_vsftpd_ours(&self) -> Result<bool, BackendError> {
+        let theirs = self.root.read(VSFTPD_OF_DEBIAN)?.unwrap_or_default();
+        let mut theirs = theirs.lines();
+        let is_told = !theirs.any(|it| it.starts_with("setproctitle_enable="));
         for process in self.processes(Service::Ftp)? {
-            let words = self.root.read(format!("/proc/{process}/cmdline"))?;
-            let mut words = words.iter().flat_map(|it| it.split('\0'));
-            if words.any(|it| it == self.places.vsftpd) {
+            let title = self.root.read(format!("/proc/{process}/cmdline"))?;
+            let title = title.unwrap_or_default();
+            let mut words = title.split('\0');
+            let is_ours = words.any(|it| it == self.places.vsftpd);
+            if is_ours || (is_told && title.starts_with("vsftpd: ")) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Have those that are installed tell other machines what there is by now. They keep nobody, so
+    /// that wsdd and wsdd2, which read nothing again, are started anew.
+    fn reload_discovery(&self) -> Result<(), BackendError> {
+        self.runner.run(&argv::daemon_reload())?;
+        let unit = Service::Discovery.unit();
+        if argv::AVAHI.find().is_some() {
+            match self.is_running(Service::Discovery)? {
+                true => self.runner.run(&argv::reload(unit))?,
+                false => self.runner.run(&argv::enable_now(unit))?,
+            };
+        }
+        for (tool, unit) in [(argv::WSDD, "wsdd.service"), (argv::WSDD2, "wsdd2.service")] {
+            if tool.find().is_some() {
+                self.runner.run(&argv::try_restart(unit))?;
+            }
+        }
+        Ok(())
     }
 
     /// Mount what the units say that users see, and unmount what none says any more.
@@ -133,7 +182,7 @@ impl ShareBackend for SystemShares {
         }
         for service in Service::ALL {
             let daemon = Daemon {
-                is_installed: tool(service).is_none_or(|it| it.find().is_some()),
+                is_installed: is_installed(service),
                 is_running: self.is_running(service)?,
             };
             served.daemons.insert(service, daemon);
@@ -142,6 +191,10 @@ impl ShareBackend for SystemShares {
         served.generations = kept.filter_map(|it| Generation::number_of(&it)).collect();
         served.generations.sort_unstable();
         Ok(served)
+    }
+
+    fn certify(&self, files: &TlsFiles) -> Result<(), BackendError> {
+        certificate::make(&self.root, files)
     }
 
     fn check(
@@ -165,6 +218,9 @@ impl ShareBackend for SystemShares {
         if service == Service::Systemd {
             return self.reload_jails();
         }
+        if service == Service::Discovery {
+            return self.reload_discovery();
+        }
         if !self.is_running(service)? {
             self.runner.run(&argv::enable_now(service.unit()))?;
             return Ok(());
@@ -173,7 +229,7 @@ impl ShareBackend for SystemShares {
             // What `systemctl reload` does, but nobody would see what it complains of.
             Service::Nfs => {
                 let output = self.runner.run(&argv::exportfs_reload())?;
-                harmless::none_but(service, &output)
+                harmless::none_but_away(&output)
             }
             Service::Ftp if !self.is_vsftpd_ours()? => {
                 self.runner.run(&argv::restart(service.unit()))?;
@@ -187,7 +243,8 @@ impl ShareBackend for SystemShares {
     }
 
     fn probe(&self, service: Service, offers: &[Offer]) -> Result<(), BackendError> {
-        if service == Service::Systemd {
+        let is_wsdd_alone = service == Service::Discovery && argv::AVAHI.find().is_none();
+        if service == Service::Systemd || is_wsdd_alone {
             return Ok(());
         }
         self.until(|| match self.is_running(service)? {
@@ -201,7 +258,7 @@ impl ShareBackend for SystemShares {
             Service::Samba => self.until(|| self.probe_smb(offers)),
             Service::Nfs => self.probe_nfs(offers),
             Service::Ftp => self.until(|| self.probe_ftp()),
-            Service::Systemd | Service::Ssh | Service::Web => Ok(()),
+            Service::Systemd | Service::Ssh | Service::Web | Service::Discovery => Ok(()),
         }
     }
 }
@@ -215,5 +272,14 @@ fn tool(service: Service) -> Option<Tool> {
         Service::Ftp => Some(argv::VSFTPD),
         Service::Ssh => Some(argv::SSHD),
         Service::Web => Some(argv::NGINX),
+        Service::Discovery => Some(argv::AVAHI),
     }
+}
+
+/// Of those that make a machine be found any is enough.
+fn is_installed(service: Service) -> bool {
+    let is_there = |it: Tool| it.find().is_some();
+    let is_found =
+        service == Service::Discovery && [argv::WSDD, argv::WSDD2].into_iter().any(is_there);
+    is_found || tool(service).is_none_or(is_there)
 }

@@ -11,6 +11,7 @@ use crate::{
         Access, Encryption, Fsid, Intent, Nfs, NfsClient, Share, ShareName, Smb, Squash, Transfer,
         UserName,
     },
+    render::can_announce,
 };
 
 /// Why something cannot be offered.
@@ -342,6 +343,11 @@ pub fn warnings(intent: &Intent) -> Vec<String> {
         } else if smb.guest {
             all.push(format!(
                 "share {name}: anybody may read it without logging in"
+            ));
+        }
+        if intent.is_announced() && smb.time_machine.is_some() && !can_announce(name) {
+            all.push(format!(
+                "share {name}: its name is too long for Macs to find it for backups"
             ));
         }
         if smb.encryption == Encryption::Off {

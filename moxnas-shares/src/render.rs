@@ -1,16 +1,20 @@
 //! Intent to files: the same intent gives the same bytes, on any machine and at any time.
 
+mod discovery;
 mod nfs;
 mod places;
 mod service;
 mod smb;
 mod transfer;
+mod unit;
 mod web;
 
 use askama::Template;
+pub(crate) use discovery::can_announce;
 pub use places::Places;
 use serde::{Deserialize, Serialize};
 pub use service::Service;
+pub use unit::{UNIT_PATH, unit};
 
 use crate::model::Intent;
 
@@ -52,6 +56,7 @@ pub fn render(intent: &Intent, places: &Places) -> Result<ConfigSet, RenderError
     nfs::render(intent, places, &mut files)?;
     transfer::render(intent, places, &mut files)?;
     web::render(intent, places, &mut files)?;
+    discovery::render(intent, places, &mut files)?;
     files.sort();
     Ok(files)
 }

@@ -7,25 +7,33 @@
 //! it did and did not.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
 
-use moxnas_core::sim::{Fault, SimMachine};
+use moxnas_core::{
+    clock::Clock as _,
+    sim::{Fault, SimMachine},
+};
 
 use crate::{
     backend::{BackendError, Daemon, Offer, Served, ShareBackend},
     escape::unescape,
     generation::Generation,
+    model::TlsFiles,
     plan::{FileChange, includes, sections},
     render::{Places, Service},
 };
 
 /// The shares of a simulated machine, and its daemons.
+#[derive(Debug)]
 pub struct SimShares {
     machine: Arc<SimMachine>,
     places: Places,
     daemons: Mutex<Daemons>,
+    /// The folders that are there; `None`: all that anybody names.
+    folders: Mutex<Option<BTreeSet<String>>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,15 +43,68 @@ struct Daemons {
     all: BTreeMap<Service, SimDaemon>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct SimDaemon {
-    is_installed: bool,
-    is_enabled: bool,
-    is_running: bool,
+/// Why a daemon does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartTrouble {
+    /// Somebody forbade it: nothing is even tried.
+    Masked,
+    /// Whoever starts it is told that it ended with this status.
+    Refuses(i32),
+    /// It ends with this status, and whoever started it is told that all went well.
+    EndsAtOnce(i32),
+    /// It never says that it is there.
+    Hangs,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SimDaemon {
+    pub(crate) is_installed: bool,
+    pub(crate) is_enabled: bool,
+    pub(crate) is_running: bool,
+    /// Since when it runs or does not.
+    pub(crate) since: SystemTime,
+    /// Why it does not start, if it does not.
+    pub(crate) trouble: Option<StartTrouble>,
+    /// The exit status with which it ended when it was started last, until somebody has seen it.
+    pub(crate) ended: Option<i32>,
+    /// Whether it was ended and started anew to read its files, until somebody has seen it.
+    is_anew: bool,
+    /// Whether the file of the unit said, when it was started, that it should read ours.
+    is_ours: bool,
     /// What it read, by path.
     read: BTreeMap<String, String>,
     /// Who is connected. They go when it ends, and not when it reads its files again.
     sessions: Vec<String>,
+}
+
+impl Default for SimDaemon {
+    fn default() -> SimDaemon {
+        SimDaemon {
+            is_installed: false,
+            is_enabled: false,
+            is_running: false,
+            since: SystemTime::UNIX_EPOCH,
+            trouble: None,
+            ended: None,
+            is_anew: false,
+            is_ours: false,
+            read: BTreeMap::new(),
+            sessions: Vec::new(),
+        }
+    }
+}
+
+impl SimDaemon {
+    fn run(&mut self, runs: bool, now: SystemTime, is_ours: bool) {
+        if self.is_running != runs {
+            self.since = now;
+            self.is_ours = is_ours;
+        }
+        self.is_running = runs;
+        if !runs {
+            self.sessions.clear();
+        }
+    }
 }
 
 impl SimShares {
@@ -52,11 +113,11 @@ impl SimShares {
     pub fn new(machine: Arc<SimMachine>, places: Places) -> SimShares {
         let starts = machine.starts();
         let all = Service::ALL.into_iter().map(|service| {
-            let runs = !matches!(service, Service::Nfs);
             let daemon = SimDaemon {
                 is_installed: true,
-                is_enabled: runs,
-                is_running: runs,
+                is_enabled: true,
+                is_running: true,
+                since: machine.now(),
                 ..SimDaemon::default()
             };
             (service, daemon)
@@ -76,6 +137,7 @@ impl SimShares {
             machine,
             places,
             daemons: Mutex::new(daemons),
+            folders: Mutex::new(None),
         }
     }
 
@@ -85,6 +147,37 @@ impl SimShares {
         &self.machine
     }
 
+    /// Let these folders be there and no others.
+    pub fn only_folders(&self, folders: impl IntoIterator<Item = String>) {
+        let mut all = self.folders.lock().expect("no holder of this lock panics");
+        *all = Some(folders.into_iter().collect());
+    }
+
+    /// The folders of exports that are not there, of which exportfs(8) complains.
+    fn missing_folders(&self, exports: &str) -> Vec<String> {
+        let folders = self.folders.lock().expect("no holder of this lock panics");
+        let Some(folders) = folders.as_ref() else {
+            return Vec::new();
+        };
+        let lines = exports.lines().filter(|it| it.starts_with(['/', '"']));
+        let paths = lines.filter_map(|it| it.split(' ').next()).map(unescape);
+        paths.filter(|it| !folders.contains(it)).collect()
+    }
+
+    /// Of what exportfs(8) would complain of files that it does not of those that there are.
+    fn complained(&self, changes: &[FileChange]) -> Vec<String> {
+        let path = &self.places.exports;
+        let Some(change) = changes.iter().find(|it| it.path == *path) else {
+            return Vec::new();
+        };
+        let before = self.machine.state().files.get(path).cloned();
+        let known = self.missing_folders(&before.unwrap_or_default());
+        let all = self.missing_folders(change.after.as_deref().unwrap_or_default());
+        let new = all.iter().filter(|it| !known.contains(it));
+        new.map(|it| format!("exportfs: Failed to stat {it}: No such file or directory"))
+            .collect()
+    }
+
     /// Let a daemon be missing, as where its package is not installed.
     pub fn uninstall(&self, service: Service) {
         self.daemons().all.insert(service, SimDaemon::default());
@@ -92,10 +185,61 @@ impl SimShares {
 
     /// Let a daemon end, as if it had crashed.
     pub fn crash(&self, service: Service) {
+        let now = self.machine.now();
+        self.change(service, |it| it.run(false, now, false));
+    }
+
+    /// How a daemon stands by now, for who starts and stops it.
+    pub(crate) fn daemon(&self, service: Service) -> SimDaemon {
+        self.daemons().all[&service].clone()
+    }
+
+    /// Start a daemon, or have one that runs read its files again; or end it.
+    pub(crate) fn run(&self, service: Service, runs: bool) {
+        let now = self.machine.now();
+        let read = self.files_of(service);
+        let is_ours = self.would_be_ours();
         self.change(service, |it| {
-            it.is_running = false;
-            it.sessions.clear();
+            it.run(runs, now, is_ours);
+            it.read = read;
         });
+    }
+
+    /// Whether vsftpd would be started with our file by now.
+    fn would_be_ours(&self) -> bool {
+        let state = self.machine.state();
+        state.files.contains_key(&self.places.vsftpd_unit)
+    }
+
+    /// End a daemon and start it anew.
+    pub(crate) fn restart(&self, service: Service) {
+        let now = self.machine.now();
+        self.run(service, false);
+        self.run(service, true);
+        self.change(service, |it| it.since = now);
+    }
+
+    /// Let something keep a daemon from starting, or nothing any more.
+    pub(crate) fn trouble(&self, service: Service, trouble: Option<StartTrouble>) {
+        self.change(service, |it| it.trouble = trouble);
+    }
+
+    /// With which status a daemon ended when it was started last, if nobody has asked yet.
+    pub(crate) fn take_ended(&self, service: Service) -> Option<i32> {
+        let mut daemons = self.daemons();
+        daemons.all.get_mut(&service)?.ended.take()
+    }
+
+    /// Whether a daemon was started anew to read its files, if nobody has asked yet.
+    pub(crate) fn take_anew(&self, service: Service) -> bool {
+        let mut daemons = self.daemons();
+        let daemon = daemons.all.get_mut(&service);
+        daemon.is_some_and(|it| std::mem::take(&mut it.is_anew))
+    }
+
+    /// Have a daemon come with the machine, or not.
+    pub(crate) fn enable(&self, service: Service, with_machine: bool) {
+        self.change(service, |it| it.is_enabled = with_machine);
     }
 
     /// Let somebody connect to a daemon that runs.
@@ -105,6 +249,11 @@ impl SimShares {
                 it.sessions.push(who.to_owned());
             }
         });
+    }
+
+    /// Let somebody go who is connected.
+    pub(crate) fn hang_up(&self, service: Service, who: &str) {
+        self.change(service, |it| it.sessions.retain(|it| it != who));
     }
 
     /// Who is connected.
@@ -134,8 +283,11 @@ impl SimShares {
         let mut daemons = self.daemons.lock().expect("no holder of this lock panics");
         if daemons.starts != starts {
             daemons.starts = starts;
+            let is_ours = self.would_be_ours();
             for (service, daemon) in &mut daemons.all {
                 daemon.is_running = daemon.is_enabled;
+                daemon.is_ours = is_ours;
+                daemon.since = self.machine.now();
                 daemon.sessions.clear();
                 daemon.read = self.files_of(*service);
             }
@@ -203,6 +355,11 @@ impl ShareBackend for SimShares {
         Ok(served)
     }
 
+    fn certify(&self, files: &TlsFiles) -> Result<(), BackendError> {
+        self.replace(files.key.as_str(), Some("a key\n"), 0o600)?;
+        self.replace(files.certificate.as_str(), Some("a certificate\n"), 0o644)
+    }
+
     fn check(
         &self,
         places: &Places,
@@ -221,7 +378,7 @@ impl ShareBackend for SimShares {
             let is_section = line.starts_with('[') && line.ends_with(']');
             !(line.is_empty() || line.starts_with(['#', ';']) || is_section || line.contains('='))
         });
-        let said: Vec<String> = bad
+        let mut said: Vec<String> = bad
             .map(|it| {
                 format!(
                     "Ignoring badly formed line in configuration file: {}",
@@ -229,6 +386,9 @@ impl ShareBackend for SimShares {
                 )
             })
             .collect();
+        if service == Service::Nfs {
+            said.extend(self.complained(changes));
+        }
         match said.is_empty() {
             true => Ok(()),
             false => Err(BackendError::Refused { service, said }),
@@ -252,12 +412,37 @@ impl ShareBackend for SimShares {
             return Ok(());
         }
         let read = self.files_of(service);
+        let now = self.machine.now();
+        let is_ours = self.would_be_ours();
+        let mut trouble = None;
         self.change(service, |it| {
-            it.is_enabled = true;
-            it.is_running = true;
-            it.read = read;
+            // Debian's vsftpd reads its own file again, whatever we write.
+            let is_theirs = service == Service::Ftp && it.is_running && !it.is_ours;
+            if is_theirs {
+                it.run(false, now, false);
+            }
+            // What keeps it from starting does not keep one that runs from reading its files.
+            trouble = it.trouble.filter(|_| !it.is_running);
+            if trouble != Some(StartTrouble::Masked) {
+                it.is_enabled = true;
+            }
+            if let Some(StartTrouble::Refuses(status) | StartTrouble::EndsAtOnce(status)) = trouble
+            {
+                it.ended = Some(status);
+            }
+            if trouble.is_none() {
+                it.run(true, now, is_ours);
+                it.is_anew = is_theirs;
+                it.read = read;
+            }
         });
-        Ok(())
+        match trouble {
+            None | Some(StartTrouble::EndsAtOnce(_)) => Ok(()),
+            Some(_) => {
+                let why = format!("{} does not start", service.daemon());
+                Err(BackendError::Injected(why))
+            }
+        }
     }
 
     fn probe(&self, service: Service, offers: &[Offer]) -> Result<(), BackendError> {

@@ -1,7 +1,8 @@
 //! Giving a daemon new files such that it serves either what it did or what it should, and never neither.
 //!
-//! check → keep → replace → reload → ask; and if anything fails on the way, the old bytes are put back and the
-//! daemon reads those again. It is the same for every backend, so that what a simulation shows of it is so.
+//! certificate, if there is none → check → keep → replace → reload → ask; and if anything fails on
+//! the way, the old bytes are put back and the daemon reads those again. It is the same for every
+//! backend, so that what a simulation shows of it is so.
 
 use std::fmt;
 
@@ -90,6 +91,9 @@ fn attempt<'a>(
             return Err(BackendError::Changed(change.path.clone()));
         }
     }
+    if let Some(files) = &step.certificate {
+        backend.certify(files)?;
+    }
     backend.check(places, step.service, &step.changes)?;
     let kept = Generation::before(step.generation, step.service, &step.changes);
     let file = Generation::file(&places.generations, step.generation);
@@ -105,6 +109,17 @@ fn attempt<'a>(
     backend.probe(step.service, &step.offers)?;
     forget_oldest(backend, places, &seen.generations);
     Ok(())
+}
+
+/// Go back from a step that was done, because one behind it was not.
+pub fn undo(backend: &dyn ShareBackend, places: &Places, step: &Step) -> Result<(), NotServed> {
+    let kept = backend.observe(places).map_err(|cause| NotServed {
+        cause,
+        at: At::Checking,
+        not_put_back: Vec::new(),
+    })?;
+    let last = kept.generations.last().copied().unwrap_or(0);
+    serve(backend, places, &step.back(last + 1))
 }
 
 /// Put back what was written, the last first, and have the daemon read it.

@@ -22,8 +22,11 @@
 //! # Ok::<(), moxnas_telemetry::SampleError>(())
 //! ```
 //!
-//! What it deliberately does not do: it keeps no history, smooths nothing and judges nothing.
+//! What can work on it at all, [`capability`] says: in a container not everything does.
+//!
+//! What it deliberately does not do: it keeps no history, smooths nothing and judges no figure.
 
+pub mod capability;
 mod host;
 pub mod rate;
 mod real;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use moxnas_api::routes::plans::PLANNED;
+use moxnas_api::routes::plans::planned;
 use moxnas_app::{Role, ops, scenario::Scenario, settings::Settings, store::Phase};
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ async fn no_body_may_have_a_field_that_is_not_documented() {
 #[tokio::test]
 async fn a_plan_takes_what_the_operation_takes() {
     let nas = Nas::start("blank").await;
-    for operation in PLANNED {
+    for operation in planned() {
         let needs = ops::all()
             .iter()
             .find(|it| it.name == operation)
@@ -142,6 +142,19 @@ async fn a_plan_takes_what_the_operation_takes() {
             "pool_device_remove" => json!({ "device": "missing" }),
             "pool_device_replace" => json!({ "old": "missing", "new": blank(1) }),
             "disk_locate" => json!({ "on": true }),
+            "smb_share_create" => json!({ "name": "none", "path": "/srv/none" }),
+            "nfs_share_create" => {
+                json!({ "name": "none", "path": "/srv/none", "clients": [{ "client": "*" }] })
+            }
+            "ftp_share_create" | "sftp_share_create" => {
+                json!({ "name": "none", "path": "/srv/none", "users": [{ "user": "none" }] })
+            }
+            "account_create" | "group_create" => json!({ "name": "none" }),
+            "account_passwd" | "account_samba_add" => json!({ "password": PASSWORD }),
+            "account_set" | "group_members" | "share_import" => json!({}),
+            "discovery_settings_set" => json!({ "enabled": true }),
+            it if it.ends_with("_settings_set") => json!({}),
+            it if it.ends_with("_share_set") || it.ends_with("_share_replace") => json!({}),
             _ => Value::Null,
         };
         let path = match operation {
@@ -151,6 +164,15 @@ async fn a_plan_takes_what_the_operation_takes() {
             }
             "initramfs_update" | "pool_create" | "pool_import" | "dataset_create"
             | "snapshot_create" | "snapshot_prune" => json!({}),
+            it if it.ends_with("_share_create") || it.ends_with("_settings_set") => json!({}),
+            "share_import" | "share_reconcile" => json!({}),
+            "account_create" | "group_create" => json!({}),
+            it if it.starts_with("service_") => json!({ "service": "samba" }),
+            "share_session_end" => json!({ "session": "ftp-1-1" }),
+            it if it.starts_with("account_") => json!({ "user": "none" }),
+            it if it.starts_with("group_") => json!({ "group": "none" }),
+            "share_generation_revert" => json!({ "number": "999" }),
+            it if it.contains("share_") => json!({ "share": "none" }),
             it if it.starts_with("dataset_") => json!({ "pool": "none", "dataset": "none" }),
             it if it.starts_with("snapshot_") => {
                 json!({ "pool": "none", "dataset": "none", "snapshot": "none" })

@@ -1,6 +1,6 @@
 //! Texts that would do harm in a file or a command line, in every field that takes a text.
 
-use moxnas_api::routes::plans::PLANNED;
+use moxnas_api::routes::plans::planned;
 use poem::http::Method;
 use serde_json::{Value, json};
 
@@ -172,7 +172,7 @@ async fn a_name_with_a_leading_dash_is_no_option() {
 #[tokio::test]
 async fn no_plan_has_an_argument_that_was_not_checked() {
     let nas = Nas::start("blank").await;
-    for operation in PLANNED {
+    for operation in planned() {
         for evil in EVIL {
             let request = json!({
                 "operation": operation,

@@ -6,6 +6,7 @@ use moxnas_tests::{
         LabWorld, SimWorld, compare, in_dialect,
         pools::{self, LabPoolWorld, SimPoolWorld},
         raid,
+        shares::{self, LabShareWorld, SimShareWorld},
     },
     lab::Lab,
 };
@@ -49,5 +50,26 @@ fn check_pools(name: &str) -> Result<()> {
     let scenario = pools::scenario(name).expect("the macro lists what there is");
     let simulated = scenario.journal(&mut SimPoolWorld::new())?;
     let real = scenario.journal(&mut LabPoolWorld::start(lab)?)?;
+    compare(&in_dialect(suite, name, &simulated)?, &real)
+}
+
+/// The scenarios of shares and accounts with real daemons.
+mod share_conformance {
+    macro_rules! on_real_daemons {
+        ($($name:ident)*) => {
+            $(#[test] fn $name() -> super::Result<()> { super::check_shares(stringify!($name)) })*
+        };
+    }
+    moxnas_tests::for_each_share_scenario!(on_real_daemons);
+}
+
+fn check_shares(name: &str) -> Result<()> {
+    let Some(lab) = Lab::from_env()? else {
+        return Ok(());
+    };
+    let suite = lab.suite()?;
+    let scenario = shares::scenario(name).expect("the macro lists what there is");
+    let simulated = scenario.journal(&mut SimShareWorld::new())?;
+    let real = scenario.journal(&mut LabShareWorld::start(lab)?)?;
     compare(&in_dialect(suite, name, &simulated)?, &real)
 }

@@ -14,7 +14,9 @@ mod pools;
 mod remote;
 mod replicas;
 mod schedules;
+mod shares;
 mod thin;
+mod unit;
 
 use std::time::{Duration, Instant};
 

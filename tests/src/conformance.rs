@@ -1,9 +1,10 @@
-//! Scenarios that every backend must live through alike: the simulation in `cargo test`, real md and
-//! real filesystems in the lab.
+//! Scenarios that every backend must live through alike: the simulation in `cargo test`, real md,
+//! real filesystems and real daemons in the lab.
 //!
-//! A scenario of arrays is a function over a [`World`], one of pools over a [`pools::PoolWorld`]. It looks, plans and does as the product would, and
-//! writes down what it sees at moments that do not depend on speed. Two backends are alike when
-//! their journals are the same text, not when both say that all went well.
+//! A scenario of arrays is a function over a [`World`], one of pools over a [`pools::PoolWorld`],
+//! one of shares and accounts over a [`shares::ShareWorld`]. It looks, plans and does as the
+//! product would, and writes down what it sees at moments that do not depend on speed. Two backends
+//! are alike when their journals are the same text, not when both say that all went well.
 //!
 //! What runs in the background is held up: scenarios see it in progress, and then at its end. So
 //! nothing in a journal depends on how fast a machine is.
@@ -17,6 +18,7 @@ pub mod pools;
 pub mod raid;
 mod running;
 mod shapes;
+pub mod shares;
 mod sim_world;
 
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -126,13 +128,16 @@ impl Scenario {
 pub enum AnyScenario {
     Arrays(&'static Scenario),
     Pools(&'static pools::PoolScenario),
+    Shares(&'static shares::ShareScenario),
 }
 
 impl AnyScenario {
     /// All there are.
     pub fn all() -> impl Iterator<Item = Self> {
         let arrays = raid::SCENARIOS.iter().map(Self::Arrays);
-        arrays.chain(pools::SCENARIOS.iter().map(Self::Pools))
+        let pools = pools::SCENARIOS.iter().map(Self::Pools);
+        let shares = shares::SCENARIOS.iter().map(Self::Shares);
+        arrays.chain(pools).chain(shares)
     }
 
     #[must_use]
@@ -140,6 +145,7 @@ impl AnyScenario {
         match self {
             Self::Arrays(it) => it.name,
             Self::Pools(it) => it.name,
+            Self::Shares(it) => it.name,
         }
     }
 
@@ -148,6 +154,7 @@ impl AnyScenario {
         match self {
             Self::Arrays(it) => it.journal(&mut SimWorld::new()),
             Self::Pools(it) => it.journal(&mut pools::SimPoolWorld::new()),
+            Self::Shares(it) => it.journal(&mut shares::SimShareWorld::new()),
         }
     }
 
@@ -156,6 +163,7 @@ impl AnyScenario {
         match self {
             Self::Arrays(it) => it.journal(&mut LabWorld::start(lab)?),
             Self::Pools(it) => it.journal(&mut pools::LabPoolWorld::start(lab)?),
+            Self::Shares(it) => it.journal(&mut shares::LabShareWorld::start(lab)?),
         }
     }
 }

@@ -43,7 +43,7 @@ pub use self::{
     },
     machine::{Job, Machine, Watch},
     qemu::{Accelerator, version as qemu_version},
-    template::Template,
+    template::{Preparation, Template},
     wire::{Exec, MdSample, Output, Tree, WatchMd},
 };
 
@@ -56,6 +56,7 @@ pub struct Lab {
     agent: PathBuf,
     disks: Vec<Disk>,
     start: Start,
+    prepared: Option<Preparation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ impl Lab {
             agent: agent.to_owned(),
             disks: Vec::new(),
             start: Start::Warm,
+            prepared: None,
         }
     }
 
@@ -132,6 +134,13 @@ impl Lab {
     #[must_use]
     pub fn sata(self, size: u64) -> Self {
         self.disk(Disk::sata(size))
+    }
+
+    /// From a template of its own, on which this was done before it was saved.
+    #[must_use]
+    pub fn prepared(mut self, preparation: Preparation) -> Self {
+        self.prepared = Some(preparation);
+        self
     }
 
     /// Boots instead of restoring the template.

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: how soon, how small and how fast the service is on this machine; `--raid`: what
 //! looking at arrays and planning costs; `--pools`: what looking at pools costs;
-//! `--shares`: what rendering shares costs.
+//! `--shares`: what rendering shares costs, and a change of one.
 //!
 //! Beside each figure of the interface stands what the same client gets, in the same run, from a
 //! responder that only sends as many bytes: what is lost between the two is the service's, the rest is
@@ -69,7 +69,7 @@ pub(crate) struct Bench {
     #[arg(long, conflicts_with_all = ["requests", "peer", "product", "raid"])]
     pools: bool,
     /// Measure rendering 1,000 and 10,000 shares instead, beside Jinja2 rendering the same (Debian's
-    /// python3-jinja2); ends in failure when it costs too much.
+    /// python3-jinja2), and how soon smbd offers one that changed; ends in failure when it costs too much.
     #[arg(long, conflicts_with_all = ["requests", "peer", "product", "raid", "pools"])]
     shares: bool,
     /// Requests of each measurement, over all its connections.
@@ -80,13 +80,13 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.raid {
-            return aims("moxnas-raid");
+            return aims("moxnas-raid", &["aims"]);
         }
         if self.shares {
-            return aims("moxnas-shares");
+            return aims("moxnas-shares", &["aims", "daemon"]);
         }
         if self.pools {
-            return aims("moxnas-pool");
+            return aims("moxnas-pool", &["aims"]);
         }
         let product = match self.product {
             Some(product) => product,
@@ -132,10 +132,11 @@ impl Bench {
 }
 
 /// `benches/aims.rs` of a crate, which prints its own table: chores do not depend on what they measure.
-fn aims(package: &str) -> Result<ExitCode> {
+fn aims(package: &str, benches: &[&str]) -> Result<ExitCode> {
     let status = cargo()
-        .args(["bench", "--quiet", "--locked"])
-        .args(["--package", package, "--bench", "aims"])
+        .args(["bench", "--quiet", "--locked", "--no-fail-fast"])
+        .args(["--package", package])
+        .args(benches.iter().flat_map(|it| ["--bench", *it]))
         .status()
         .context("cargo could not be started")?;
     println!("load after {}", load());

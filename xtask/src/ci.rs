@@ -17,10 +17,11 @@ use crate::{
 };
 
 /// Crates that others may use.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "moxnas-core",
     "moxnas-raid",
     "moxnas-pool",
+    "moxnas-shares",
     "moxnas-telemetry",
     "moxnas-app",
     "moxnas-api",
@@ -94,10 +95,10 @@ fn parts(no_lab: bool) -> Vec<Part> {
 }
 
 /// Into so many parts the scenarios of conformance are divided: all of them take too long for each landing.
-const SCENARIO_PARTS: u64 = 6;
+const SCENARIO_PARTS: u64 = 10;
 
 /// The same for the lives of the whole product, from blank disks to the end.
-const LIFE_PARTS: u64 = 3;
+const LIFE_PARTS: u64 = 6;
 
 /// A part of the tests on virtual machines of which all take too long. Which one goes by the number of
 /// commits: the same commit always has the same, and so many commits one after the other have all.

@@ -70,7 +70,7 @@ impl Lab {
 pub(crate) fn template(suite: Suite) -> Result<Template> {
     let image = build::build(suite)?;
     let began = Instant::now();
-    let template = Template::ensure(&image)?;
+    let template = Template::ensure(&image, None)?;
     if began.elapsed().as_secs() > 0 {
         eprintln!(
             "lab: saved the {suite} template in {:.1} s",

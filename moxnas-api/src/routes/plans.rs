@@ -1,5 +1,9 @@
 //! Plans: any change, without making it.
 
+mod accounts;
+mod services;
+mod shares;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use moxnas_app::{
@@ -353,16 +357,35 @@ async fn plan(app: &Arc<App>, actor: &Actor, operation: &str, wish: Wish) -> Ans
             )
             .await
         }
+        it_is if accounts::OPERATIONS.contains(&it_is) => {
+            accounts::plan(app, actor, it_is, it).await
+        }
+        it_is if services::OPERATIONS.contains(&it_is) => {
+            services::plan(app, actor, it_is, it).await
+        }
+        it_is if shares::OPERATIONS.contains(&it_is) => shares::plan(app, actor, it_is, it).await,
         other => Err(
             Problem::invalid(format!("there is no change {other:?} to plan"))
                 .field("operation", "unknown")
-                .hint(format!("one of {}", PLANNED.join(", "))),
+                .hint(format!("one of {}", planned().join(", "))),
         ),
     }
 }
 
 /// The operations that can be planned.
-pub const PLANNED: [&str; 44] = [
+#[must_use]
+pub fn planned() -> Vec<&'static str> {
+    let mut all: Vec<&str> = PLANNED
+        .into_iter()
+        .chain(accounts::OPERATIONS)
+        .chain(services::OPERATIONS)
+        .chain(shares::OPERATIONS)
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+const PLANNED: [&str; 44] = [
     ArrayAssemble::NAME,
     ArrayCreate::NAME,
     ArrayDelete::NAME,

@@ -65,8 +65,8 @@ pub struct PlanStep {
     pub command: Option<Vec<String>>,
     /// The command that goes to the disk itself, in hexadecimal; left out for a step that sends none
     pub command_block: Option<String>,
-    /// The file that is written
-    pub file: Option<PlanFile>,
+    /// The files that are written
+    pub files: Vec<PlanFile>,
     /// Ids of the devices whose data is lost
     pub destroys: Vec<String>,
     /// Whether another step could undo it without loss
@@ -195,7 +195,7 @@ impl From<report::StepReport> for PlanStep {
             what,
             command,
             command_block,
-            file,
+            files,
             destroys,
             reversible,
             takes,
@@ -205,7 +205,7 @@ impl From<report::StepReport> for PlanStep {
             device: device.to_string(),
             content,
         };
-        let file = file.map(|report::FileReport { path, diff }| PlanFile { path, diff });
+        let file = |report::FileReport { path, diff }| PlanFile { path, diff };
         let takes = takes.map(|it| PlanTime {
             at_least_s: it.at_least.map(|it| it.as_secs()),
             at_most_s: it.at_most.map(|it| it.as_secs()),
@@ -215,7 +215,7 @@ impl From<report::StepReport> for PlanStep {
             what,
             command,
             command_block,
-            file,
+            files: files.into_iter().map(file).collect(),
             destroys,
             reversible,
             takes,

@@ -63,12 +63,12 @@ pub struct DatabaseCheck {
 pub struct ServicesCheck {
     /// The verdict
     pub status: Status,
-    /// How many run; left out if unknown
+    /// How many should serve shares, and run; only for those who are logged in
     pub running: Option<u32>,
-    /// How many do not; left out if unknown
+    /// How many should serve shares, and do not run; only for those who are logged in
     pub stopped: Option<u32>,
-    /// Why that is not known
-    pub reason: Option<String>,
+    /// What is wrong; only for those who are logged in
+    pub causes: Option<Vec<String>>,
 }
 
 /// Arrays and disks
@@ -81,12 +81,11 @@ pub struct StorageCheck {
     pub arrays: Option<u32>,
     /// How many of them have every slot filled; only for those who are logged in
     pub optimal: Option<u32>,
-    /// How many pools there are; left out if unknown
+    /// How many pools there are; only for those who are logged in
     pub pools: Option<u32>,
-    /// How full they are, 0 to 100; left out if unknown
+    /// How full those are together that are mounted, 0 to 100; only for those who are logged in, and left
+    /// out while one of them was not asked yet
     pub usage: Option<f64>,
-    /// Why that is not known
-    pub reason: Option<String>,
     /// When the machine was looked at
     pub as_of: OffsetDateTime,
     /// What is wrong; only for those who are logged in
@@ -135,12 +134,12 @@ impl Health {
             status,
             at,
             database,
+            services,
             storage,
             system,
         } = it;
         let is_all = detail == Detail::All;
         let causes = |causes: Vec<String>| is_all.then_some(causes);
-        let not_yet = |what: &str| Some(format!("this release does not manage {what}"));
         Health {
             status: status.into(),
             timestamp: timestamp(at),
@@ -151,18 +150,17 @@ impl Health {
                     causes: causes(database.causes),
                 },
                 services: ServicesCheck {
-                    status: Status::Unknown,
-                    running: None,
-                    stopped: None,
-                    reason: not_yet("services"),
+                    status: services.status.into(),
+                    running: is_all.then_some(services.running),
+                    stopped: is_all.then_some(services.stopped),
+                    causes: causes(services.causes),
                 },
                 storage: StorageCheck {
                     status: storage.status.into(),
                     arrays: is_all.then_some(storage.arrays),
                     optimal: is_all.then_some(storage.optimal),
-                    pools: None,
-                    usage: None,
-                    reason: not_yet("pools"),
+                    pools: is_all.then_some(storage.pools),
+                    usage: storage.usage_percent.filter(|_| is_all).map(tenths),
                     as_of: timestamp(storage.as_of),
                     causes: causes(storage.causes),
                 },

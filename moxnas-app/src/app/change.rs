@@ -2,10 +2,22 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use moxnas_core::disk::{BlockKind, DeviceId};
+use moxnas_core::{
+    disk::{BlockKind, DeviceId},
+    folder::is_in,
+};
+use moxnas_pool::{self as pool, unit::mount_point};
+use moxnas_shares::model::Intent;
+use moxnas_telemetry::capability::Level;
 
-use super::{expect::Changing, *};
-use crate::disk_plan::DiskRefusal;
+use super::{
+    expect::{Beside, Changing, Offer},
+    *,
+};
+use crate::{
+    disk_plan::DiskRefusal, machine::Unfinished, operation::Moved, ops::shares::verified,
+    sharing::ShareError,
+};
 
 impl App {
     /// What would be done.
@@ -136,7 +148,8 @@ impl App {
         outcome: impl FnOnce(&Result<(C::Output, Arc<Seen>), Error>) -> Option<Entry>,
     ) -> Result<C::Output, Error> {
         let changing = Changing::new(&self.changing);
-        let done = self.carry_out(change, plan).await;
+        let meant = change.offers(before)?;
+        let done = self.carry_out(change, plan, meant.as_ref()).await;
         let entry = outcome(&done);
         let after = match &done {
             Ok((_, after)) => Some(Arc::clone(after)),
@@ -145,8 +158,18 @@ impl App {
             }
             Err(_) => None,
         };
+        let offer = meant.filter(|_| done.is_ok()).map(|intent| Offer {
+            intent,
+            operation: C::NAME,
+            by,
+            generation: plan.steps.iter().find_map(AppStep::generation),
+        });
+        let beside = Beside {
+            entry: entry.as_ref(),
+            offer,
+        };
         let written = self
-            .expect_what_was_done(before, after.as_deref(), by, entry.as_ref())
+            .expect_what_was_done(before, after.as_deref(), by, beside)
             .await;
         drop(changing);
         self.judge_again();
@@ -229,7 +252,10 @@ impl App {
     /// What would be done, and what becomes of schedules, which the machine knows nothing of.
     async fn plan_of<C: Change>(&self, change: &C, seen: &Seen) -> Result<Plan<AppStep>, Error> {
         let mut plan = change.plan(seen)?;
-        if let Some(moved) = change.moved() {
+        let moved = change.moved();
+        can_work(seen, &plan)?;
+        leaves_shares(seen, &plan, moved.as_ref())?;
+        if let Some(moved) = moved {
             for (it, after) in self.schedules_of(&moved).await? {
                 plan.warnings.push(match after {
                     None => format!("its schedule {} goes with it", it.name),
@@ -283,16 +309,69 @@ impl App {
         &self,
         change: &C,
         plan: &Plan<AppStep>,
+        meant: Option<&Intent>,
     ) -> Result<(C::Output, Arc<Seen>), Error> {
         let (machine, steps) = (self.machine.clone(), plan.steps.clone());
-        let work = move || execute(&steps, |step| machine.apply(step));
+        let work = move || machine.carry_out(&steps);
         let done = at_pace(&self.pace, work).await?;
         // However it went, the snapshot shows what is there now.
         let after = self.look_for(change).await;
-        done.map_err(Error::Stopped)?;
+        done.map_err(|err| match err {
+            Unfinished::Stopped(stopped) => Error::Stopped(stopped),
+            Unfinished::Undone(stopped) => Error::Undone(stopped),
+        })?;
         let after = after?;
+        if let Some(intent) = meant {
+            verified(&after, intent)?;
+        }
         Ok((change.verify(&after)?, after))
     }
+}
+
+/// What cannot work on this machine is refused before anything is tried, with what would help.
+fn can_work(seen: &Seen, plan: &Plan<AppStep>) -> Result<(), Error> {
+    for feature in plan.steps.iter().filter_map(AppStep::needs) {
+        let mut all = seen.capabilities.iter();
+        let verdict = all.find(|it| it.feature == feature);
+        if let Some(it) = verdict.filter(|it| it.level == Level::Impossible) {
+            return Err(Error::Impossible {
+                reason: it.reason.clone(),
+                remedy: it.remedy.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is offered to the network keeps its folder: clients would write to what is beneath it.
+fn leaves_shares(
+    seen: &Seen,
+    plan: &Plan<AppStep>,
+    moved: Option<&Moved>,
+) -> Result<(), ShareError> {
+    let unmounted = plan.steps.iter().filter_map(|it| match it {
+        AppStep::Pool(pool::plan::Step::Unmount { pool }) => Some(mount_point(pool)),
+        _ => None,
+    });
+    let moved = moved.map(|it| match it {
+        Moved::Renamed { pool, from, .. } => (pool, Some(from)),
+        Moved::Gone { pool, dataset } => (pool, dataset.as_ref()),
+    });
+    let moved = moved.and_then(|(pool, dataset)| {
+        let top = mount_point(&seen.pools.find(pool)?.name);
+        Some(dataset.map_or_else(|| top.clone(), |it| format!("{top}/{it}")))
+    });
+    for path in unmounted.chain(moved) {
+        let shares = &seen.sharing.offered.intent.shares;
+        let mut shared = shares.iter().filter(|it| it.enabled);
+        if let Some(share) = shared.find(|it| is_in(it.path.as_str(), &path)) {
+            return Err(ShareError::InUse {
+                share: share.name.clone(),
+                path: share.path.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether `If-Match` has the tag: it may list several, and `*` stands for whatever is there (RFC

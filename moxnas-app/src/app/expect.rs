@@ -1,5 +1,7 @@
 //! What should be there: kept in step with what MoxNAS does, and with what somebody agrees to.
 
+use moxnas_shares::{generation::KEPT, model::Intent};
+
 use super::*;
 use crate::expected::Agreed;
 
@@ -20,7 +22,68 @@ impl Drop for Changing<'_> {
     }
 }
 
+/// What is written down in the same transaction.
+#[derive(Default)]
+pub(super) struct Beside<'a> {
+    /// What the audit log is told.
+    pub(super) entry: Option<&'a Entry>,
+    /// What is meant to be offered to the network from now on.
+    pub(super) offer: Option<Offer<'a>>,
+}
+
+/// What is meant to be offered to the network, and who says so.
+pub(super) struct Offer<'a> {
+    pub(super) intent: Intent,
+    pub(super) operation: &'static str,
+    pub(super) by: &'a str,
+    /// The first generation of files that it made; `None`: no file changed.
+    pub(super) generation: Option<u32>,
+}
+
 impl App {
+    /// What is meant to be offered to the network.
+    #[must_use]
+    pub fn offered(&self) -> Arc<Offered> {
+        let offered = self.offered.read();
+        Arc::clone(&offered.expect("no holder of this lock panics"))
+    }
+
+    /// Write down what is meant from now on, as far as it is otherwise than before.
+    async fn write_offer(
+        &self,
+        write: &mut store::Write,
+        offer: Offer<'_>,
+    ) -> Result<Offered, Error> {
+        let (old, at) = (self.offered(), self.wall_now());
+        let new = old.meant(offer.intent, at);
+        for share in &new.intent.shares {
+            if !old.intent.shares.contains(share) {
+                write.put_share(share, at).await?;
+            }
+        }
+        for share in &old.intent.shares {
+            if !new.times.contains_key(&share.name) {
+                write.delete_share(share.name.as_str()).await?;
+            }
+        }
+        if new.intent.settings != old.intent.settings {
+            write.put_share_settings(&new.intent.settings, at).await?;
+        }
+        if let Some(number) = offer.generation {
+            let generation = store::StoredGeneration {
+                number,
+                at,
+                by: offer.by.to_owned(),
+                operation: offer.operation.to_owned(),
+                before: old.intent.clone(),
+            };
+            let kept = u32::try_from(KEPT).unwrap_or(u32::MAX);
+            let oldest = number.saturating_sub(kept);
+            write.add_share_generation(&generation, oldest).await?;
+        }
+        Ok(new)
+    }
+
     /// What should be there. `None`: nobody has ever agreed to anything.
     pub(super) fn expected(&self) -> Option<Arc<Expected>> {
         let expected = self.expected.read();
@@ -61,14 +124,14 @@ impl App {
         before: &Seen,
         after: Option<&Seen>,
         by: &str,
-        outcome: Option<&Entry>,
+        beside: Beside<'_>,
     ) -> Result<(), Error> {
         let at = self.wall_now();
         let follow = |old: &Expected| {
             let after = after?;
             Some(old.after_change(&before.raid, after, Agreed { by, at }))
         };
-        self.expect(follow, outcome).await.map(drop)
+        self.expect(follow, beside).await.map(drop)
     }
 
     /// Agree to what is seen now: of one array, or of all. An array that is not there is then
@@ -88,7 +151,7 @@ impl App {
             }),
             Some(text) => old.with_array(text, &seen, agreed),
         };
-        let found = self.expect(accepted, None).await?;
+        let found = self.expect(accepted, Beside::default()).await?;
         self.judge_again();
         match (found, array) {
             (false, Some(name)) => Err(Error::NotFound {
@@ -109,7 +172,7 @@ impl App {
         if self.expected().as_ref().is_none_or(is_known) {
             return Ok(());
         }
-        self.expect(|old| old.since_boot(&seen), None)
+        self.expect(|old| old.since_boot(&seen), Beside::default())
             .await
             .map(drop)
     }
@@ -119,14 +182,14 @@ impl App {
     async fn expect(
         &self,
         change: impl FnOnce(&Expected) -> Option<Expected>,
-        entry: Option<&Entry>,
+        Beside { entry, offer }: Beside<'_>,
     ) -> Result<bool, Error> {
         let _one_at_a_time = self.expecting.lock().await;
         let old = self.expected();
         let new = old.as_deref().and_then(change);
         let is_said = new.is_some();
         let new = new.filter(|new| Some(new) != old.as_deref());
-        if new.is_none() && entry.is_none() {
+        if new.is_none() && entry.is_none() && offer.is_none() {
             return Ok(is_said);
         }
         let mut write = self.store.begin_write().await?;
@@ -139,10 +202,18 @@ impl App {
                 write.expect_no_array(&it.array.uuid).await?;
             }
         }
+        let meant = match offer {
+            Some(offer) => Some(self.write_offer(&mut write, offer).await?),
+            None => None,
+        };
         if let Some(entry) = entry {
             write.append_audit(entry).await?;
         }
         write.commit().await?;
+        if let Some(meant) = meant {
+            let mut offered = self.offered.write();
+            **offered.as_mut().expect("no holder of this lock panics") = Arc::new(meant);
+        }
         if let Some(new) = new {
             let mut expected = self.expected.write();
             **expected.as_mut().expect("no holder of this lock panics") = Some(Arc::new(new));
@@ -156,6 +227,10 @@ impl App {
             // While MoxNAS changed the machine it was held against nothing.
             new.expected = self.expected();
             new.differences = new.compare();
+            let offered = self.offered();
+            if !Arc::ptr_eq(&new.sharing.offered, &offered) {
+                new.sharing = Arc::new(new.sharing.held_against(offered));
+            }
         });
     }
 
@@ -173,7 +248,17 @@ impl App {
             new.expected = expected;
             new.differences = new.compare();
         }
-        let same = is_same(&old.raid, &new.raid)
+        let offered = self.offered();
+        if self.changing.load(Ordering::Acquire) == 0
+            && !Arc::ptr_eq(&new.sharing.offered, &offered)
+        {
+            new.sharing = Arc::new(new.sharing.held_against(offered));
+        }
+        if old.sharing.is_same(&new.sharing) {
+            new.sharing = Arc::clone(&old.sharing);
+        }
+        let same = Arc::ptr_eq(&old.sharing, &new.sharing)
+            && is_same(&old.raid, &new.raid)
             && is_same(&old.pools, &new.pools)
             && is_same(&old.abilities, &new.abilities)
             && old.expected == new.expected

@@ -6,7 +6,8 @@ use moxnas_core::{
     clock::{Clock, SystemClock},
     lock::MachineLock,
 };
-use moxnas_pool::remote::{SimTargets, SshTargets};
+use moxnas_pool::remote::SshTargets;
+use moxnas_shares::{services::sim::SimServices, sessions::sim::SimSessions};
 use serde_json::json;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -45,23 +46,28 @@ impl App {
                 let targets = SshTargets::system(&key_folder(folder));
                 let machine = Machine {
                     targets: Arc::new(targets),
-                    ..Machine::system()
+                    ..Machine::system_at(settings.places.clone())
                 };
                 (machine, None)
             }
             Some(scenario) => {
                 let (sim, raid, pools) = scenario.build().map_err(Error::from)?;
                 let pools = Arc::new(pools);
+                let shares = SimShares::new(Arc::clone(&sim), settings.places.clone());
+                let shares = Arc::new(shares);
                 let machine = Machine {
-                    targets: Arc::new(SimTargets::new(Arc::clone(&pools))),
-                    pools: Arc::clone(&pools) as _,
-                    ..Machine::simulated(&sim, raid)
+                    services: Arc::new(SimServices::new(Arc::clone(&shares))),
+                    sessions: Arc::new(SimSessions::new(Arc::clone(&shares))),
+                    shares: Arc::clone(&shares) as _,
+                    places: Arc::new(settings.places.clone()),
+                    ..Machine::simulated_on(&sim, raid, &pools)
                 };
                 (
                     machine,
                     Some(Simulation {
                         scenario: scenario.name.clone(),
                         machine: sim,
+                        shares: Some(shares),
                         pools: Some(pools),
                     }),
                 )
@@ -121,7 +127,15 @@ impl App {
         }
         // Tokens live by the wall clock, however far a simulated machine was moved forward.
         let auth = Auth::new(store.clone(), &key, sealer.clone(), Arc::new(SystemClock));
-        let mut first = look(&settings.pace, &machine, 1, None, None).await?;
+        let (shares, share_settings) = store.shares().await.map_err(Error::from)?;
+        let mut offered = Offered::of(shares, share_settings);
+        offered.is_unknown = simulation.is_none() && settings.data_dir.is_none();
+        let offered = Arc::new(offered);
+        let meant = Meant {
+            expected: None,
+            offered: Arc::clone(&offered),
+        };
+        let mut first = look(&settings.pace, &machine, 1, meant, None).await?;
         let mut expected = store.expected().await.map_err(Error::from)?;
         if expected.is_none() && right.is_ok() {
             expected = Some(App::expect_at_first(&store, &first, now).await?);
@@ -130,6 +144,7 @@ impl App {
         first.differences = first.compare();
         let targets = Targets::load(settings.data_dir.as_deref()).map_err(Error::from)?;
         first.targets = targets.known();
+        first.capabilities = Arc::new(machine.host.capabilities());
         let app = Arc::new(App {
             machine,
             simulation,
@@ -144,6 +159,7 @@ impl App {
             data_dir: settings.data_dir.clone(),
             expected: RwLock::new(first.expected.clone()),
             expecting: Mutex::default(),
+            offered: RwLock::new(offered),
             changing: AtomicU64::new(0),
             seen: RwLock::new(Arc::new(first)),
             looks: AtomicU64::new(1),
@@ -156,6 +172,7 @@ impl App {
             right,
             pace: settings.pace.clone(),
             storage: Mutex::default(),
+            shares: Mutex::default(),
             failed_move: Mutex::default(),
             _in_use: in_use,
         });

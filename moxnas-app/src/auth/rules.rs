@@ -3,7 +3,8 @@
 //! Length is what counts; composition rules only make people write `Password1234!`. Beyond it a
 //! password must have a core: what is left when its case, the signs that stand for letters, digits
 //! around it, repetitions and walks over the keyboard are taken away must not be one of the words
-//! that many people choose, nor the name of the login, the product or the host. Rules catch far
+//! that many people choose, nor the name of the login, the product or the host. Digits alone are a
+//! core where there are many of them in no order. Rules catch far
 //! more than a list of that length could, because few popular passwords are this long by
 //! themselves: people stretch short ones.
 
@@ -54,8 +55,11 @@ const WALKS: &[&str] = &[
 ];
 /// Fewer keys in a row are no walk.
 const WALK: usize = 3;
-/// What is left of a password must have this many characters to be a core.
+/// What is left of a password must have this many letters to be a core.
 const CORE: usize = 4;
+/// Or this many characters of any kind, as random digits and hexadecimal numbers have: more than a
+/// day and a telephone number are together.
+const NUMBER: usize = 16;
 
 /// Check a new password of the login named `username` against the rules.
 pub(super) fn check_rules(password: &str, username: &str) -> Result<(), WeakPassword> {
@@ -100,16 +104,20 @@ fn host() -> String {
 fn is_stretched(lower: &str, taken: &[&str]) -> bool {
     let walked = without_walks(lower);
     let both = [walked.as_str(), lower];
-    both.iter().any(|text| {
-        let plain = core(text, taken);
-        let folded = core(&letters(text), taken);
-        plain.min(folded) < CORE
-    })
+    let guises = both.map(|text| [text.to_owned(), letters(text)]);
+    let fewest = |kind: fn(char) -> bool| {
+        guises
+            .iter()
+            .flatten()
+            .map(|it| core(it, taken, kind))
+            .min()
+    };
+    fewest(char::is_alphabetic) < Some(CORE) && fewest(|_| true) < Some(NUMBER)
 }
 
-/// How many characters of `text` are neither digits, signs, words, nor repetition of others.
-fn core(text: &str, taken: &[&str]) -> usize {
-    let only: String = text.chars().filter(|it| it.is_alphabetic()).collect();
+/// How many characters of that kind are left of `text` without words and repetition of others.
+fn core(text: &str, taken: &[&str], kind: fn(char) -> bool) -> usize {
+    let only: String = text.chars().filter(|it| kind(*it)).collect();
     let mut words: Vec<&str> = WORDS.split_whitespace().collect();
     words.extend(taken.iter().filter(|it| it.len() >= 2));
     let left = without_words(&once(&only), &words);
@@ -242,6 +250,9 @@ mod tests {
             ("annabelle likes it", Ok(())),
             ("vq3k7m2x9pzt", Ok(())),
             ("tr0ub4dor&3-zebra", Ok(())),
+            ("7290615b3827046195072038465109", Ok(())),
+            ("198405121984", Err(WeakPassword::Common)),
+            ("+4915157731902", Err(WeakPassword::Common)),
         ] {
             assert_eq!(check_rules(password, "annabelle"), expect, "{password}");
         }
@@ -323,8 +334,14 @@ mod tests {
     /// No rule may refuse what nobody would guess.
     #[test]
     fn random_passwords_are_allowed() {
-        for _ in 0..500 {
-            let random = super::super::Secret::random(b"abcdefghjkmnpqrstuvwxyz23456789", 20);
+        let kinds: [(&[u8], usize); 3] = [
+            (b"abcdefghjkmnpqrstuvwxyz23456789", 20),
+            // What `openssl rand -hex 16` prints: few letters now and then.
+            (b"0123456789abcdef", 32),
+            (b"0123456789", 40),
+        ];
+        for (kind, length) in kinds.repeat(500) {
+            let random = super::super::Secret::random(kind, length);
             let random = random.unwrap();
             assert_eq!(
                 check_rules(random.expose(), "ann"),

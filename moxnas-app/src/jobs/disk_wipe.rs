@@ -114,7 +114,7 @@ impl WipeDisk {
         let plan = run.app().plan_again(&wish, &self.fingerprint).await?;
         let steps = plan.steps.into_iter().filter_map(|it| match it {
             AppStep::Disk(step) => Some(step),
-            AppStep::Raid(_) | AppStep::Pool(_) | AppStep::OnNewArray(_) => None,
+            _ => None,
         });
         let noted = Noted {
             steps: steps.collect(),

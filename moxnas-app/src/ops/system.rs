@@ -5,9 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::Timestamp;
 use moxnas_core::{chain::chain, clock::Stopwatch};
 use moxnas_pool::model::Standing;
 use moxnas_raid::{Health, Reason, health};
+use moxnas_shares::services::{Reason as Trouble, verdict};
 use moxnas_telemetry::{HostInfo, Sample, rate};
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     events::Event,
     operation::{Effect, Operation, Query},
     seen::Seen,
+    sharing::Serving,
 };
 
 /// How old a look may be before it is no answer any more.
@@ -91,6 +94,8 @@ pub struct Checks {
     pub at: SystemTime,
     /// The database.
     pub database: Database,
+    /// The daemons that serve shares.
+    pub services: Services,
     /// Arrays and disks.
     pub storage: Storage,
     /// Processor and memory.
@@ -108,6 +113,19 @@ pub struct Database {
     pub causes: Vec<String>,
 }
 
+/// How the daemons are that serve shares.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The verdict.
+    pub status: Status,
+    /// How many should serve something, and run.
+    pub running: u32,
+    /// How many should serve something, and do not run.
+    pub stopped: u32,
+    /// What is wrong.
+    pub causes: Vec<String>,
+}
+
 /// How arrays and disks are.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -117,6 +135,10 @@ pub struct Storage {
     pub arrays: u32,
     /// How many of them have every slot filled.
     pub optimal: u32,
+    /// How many pools there are.
+    pub pools: u32,
+    /// How full all of them together are, 0 to 100; `None`: not all of them were asked yet.
+    pub usage_percent: Option<f64>,
     /// When the machine was last looked at.
     pub as_of: SystemTime,
     /// What is wrong.
@@ -213,17 +235,78 @@ impl Query for EventStream {
 
 async fn check(app: &App) -> Checks {
     let database = check_database(app).await;
-    let storage = check_storage(app, &app.seen());
+    let seen = app.seen();
+    let (services, storage) = (check_services(&seen), check_storage(app, &seen));
     let mut system = check_system(app).await;
     check_forwarding(app, &mut system);
-    let status = database.status.max(storage.status).max(system.status);
+    let parts = [
+        database.status,
+        services.status,
+        storage.status,
+        system.status,
+    ];
+    let status = parts.into_iter().max().unwrap_or(Status::Unknown);
     Checks {
         status,
         at: app.machine.clock.now(),
         database,
+        services,
         storage,
         system,
     }
+}
+
+fn check_services(seen: &Seen) -> Services {
+    let sharing = &seen.sharing;
+    let count = |is_running: bool| {
+        let all = sharing.daemons.iter();
+        let count = all.filter(|it| it.is_running == is_running).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let stopped = count(false);
+    Services {
+        status: match (&sharing.served, stopped, sharing.faults.is_empty()) {
+            (Err(_), ..) => Status::Unknown,
+            (Ok(_), 0, true) => Status::Healthy,
+            (Ok(_), 0, false) => Status::Degraded,
+            (Ok(_), ..) => Status::Unhealthy,
+        },
+        running: count(true),
+        stopped,
+        causes: sharing
+            .faults
+            .iter()
+            .cloned()
+            .chain(sharing.daemons.iter().flat_map(|it| troubles(seen, it)))
+            .collect(),
+    }
+}
+
+/// What systemd says is wrong with a daemon that should serve something.
+fn troubles(seen: &Seen, serving: &Serving) -> Vec<String> {
+    let asked = seen.answers.services.as_ref();
+    let services = asked.and_then(|it| it.said.as_ref().ok());
+    let now = Timestamp::try_from(seen.as_of).unwrap_or(Timestamp::UNIX_EPOCH);
+    let verdict = services
+        .zip(serving.name())
+        .map(|(all, name)| verdict(all, name, now));
+    let reasons = verdict.into_iter().flat_map(|it| it.reasons);
+    let wrong = reasons.filter(Trouble::is_trouble);
+    wrong.map(|it| it.to_string()).collect()
+}
+
+/// How full all pools are that are mounted; `None`: one was not asked yet, or there is none.
+fn usage(seen: &Seen) -> Option<f64> {
+    let (mut size, mut used) = (0, 0);
+    for pool in seen.pools.all.iter().filter(|it| it.is_mounted) {
+        let asked = seen.answers.contents.get(&pool.name)?;
+        let space = asked.said.as_ref().ok()?.space;
+        size += space.size.0;
+        used += space.used.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a percentage")]
+    let percent = used as f64 / size as f64 * 100.0;
+    percent.is_finite().then_some(percent)
 }
 
 async fn check_database(app: &App) -> Database {
@@ -258,6 +341,8 @@ fn check_storage(app: &App, seen: &Seen) -> Storage {
         status: Status::Healthy,
         arrays: 0,
         optimal: 0,
+        pools: u32::try_from(seen.pools.all.len()).unwrap_or(u32::MAX),
+        usage_percent: usage(seen),
         as_of: seen.as_of,
         causes: Vec::new(),
     };

@@ -256,6 +256,45 @@ pub const TABLES: &[Table] = &[
         refers_to_itself: None,
     },
     Table {
+        name: "share",
+        since: 7,
+        columns: columns! {
+            7 {
+                Text: node name body;
+                Integer: created_at updated_at;
+            }
+        },
+        key: &["node", "name"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
+        name: "share_settings",
+        since: 7,
+        columns: columns! {
+            7 {
+                Text: node body;
+                Integer: updated_at;
+            }
+        },
+        key: &["node"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
+        name: "share_generation",
+        since: 7,
+        columns: columns! {
+            7 {
+                Text: node made_by operation before;
+                Integer: number at;
+            }
+        },
+        key: &["node", "number"],
+        numbered: false,
+        refers_to_itself: None,
+    },
+    Table {
         name: "expected_since",
         since: 4,
         columns: columns! {

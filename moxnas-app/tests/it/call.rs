@@ -118,6 +118,7 @@ async fn bench(right: Option<Right>) -> Bench {
         scenario: "bench".to_owned(),
         machine,
         pools: None,
+        shares: None,
     };
     // A machine that says of itself that it is simulated may be changed by anybody.
     let simulation = right.is_none().then_some(simulation);

@@ -12,12 +12,14 @@ use moxnas_app::{
     settings::Settings,
     store::{
         Chains, DatabaseUrl, Dump, DumpError, MadeSchedule, Node, RestoreError, Step, Store,
+        StoredGeneration,
         catalogue::{Kind, NOT_KEPT, TABLES},
         newest_schema, restore, verify_dump,
     },
 };
 use moxnas_core::units::Bytes;
 use moxnas_pool::growth::Sample;
+use moxnas_shares::model::{self, Intent, Share};
 use serde_json::json;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
@@ -197,6 +199,23 @@ async fn full(url: &DatabaseUrl) -> Store {
         used: Bytes(1),
     };
     write.add_pool_sample("uuid", sample, AT).await.unwrap();
+    let share = Share::new(
+        "photos".parse().unwrap(),
+        "/srv/data/photos".parse().unwrap(),
+    );
+    write.put_share(&share, AT).await.unwrap();
+    write
+        .put_share_settings(&model::Settings::default(), AT)
+        .await
+        .unwrap();
+    let generation = StoredGeneration {
+        number: 1,
+        at: AT,
+        by: "anna".to_owned(),
+        operation: "smb_share_create".to_owned(),
+        before: Intent::default(),
+    };
+    write.add_share_generation(&generation, 0).await.unwrap();
     write.commit().await.unwrap();
     crate::audit::append(&store, 0..5).await;
     store

@@ -507,7 +507,7 @@ async fn a_light_is_switched_on_and_off() {
         on,
     };
     let plan = box_.app.plan(&actor(), &locate("LIT", true)).await.unwrap();
-    let file = plan.steps[0].file.as_ref().unwrap();
+    let file = plan.steps[0].files.first().unwrap();
     assert_eq!(file.path, "/sys/class/enclosure/0:0:8:0/Slot 01/locate");
     assert_eq!(plan.dangers, Vec::<String>::new());
     for on in [true, true, false] {

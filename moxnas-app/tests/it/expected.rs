@@ -106,6 +106,7 @@ impl Bench {
             scenario: "test".to_owned(),
             machine: Arc::clone(&self.sim),
             pools: None,
+            shares: None,
         };
         App::start_on(self.machine.clone(), Some(simulation), &settings)
             .await

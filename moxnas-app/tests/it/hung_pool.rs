@@ -154,6 +154,7 @@ async fn two_pools() -> (Arc<App>, Arc<Gate>) {
         scenario: "test".to_owned(),
         machine: Arc::clone(&sim),
         pools: None,
+        shares: None,
     };
     for serial in [SLOW, "quick"] {
         sim.plug(DiskSpec::hdd(serial, 100 << 30));

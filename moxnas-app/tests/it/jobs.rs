@@ -146,6 +146,7 @@ async fn start(sim: &Arc<SimMachine>, machine: &Machine, settings: &Settings) ->
         scenario: "test".to_owned(),
         machine: Arc::clone(sim),
         pools: None,
+        shares: None,
     };
     App::start_on(machine.clone(), Some(simulation), settings)
         .await

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod accounts;
 mod attributes;
 mod audit;
 mod auth;
@@ -23,6 +24,8 @@ mod remote;
 mod replicas;
 mod schedules;
 mod seal;
+mod services;
+mod shares;
 mod spares;
 mod store;
 mod wishes;

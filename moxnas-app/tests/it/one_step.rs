@@ -144,7 +144,7 @@ async fn one_plan_says_all_that_comes() {
     assert!(
         plan.steps
             .iter()
-            .all(|it| it.command.is_some() || it.file.is_some())
+            .all(|it| it.command.is_some() || !it.files.is_empty())
     );
     assert_eq!(plan.after.len(), 1);
     let seen = box_.app.seen();

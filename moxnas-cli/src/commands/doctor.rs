@@ -42,6 +42,8 @@ pub(super) fn doctor(global: &Global, printer: &Printer) -> Result<(), Failure> 
     findings.extend(thin_volumes());
     findings.push(useful(RSYNC, "files cannot be replicated"));
     findings.push(useful(SSH, "nothing can be replicated to another machine"));
+    let of_shares = moxnas_shares::real::TOOLS.iter();
+    findings.extend(of_shares.map(|(tool, without)| useful(*tool, without)));
     if printer.is_json() {
         let text = serde_json::to_string(&findings);
         printer.json(&text.map_err(|err| Failure::Broken(err.to_string()))?);

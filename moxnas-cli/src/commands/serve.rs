@@ -2,6 +2,7 @@
 
 mod doors;
 mod edges;
+mod notify;
 
 use std::{io::IsTerminal, path::PathBuf, sync::Arc};
 
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use self::doors::Doors;
+use super::share_files::places;
 use crate::{
     cli::{Global, Serve},
     failure::Failure,
@@ -55,20 +57,21 @@ pub(super) async fn serve(global: &Global, serve: Serve, printer: &Printer) -> R
     for socket in &server.listening().unix {
         printer.line(&format!("listening on {}", socket.display()));
     }
-    moxnas_app::loops::keep_initramfs_known(&app);
+    moxnas_app::loops::keep_asking(&app);
     moxnas_app::loops::keep_pools_known(&app);
     moxnas_app::loops::keep_working(&app);
+    notify::tell(notify::READY);
+    // Also where there is nothing to read again: who is asked to must not end.
+    let hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
     let serving = server.run(moxnas_api::endpoint_within(Arc::clone(&app), edges), stop());
     match certificate {
-        Some(certificate) => {
-            let hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
-            tokio::select! {
-                () = serving => (),
-                () = certificate.run(hangup) => (),
-            }
-        }
+        Some(certificate) => tokio::select! {
+            () = serving => (),
+            () = certificate.run(hangup) => (),
+        },
         None => serving.await,
     }
+    notify::tell(notify::STOPPING);
     app.stop().await.map_err(|err| Failure::Broken(chain(&err)))
 }
 
@@ -92,6 +95,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
             data_dir,
             admin_password,
             audit: file.audit().map_err(refused)?,
+            places: places(),
             ..Settings::simulated(scenario)
         });
     }
@@ -111,6 +115,7 @@ fn settings(global: &Global, serve: &Serve, file: &ConfigFile) -> Result<Setting
         right: Right::Change(PathBuf::from(LOCK)),
         pace: Pace::Usual,
         audit: file.audit().map_err(refused)?,
+        places: places(),
     })
 }
 

@@ -1,169 +1,179 @@
-//! Shares, as far as no machine is needed.
+//! Shares.
 
-use std::{env, fs, path::Path};
-
-use moxnas_core::{chain::chain, root::Root};
-use moxnas_shares::{
-    import::{Format, Imported, Left, Source, import},
-    model::Intent,
-    plan::NoPlan,
-    refusal::{refusals, warnings},
-    render::{Places, render},
+use clap::Args;
+use moxnas_api::wire::{
+    access::AccessExplanation,
+    services::ShareSessionPage,
+    shares::{ShareGenerationPage, SharePage, ShareStatus},
 };
-use serde_json::json;
+use poem::http::Method;
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
 
-use super::decode::read;
+use super::{all_pages, parse};
 use crate::{
-    cli::{ReadShares, RenderShares, ShareVerb},
+    cli::{FaceVerb, Global, SettingsVerb, ShareSessionVerb, ShareVerb},
+    confirm::{Outcome, Wish, carry_out},
     failure::Failure,
     print::Printer,
+    transport::{Ask, Transport, segment},
 };
 
-pub(super) fn share(verb: &ShareVerb, printer: &Printer) -> Result<(), Failure> {
-    match verb {
-        ShareVerb::Render(it) => render_to(it, printer),
-        ShareVerb::Read(it) => read_from(it, printer),
-    }
+const SHARES: &str = "/api/shares";
+
+/// What is done with a command: something is shown, or changed.
+enum Doing {
+    /// A list or a thing is shown, as it is at this path.
+    Show(String, Shape),
+    /// A change, whose answer is a thing of this shape.
+    Change(Box<Wish>, Shape),
 }
 
-/// What the environment says of where files belong, as the earlier systems had it.
-fn places() -> Places {
-    let mut places = Places::default();
-    for (name, value) in env::vars() {
-        places.set(&name, &value);
-    }
-    places
+/// How an answer is shown to people.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// All shares.
+    Shares,
+    /// The shares of a protocol, by its word.
+    Faces(&'static str),
+    /// What is served, held against what is meant.
+    Status,
+    /// What one can go back to.
+    Generations,
+    /// Who is connected.
+    Sessions,
+    /// Whether somebody may do something.
+    Explanation,
+    /// Whatever it is, line by line.
+    Outline,
 }
 
-fn render_to(it: &RenderShares, printer: &Printer) -> Result<(), Failure> {
-    let text = read(&it.from)?;
-    let intent: Intent = serde_saphyr::from_str(&text).map_err(|err| {
-        let from = match it.from.as_os_str() == "-" {
-            true => "the standard input".to_owned(),
-            false => it.from.display().to_string(),
-        };
-        Failure::with_hint(
-            format!("{from} is not understood: {err}"),
-            "moxnas share render --help shows such a file",
-        )
-    })?;
-    let refused = refusals(&intent);
-    if !refused.is_empty() {
-        let why = NoPlan::Refused(refused);
-        return Err(Failure::Refused {
-            message: why.to_string(),
-            hint: why.hint(),
-        });
-    }
-    is_free(&it.to)?;
-    let files = render(&intent, &places()).map_err(|err| Failure::refused(chain(&err)))?;
-    // A machine that has none of ours gets none that says that nothing is offered.
-    let files: Vec<_> = files.into_iter().filter(|it| it.is_needed).collect();
-    let root = Root::fixture(&it.to);
-    for file in &files {
-        let written = root.replace(&file.path, file.text.as_bytes(), file.mode);
-        written.map_err(|err| Failure::Broken(chain(&err)))?;
-    }
-    for warning in warnings(&intent) {
-        printer.note(&format!("Warning: {warning}"));
-    }
-    if printer.is_json() {
-        let files = files.iter().map(|it| {
-            json!({ "path": it.path, "mode": format!("{:04o}", it.mode), "read_by": it.service.daemon() })
-        });
-        printer.json(&json!({ "files": files.collect::<Vec<_>>() }).to_string());
-        return Ok(());
-    }
-    for file in &files {
-        let (mode, daemon) = (file.mode, file.service.daemon());
-        printer.line(&format!("{mode:04o}  {daemon:<8} {}", file.path));
-    }
-    if files.is_empty() {
-        printer.note("nothing is offered, so there is no file");
-    }
-    Ok(())
-}
-
-fn is_free(folder: &Path) -> Result<(), Failure> {
-    let is_empty = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => true,
-        Err(err) => {
-            let message = format!("{} cannot be read: {err}", folder.display());
-            return Err(Failure::refused(message));
-        }
+pub(super) async fn share(
+    transport: &Transport,
+    global: &Global,
+    verb: ShareVerb,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let at = |rest: &str| format!("{SHARES}{rest}");
+    let post = |operation: &str, rest: &str, body: Option<Value>| {
+        let wish = Wish::new(operation, Method::POST, at(rest), &[], body);
+        Doing::Change(Box::new(wish), Shape::Status)
     };
-    match is_empty {
-        true => Ok(()),
-        false => Err(Failure::with_hint(
-            format!("{} is not empty", folder.display()),
-            "name a folder that is not there yet: what would be left from before is no file of these shares",
-        )),
+    let doing = match verb {
+        ShareVerb::List => Doing::Show(at(""), Shape::Shares),
+        ShareVerb::Show { share } => {
+            Doing::Show(at(&format!("/named/{}", segment(&share))), Shape::Outline)
+        }
+        ShareVerb::Delete { share } => {
+            let path = at(&format!("/named/{}", segment(&share)));
+            let named = [("share", share.as_str())];
+            let wish = Wish::new("share_delete", Method::DELETE, path, &named, None);
+            Doing::Change(Box::new(wish), Shape::Outline)
+        }
+        ShareVerb::Smb(verb) => face("smb", verb),
+        ShareVerb::Nfs(verb) => face("nfs", verb),
+        ShareVerb::Ftp(verb) => face("ftp", verb),
+        ShareVerb::Sftp(verb) => face("sftp", verb),
+        ShareVerb::Settings(verb) => settings(verb),
+        ShareVerb::Explain(body) => {
+            let ask = Ask::with_body(Method::POST, at("/explain-access"), &body);
+            return shown(&transport.raw(&ask).await?, Shape::Explanation, printer);
+        }
+        ShareVerb::Session(ShareSessionVerb::List) => {
+            Doing::Show(at("/sessions?fresh=true"), Shape::Sessions)
+        }
+        ShareVerb::Session(ShareSessionVerb::End { session }) => {
+            let path = at(&format!("/sessions/{}", segment(&session)));
+            let named = [("session", session.as_str())];
+            let wish = Wish::new("share_session_end", Method::DELETE, path, &named, None);
+            Doing::Change(Box::new(wish), Shape::Outline)
+        }
+        ShareVerb::Status => Doing::Show(at("/status"), Shape::Status),
+        ShareVerb::Reconcile => post("share_reconcile", "/reconcile", None),
+        ShareVerb::Import(body) => post("share_import", "/import", body.to_json()),
+        ShareVerb::Generations => Doing::Show(at("/generations"), Shape::Generations),
+        ShareVerb::Revert { number } => {
+            let path = at(&format!("/generations/{number}/revert"));
+            let number = number.to_string();
+            let named = [("number", number.as_str())];
+            let operation = "share_generation_revert";
+            let wish = Wish::new(operation, Method::POST, path, &named, None);
+            Doing::Change(Box::new(wish), Shape::Status)
+        }
+        ShareVerb::Render(_) | ShareVerb::Read(_) => return Ok(()),
+    };
+    match doing {
+        Doing::Show(at, shape) => {
+            let text = match shape {
+                Shape::Shares | Shape::Faces(_) => all_pages(transport, &at).await?,
+                _ => transport.raw(&Ask::get(at)).await?,
+            };
+            shown(&text, shape, printer)
+        }
+        Doing::Change(wish, shape) => match carry_out(transport, global, printer, *wish).await? {
+            Outcome::Planned => Ok(()),
+            Outcome::Done(text) if text.is_empty() => Ok(()),
+            Outcome::Done(text) => shown(&text, shape, printer),
+        },
     }
 }
 
-fn read_from(it: &ReadShares, printer: &Printer) -> Result<(), Failure> {
-    let smb = it.smb_conf.iter().map(|it| (it, Format::SmbConf));
-    let exports = it.exports.iter().map(|it| (it, Format::Exports));
-    let ftp = it.vsftpd_conf.iter().map(|it| (it, Format::VsftpdConf));
-    let mut texts = Vec::new();
-    for (file, format) in smb.chain(exports).chain(ftp) {
-        texts.push((file.display().to_string(), format, read(file)?));
+fn face<C: Args + ToJSON, S: Args + ToJSON>(protocol: &'static str, verb: FaceVerb<C, S>) -> Doing {
+    let all = format!("{SHARES}/{protocol}");
+    let of = |operation: &str, method: Method, share: &str, body: Option<Value>| {
+        let path = format!("{all}/{}", segment(share));
+        let operation = format!("{protocol}_share_{operation}");
+        let wish = Wish::new(&operation, method, path, &[("share", share)], body);
+        Doing::Change(Box::new(wish), Shape::Outline)
+    };
+    match verb {
+        FaceVerb::List => Doing::Show(all.clone(), Shape::Faces(protocol)),
+        FaceVerb::Show { share } => {
+            Doing::Show(format!("{all}/{}", segment(&share)), Shape::Outline)
+        }
+        FaceVerb::Create(body) => {
+            let operation = format!("{protocol}_share_create");
+            let wish = Wish::new(&operation, Method::POST, all.clone(), &[], body.to_json());
+            Doing::Change(Box::new(wish), Shape::Outline)
+        }
+        FaceVerb::Set { share, body } => of("set", Method::PATCH, &share, body.to_json()),
+        FaceVerb::Delete { share } => of("delete", Method::DELETE, &share, None),
     }
-    let sources = texts.iter().map(|(path, format, text)| Source {
-        path,
-        format: *format,
-        text,
-    });
-    let sources: Vec<Source<'_>> = sources.collect();
-    let Imported { intent, left } = import(&sources, &places());
+}
+
+fn settings(verb: SettingsVerb) -> Doing {
+    let at = |protocol: &str| format!("{SHARES}/settings/{protocol}");
+    let of = |protocol: &str, body: Option<Value>| {
+        let operation = format!("{protocol}_settings_set");
+        let wish = Wish::new(&operation, Method::PATCH, at(protocol), &[], body);
+        Doing::Change(Box::new(wish), Shape::Outline)
+    };
+    match verb {
+        SettingsVerb::Show { protocol } => Doing::Show(at(&protocol), Shape::Outline),
+        SettingsVerb::Smb(body) => of("smb", body.to_json()),
+        SettingsVerb::Nfs(body) => of("nfs", body.to_json()),
+        SettingsVerb::Ftp(body) => of("ftp", body.to_json()),
+        SettingsVerb::Discovery(body) => of("discovery", body.to_json()),
+    }
+}
+
+fn shown(text: &str, shape: Shape, printer: &Printer) -> Result<(), Failure> {
     if printer.is_json() {
-        let left: Vec<_> = left.iter().map(left_json).collect();
-        printer.json(&json!({ "intent": intent, "left": left }).to_string());
+        printer.json(text);
         return Ok(());
     }
-    let text = serde_saphyr::to_string(&intent);
-    printer.line(
-        text.map_err(|err| Failure::Broken(err.to_string()))?
-            .trim_end(),
-    );
-    for it in &left {
-        printer.note(&format!("Left: {}", words(it)));
+    match shape {
+        Shape::Shares => printer.shares(&parse::<SharePage>(text)?),
+        Shape::Faces(protocol) => printer.faces(protocol, &value(text)?),
+        Shape::Status => printer.share_status(&parse::<ShareStatus>(text)?),
+        Shape::Generations => printer.share_generations(&parse::<ShareGenerationPage>(text)?),
+        Shape::Sessions => printer.share_sessions(&parse::<ShareSessionPage>(text)?),
+        Shape::Explanation => printer.explanation(&parse::<AccessExplanation>(text)?),
+        Shape::Outline => printer.outline(&value(text)?),
     }
     Ok(())
 }
 
-fn words(left: &Left) -> String {
-    let mut text = left.file.clone();
-    if let Some(line) = left.line {
-        text.push_str(&format!(" line {line}"));
-    }
-    if let Some(section) = &left.section {
-        text.push_str(&format!(" [{section}]"));
-    }
-    match &left.option {
-        Some(option) => text.push_str(&format!(" {option} = {}", left.value)),
-        None if left.value.is_empty() => (),
-        None => text.push_str(&format!(" {}", left.value)),
-    }
-    format!("{text}: {}", left.why)
-}
-
-fn left_json(left: &Left) -> serde_json::Value {
-    let Left {
-        file,
-        line,
-        section,
-        option,
-        value,
-        why,
-    } = left;
-    json!({
-        "file": file,
-        "line": line,
-        "section": section,
-        "option": option,
-        "value": value,
-        "why": why.to_string(),
-    })
+fn value(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text).map_err(|err| Failure::Broken(err.to_string()))
 }

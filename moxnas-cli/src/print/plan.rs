@@ -13,12 +13,12 @@ pub(super) fn sheet(plan: &Plan) -> String {
     for (number, step) in (1..).zip(&plan.steps) {
         text.push(format!("  {number}. {}", step.what));
         if let Some(command) = &step.command {
-            text.push(format!("       $ {}", command.join(" ")));
+            text.push(format!("       $ {}", shell_line(command)));
         }
         if let Some(block) = &step.command_block {
             text.push(format!("       sends {block}"));
         }
-        if let Some(file) = &step.file {
+        for file in &step.files {
             match file.diff.trim_end().contains('\n') {
                 false => text.push(format!("       {}: {}", file.path, file.diff)),
                 true => {
@@ -43,6 +43,17 @@ pub(super) fn sheet(plan: &Plan) -> String {
     text.extend(plan.warnings.iter().map(|it| format!("Note:    {it}")));
     text.extend(plan.dangers.iter().map(|it| format!("DANGER:  {it}")));
     text.join("\n")
+}
+
+/// A command as one would type it: words that a shell would part or read otherwise are quoted.
+fn shell_line(words: &[String]) -> String {
+    let plain = |it: char| it.is_alphanumeric() || "-_./:=,@%+^".contains(it);
+    let quoted = words.iter().map(|it| match it.as_str() {
+        "|" | "&&" => it.clone(),
+        word if !word.is_empty() && word.chars().all(plain) => it.clone(),
+        word => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// What a step leads to: redundancy and time. What is lost is said once, as a danger.
@@ -123,4 +134,28 @@ fn outlook(it: &ArrayOutlook) -> String {
         "{name} {level} {}, {members} members, {health}{lose}",
         bytes(*size_bytes)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_typed_as_it_is_shown() {
+        let words = [
+            "useradd",
+            "--comment",
+            "Alice's",
+            "",
+            "&&",
+            "mount",
+            "/srv/a b",
+            "uid=1",
+        ];
+        let words = words.map(str::to_owned);
+        assert_eq!(
+            shell_line(&words),
+            r"useradd --comment 'Alice'\''s' '' && mount '/srv/a b' uid=1"
+        );
+    }
 }

@@ -9,11 +9,12 @@ use super::{
     volume::{Mounted, Volume},
 };
 use crate::{
-    backend::BackendError,
+    backend::{BackendError, PoolBackend},
     dataset::{Contents, Dataset},
     directory::{
         Directory, DirectoryStep, Folder, FolderPath, Is, Mark, NOTE_FOLDER, Note, Place, note_file,
     },
+    lvm::Kind,
     model::{Filesystem, Pool, PoolName, Pools},
     unit::{MountUnit, mount_point},
 };
@@ -133,6 +134,33 @@ impl SimPools {
             on: Some(self.place_of(path.as_str())),
             mark: found.flatten(),
         }
+    }
+
+    /// What is at a path: also the top of a pool that is mounted, and a dataset in it.
+    pub(super) fn folder_there(&self, path: &FolderPath) -> Result<Folder, BackendError> {
+        let mut found = self.folder_at(path);
+        if found.is != Is::Nothing {
+            return Ok(found);
+        }
+        let devices = self.state().block_devices();
+        for pool in self.observe(&devices)?.all {
+            let top = mount_point(&pool.name);
+            let rest = path.as_str().strip_prefix(&top);
+            let Some(rest) = rest.filter(|it| it.is_empty() || it.starts_with('/')) else {
+                continue;
+            };
+            if let Kind::Directory(it) = &pool.kind {
+                found.is = Is::Link(format!("{}{rest}", it.path));
+            } else if pool.is_mounted {
+                let name = rest.trim_start_matches('/');
+                let contents = self.contents(&pool)?;
+                let is_dataset = contents.datasets.iter().any(|it| it.name.as_str() == name);
+                if rest.is_empty() || is_dataset {
+                    found.is = Is::Folder;
+                }
+            }
+        }
+        Ok(found)
     }
 
     pub(super) fn take_notes(&self, state: &SimState, pools: &mut Pools) {

@@ -51,6 +51,11 @@ pub fn shows(seen: &Accounts, step: &Step) -> bool {
                 && home.as_ref().is_none_or(|home| *home == it.home)
                 && shell.as_ref().is_none_or(|shell| *shell == it.shell)
         }),
+        Step::SetKeys { user: it, keys } => {
+            let nobody =
+                || keys.is_empty() && !seen.keys_of_nobody.iter().any(|name| it.as_str() == name);
+            user(it.as_str()).map_or_else(nobody, |it| it.keys == *keys)
+        }
         Step::DeleteUser { user: it } => user(it.as_str()).is_none(),
         Step::AddMember { group: it, user } => {
             group(it.as_str()).is_some_and(|it| it.members.contains(user))

@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Day, Given, Life, Record,
+    Day, Given, Life, Record, SshKey, key,
     record::{FIRST_OF_PEOPLE, LAST_ID},
 };
 use crate::model::{GroupName, UserName};
 
 /// The shell of those who may not log in to one.
 pub const NOLOGIN: &str = "/usr/sbin/nologin";
-/// The home of those who have none, as Debian writes it. Nothing is there.
-pub const NO_HOME: &str = "/nonexistent";
+/// The home of those who have none: an empty folder of root. vsftpd goes to the home of whoever logs in before
+/// it goes to where its file says, and lets nobody in whose home is not there; its unit makes this one.
+pub const NO_HOME: &str = "/run/vsftpd/empty";
 /// The group of the system that is open to people: all of them may be in it.
 pub const USERS: &str = "users";
 
@@ -28,6 +29,9 @@ pub struct Accounts {
     pub has_samba: bool,
     /// Names that Samba knows and the system does not.
     pub leftovers: Vec<String>,
+    /// Names that keys are kept for and that nobody has.
+    #[serde(default)]
+    pub keys_of_nobody: Vec<String>,
     /// The shells of `/etc/shells`.
     pub shells: Vec<String>,
     /// Whose numbers are whose, and were.
@@ -59,6 +63,9 @@ pub struct Account {
     pub must_change: bool,
     /// The groups that have the user among their members.
     pub groups: Vec<GroupName>,
+    /// The public keys by which SFTP lets the user in, of those that MoxNAS keeps.
+    #[serde(default)]
+    pub keys: Vec<SshKey>,
     /// What Samba knows; `None`: nothing.
     pub samba: Option<SambaUser>,
     /// What the record says, if MoxNAS made the user or took it in.
@@ -185,12 +192,13 @@ impl Account {
             expires,
             must_change,
             groups,
+            keys,
             samba,
             given,
         } = self;
         format!(
             "user {name}: {uid}:{gid}, {full_name:?}, {home:?}, {shell:?}, password {password:?}, expires \
-             {expires:?}, must change {must_change}, groups {groups:?}, samba {samba:?}, record {given:?}"
+             {expires:?}, must change {must_change}, groups {groups:?}, keys {keys:?}, samba {samba:?}, record {given:?}"
         )
     }
 }
@@ -269,6 +277,28 @@ impl Accounts {
         }
         self.leftovers = samba.into_keys().collect();
         self.record = record;
+        self
+    }
+
+    /// The same, with what the files of keys say, by user.
+    #[must_use]
+    pub fn with_keys<'a>(
+        mut self,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Accounts {
+        for (name, text) in files {
+            let user = self.users.iter_mut().find(|it| it.name.as_str() == name);
+            let Some(user) = user else {
+                self.keys_of_nobody.push(name.to_owned());
+                continue;
+            };
+            let (keys, odd) = key::parse(text);
+            user.keys = keys;
+            let odd = odd
+                .iter()
+                .map(|line| format!("{name} has a key that is none: {line}"));
+            self.errors.extend(odd);
+        }
         self
     }
 }

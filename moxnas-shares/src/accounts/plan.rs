@@ -15,7 +15,7 @@ pub use refusal::{Kind, Refusal};
 pub use step::{Database, Note, Step};
 
 use super::{
-    Day, FullName, LoginName, Secret,
+    Day, FullName, LoginName, Secret, SshKey,
     model::{Account, Accounts, Group, USERS, is_coming},
 };
 
@@ -187,6 +187,8 @@ pub struct ChangeUser {
     pub shell: Option<String>,
     /// All groups but the first. Those that MoxNAS has not in its care stay as they are.
     pub groups: Option<Vec<String>>,
+    /// All public keys by which SFTP lets the user in without a password.
+    pub keys: Option<Vec<SshKey>>,
 }
 
 /// What has to be done for a wish. Pure: the same facts and the same wish give the same plan. What

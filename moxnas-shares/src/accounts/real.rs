@@ -13,8 +13,9 @@ use moxnas_core::{
 };
 
 use super::{
-    AccountBackend, BackendError, Day, RECORD_FILE, Record, Secret, Step,
+    AccountBackend, BackendError, Day, KEYS_FOLDER, RECORD_FILE, Record, Secret, SshKey, Step,
     effect::shows,
+    key,
     model::{Accounts, Password},
 };
 use crate::model::UserName;
@@ -135,6 +136,28 @@ impl SystemAccounts {
         source
     }
 
+    fn set_keys(&self, user: &UserName, keys: &[SshKey]) -> Result<(), BackendError> {
+        let file = format!("{KEYS_FOLDER}/{user}");
+        match keys.is_empty() {
+            true => self.root.remove(file)?,
+            // sshd reads it as the user.
+            false => self
+                .root
+                .replace(file, key::render(keys).as_bytes(), 0o644)?,
+        }
+        Ok(())
+    }
+
+    /// The files of keys, by user.
+    fn keys(&self) -> Result<Vec<(String, String)>, BackendError> {
+        let mut all = Vec::new();
+        for name in self.root.list(KEYS_FOLDER)? {
+            let text = self.root.read(format!("{KEYS_FOLDER}/{name}"))?;
+            all.extend(text.map(|it| (name, it)));
+        }
+        Ok(all)
+    }
+
     fn perform(&self, step: &Step) -> Result<(), BackendError> {
         match step {
             Step::NoteUser { .. } | Step::NoteGroup { .. } => return self.note(step),
@@ -143,6 +166,7 @@ impl SystemAccounts {
                 password,
                 samba,
             } => return self.set_password(user, password, *samba),
+            Step::SetKeys { user, keys } => return self.set_keys(user, keys),
             // userdel(8) takes the group of the same name along.
             Step::DeleteGroup { .. } if shows(&self.observe()?, step) => return Ok(()),
             _ => (),
@@ -184,7 +208,9 @@ impl AccountBackend for SystemAccounts {
             Err(err) if matches!(err.cause, Cause::Missing(_)) => None,
             Err(err) => return Err(err.into()),
         };
-        Ok(seen.assemble(samba, self.record()?))
+        let keys = self.keys()?;
+        let keys = keys.iter().map(|(name, it)| (name.as_str(), it.as_str()));
+        Ok(seen.assemble(samba, self.record()?).with_keys(keys))
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

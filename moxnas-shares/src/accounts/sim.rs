@@ -21,7 +21,7 @@ use moxnas_core::{
 };
 
 use super::{
-    AccountBackend, BackendError, Day, RECORD_FILE, Record, Secret, Step,
+    AccountBackend, BackendError, Day, KEYS_FOLDER, RECORD_FILE, Record, Secret, Step, key,
     model::{Accounts, Password, SambaUser},
     plan::Database,
     real::parse::{self, GROUP, GroupLine, PASSWD, PasswdLine, SHADOW, SHELLS, ShadowLine},
@@ -48,6 +48,9 @@ const FILES: [(&str, &str); 4] = [
     ),
     (SHELLS, "# /etc/shells\n/bin/sh\n/bin/bash\n"),
 ];
+
+/// Where useradd(8) says that users live, if nobody says anything else.
+const HOMES: &str = "/home";
 
 /// Accounts of a [`SimMachine`].
 #[derive(Debug)]
@@ -146,6 +149,36 @@ impl SimAccounts {
         self.kept().passwords.insert(user.clone(), password);
     }
 
+    /// What `useradd --user-group --uid NUMBER USER` does: a user without a password, whom nothing
+    /// has in its care.
+    pub fn useradd(&self, user: &UserName, uid: u32) {
+        let mut state = self.machine.state();
+        let mut tables = Tables::load(&state);
+        tables.passwd.push(PasswdLine {
+            name: user.clone(),
+            password: None,
+            uid,
+            gid: uid,
+            gecos: String::new(),
+            home: format!("{HOMES}/{user}"),
+            shell: "/bin/sh".to_owned(),
+        });
+        tables.shadow.push(ShadowLine {
+            name: user.clone(),
+            password: Password::Unset,
+            changed: Some(self.today()),
+            expires: None,
+        });
+        if let Ok(name) = user.as_str().parse::<GroupName>() {
+            tables.group.push(GroupLine {
+                name,
+                gid: uid,
+                members: Vec::new(),
+            });
+        }
+        tables.store(&mut state);
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().expect("no holder of this lock panics")
     }
@@ -185,6 +218,13 @@ impl SimAccounts {
             let mut record = record(&state)?;
             record.note(step);
             state.files.insert(RECORD_FILE.to_owned(), record.render());
+        }
+        if let Step::SetKeys { user, keys } = step {
+            let file = format!("{KEYS_FOLDER}/{user}");
+            match keys.is_empty() {
+                true => state.files.remove(&file),
+                false => state.files.insert(file, key::render(keys)),
+            };
         }
         Ok(())
     }
@@ -236,7 +276,7 @@ impl Tables {
 
     fn perform(&mut self, kept: &mut Kept, today: u32, step: &Step) -> Result<(), BackendError> {
         match step {
-            Step::NoteUser { .. } | Step::NoteGroup { .. } => (),
+            Step::NoteUser { .. } | Step::NoteGroup { .. } | Step::SetKeys { .. } => (),
             Step::CreateGroup { group, gid } => self.group.push(GroupLine {
                 name: group.clone(),
                 gid: *gid,
@@ -445,7 +485,11 @@ impl AccountBackend for SimAccounts {
             let entries = it.iter();
             entries.map(|(name, it)| (name.clone(), it.user)).collect()
         });
-        Ok(seen.assemble(samba, record))
+        let keys = state.files.iter().filter_map(|(path, text)| {
+            let name = path.strip_prefix(KEYS_FOLDER)?.strip_prefix('/')?;
+            Some((name, text.as_str()))
+        });
+        Ok(seen.assemble(samba, record).with_keys(keys))
     }
 
     fn apply(&self, step: &Step) -> Result<(), BackendError> {

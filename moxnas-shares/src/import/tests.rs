@@ -29,7 +29,9 @@ workgroup = A\nserver string = b\nnetbios name = C\nmap to guest = bad user\nloa
 disable spoolss = yes\nserver min protocol = SMB3_00\n";
 
 fn smb(text: &str) -> Imported {
-    from(Format::SmbConf, &format!("{ALWAYS}{text}"))
+    // At the end, where it moves no line.
+    let late = "[global]\nmulticast dns register = no\n";
+    from(Format::SmbConf, &format!("{ALWAYS}{text}\n{late}"))
 }
 
 #[test]
@@ -41,6 +43,7 @@ fn an_empty_smb_conf_is_not_what_moxnas_writes() {
             "- global disable spoolss: nothing is said, which comes to this; MoxNAS writes \"yes\"",
             "- global load printers: nothing is said, which comes to this; MoxNAS writes \"no\"",
             "- global map to guest: nothing is said, which comes to this; MoxNAS writes \"bad user\"",
+            "- global multicast dns register: nothing is said, which comes to this; MoxNAS writes \"no\"",
             "- global netbios name: nothing is said, which comes to this; MoxNAS writes \"MOXNAS\"",
             "- global server min protocol: nothing is said, which comes to this; MoxNAS writes \"SMB2_10\"",
             "- global server string: nothing is said, which comes to this; MoxNAS writes \"MoxNAS Server\"",

@@ -17,6 +17,8 @@ pub struct Settings {
     pub nfs: NfsSettings,
     /// FTP.
     pub ftp: FtpSettings,
+    /// Being found by other machines.
+    pub discovery: DiscoverySettings,
     /// The web server in front of the interface; `None`: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web: Option<WebSettings>,
@@ -134,7 +136,7 @@ pub struct FtpSettings {
     /// `PASV` has room for IPv4 alone; whoever speaks IPv6 is told a port only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passive_address: Option<Ipv4Addr>,
-    /// The certificate and its key.
+    /// The certificate and its key. If no other is named, one is made that nobody has signed.
     pub tls: TlsFiles,
     /// Let users log in and send their password unencrypted. Anybody on the way can read both.
     pub plaintext: bool,
@@ -174,6 +176,21 @@ impl Default for FtpSettings {
             max_rate: None,
             max_rate_of: BTreeMap::new(),
         }
+    }
+}
+
+/// Whether other machines are told what is offered here, by those of avahi-daemon(8), wsdd(8) and
+/// wsdd2(8) that are installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiscoverySettings {
+    /// They are told, as long as anything is offered by SMB or NFS.
+    pub enabled: bool,
+}
+
+impl Default for DiscoverySettings {
+    fn default() -> DiscoverySettings {
+        DiscoverySettings { enabled: true }
     }
 }
 
@@ -218,7 +235,14 @@ mod tests {
     /// What clients of the earlier systems know.
     #[test]
     fn what_nobody_said_is_known() {
-        let Settings { smb, nfs, ftp, web } = Settings::default();
+        let Settings {
+            smb,
+            nfs,
+            ftp,
+            discovery,
+            web,
+        } = Settings::default();
+        assert!(discovery.enabled);
         assert_eq!(smb.workgroup.as_str(), "WORKGROUP");
         assert_eq!(smb.server_string.as_str(), "MoxNAS Server");
         assert_eq!(smb.netbios_name.as_str(), "MOXNAS");

@@ -1,10 +1,6 @@
 //! A share as SMB offers it, in the terms of smb.conf(5).
 
-use std::{
-    fmt::{self, Write as _},
-    num::NonZeroU16,
-    str::FromStr,
-};
+use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use moxnas_core::{folder::FolderPath, units::Bytes};
 use serde::{Deserialize, Serialize};
@@ -150,11 +146,9 @@ moxnas_core::text_type!(Mode);
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in [9, 6, 3, 0] {
-            let digit = char::from_digit(u32::from(self.0 >> place & 7), 8);
-            f.write_char(digit.unwrap_or('0'))?;
-        }
-        Ok(())
+        // In one go: it is in most lines of a large file.
+        let digits = [9, 6, 3, 0].map(|place| b"01234567"[usize::from(self.0 >> place & 7)]);
+        f.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 

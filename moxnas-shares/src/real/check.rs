@@ -1,6 +1,6 @@
 //! What daemons would read, laid out where none of them looks, and gone over by their own programs.
 
-use std::{cell::RefCell, collections::BTreeSet, net::TcpListener};
+use std::{cell::RefCell, collections::BTreeSet, net::TcpListener, path::PathBuf};
 
 use moxnas_core::{
     cmd::{Cause, Runner},
@@ -9,6 +9,7 @@ use moxnas_core::{
 
 use super::{
     argv, harmless,
+    private::{self, Instead},
     probe::{READY, banner},
 };
 use crate::{
@@ -17,6 +18,17 @@ use crate::{
     render::{Places, Service},
     vsftpd_conf,
 };
+
+/// Where exportfs(8) writes down what it offered.
+const EXPORTFS_STATE: &str = "/var/lib/nfs";
+/// Where units are that packages bring, systemd.unit(5).
+const UNIT_FOLDERS: &[&str] = &[
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+/// What exportfs(8) reads besides exports(5), where the name ends with `.exports`.
+const EXPORTS_FOLDER: &str = "/etc/exports.d/";
 
 /// Only root can read what lies there, and it goes when it was checked.
 pub(super) struct Scratch<'a> {
@@ -53,9 +65,8 @@ impl<'a> Scratch<'a> {
                 format!("error_log stderr;\nevents {{}}\nhttp {{\n{text}\n}}\n")
             }),
             Service::Systemd => self.units(changes),
-            // exportfs(8) has no way to go over a file without doing what it says. What it complains of when
-            // it does brings the old file back.
-            Service::Nfs => Ok(()),
+            Service::Discovery => self.announced(changes),
+            Service::Nfs => self.exports(changes),
         }
     }
 
@@ -89,19 +100,15 @@ impl<'a> Scratch<'a> {
         let moved = moved(&text, &places.samba, &ours);
         let whole = self.write("smb.conf", &moved)?;
         let output = self.runner.run(&argv::testparm(&whole))?;
-        match harmless::none_but(Service::Samba, &output) {
-            Err(BackendError::Refused { service, said }) if output.status == 0 => {
-                let before = self.root.path(main).display().to_string();
-                let before = self.runner.run(&argv::testparm(&before))?;
-                let known = harmless::complaints(service, &before.errors());
-                let new: Vec<String> = said.into_iter().filter(|it| !known.contains(it)).collect();
-                match new.is_empty() {
-                    true => Ok(()),
-                    false => Err(BackendError::Refused { service, said: new }),
-                }
-            }
-            done => done,
+        let said = harmless::said(Service::Samba, &output);
+        if output.status != 0 {
+            return harmless::none_of(Service::Samba, said);
         }
+        harmless::none_but_known(Service::Samba, said, || {
+            let before = self.root.path(main).display().to_string();
+            let before = self.runner.run(&argv::testparm(&before))?;
+            Ok(harmless::said(Service::Samba, &before))
+        })
     }
 
     /// testparm(1) takes the name of any module. smbd does too, and then lets nobody into the share.
@@ -126,6 +133,79 @@ impl<'a> Scratch<'a> {
                 module: module.to_owned(),
             }),
         }
+    }
+
+    /// exportfs(8) has no way to go over a file without doing what it says: it does so where nobody
+    /// looks. What it complains of already is known. Where there can be no such place, what it
+    /// complains of when the files are there brings the old ones back.
+    fn exports(&mut self, changes: &[FileChange]) -> Result<(), BackendError> {
+        if !self.root.is_system() {
+            // It reads the machine's own files.
+            return Ok(());
+        }
+        let Some(said) = self.exported(changes)? else {
+            return Ok(());
+        };
+        harmless::none_but_known(Service::Nfs, said, || {
+            Ok(self.exported(&[])?.unwrap_or_default())
+        })
+    }
+
+    /// What exportfs(8) complains of; `None`: it cannot be asked without doing what it says.
+    fn exported(&mut self, changes: &[FileChange]) -> Result<Option<Vec<String>>, BackendError> {
+        let path = |path: &str| PathBuf::from(path);
+        let state = format!("{}/nfs", self.places.scratch);
+        self.empty(&state)?;
+        let mut instead = vec![Instead {
+            of: path(EXPORTFS_STATE),
+            from: path(&state),
+        }];
+        let text = self.text_of(changes, &self.places.exports)?;
+        match self.places.exports.strip_prefix(EXPORTS_FOLDER) {
+            Some(ours) => {
+                let folder = format!("{}/exports.d", self.places.scratch);
+                self.empty(&folder)?;
+                self.root.make_folder(EXPORTS_FOLDER)?;
+                let all = self.root.list(EXPORTS_FOLDER)?.into_iter();
+                let others = all.filter(|it| it.ends_with(".exports") && it != ours);
+                for name in others {
+                    let Ok(Some(text)) = self.root.read(format!("{EXPORTS_FOLDER}{name}")) else {
+                        // What exportfs would make of all of them cannot be told.
+                        return Ok(None);
+                    };
+                    self.write(&format!("exports.d/{name}"), &text)?;
+                }
+                if let Some(text) = text {
+                    self.write(&format!("exports.d/{ours}"), &text)?;
+                }
+                instead.push(Instead {
+                    of: path(EXPORTS_FOLDER),
+                    from: path(&folder),
+                });
+            }
+            None => {
+                let file = self.write("exports", &text.unwrap_or_default())?;
+                instead.push(Instead {
+                    of: path(&self.places.exports),
+                    from: path(&file),
+                });
+            }
+        }
+        let runner = self.runner;
+        let asked = private::with(&instead, || runner.run(&argv::exportfs_reload()));
+        Ok(match asked {
+            Ok(output) => Some(harmless::said(Service::Nfs, &output?)),
+            Err(_) => None,
+        })
+    }
+
+    /// A folder with nothing in it.
+    fn empty(&self, folder: &str) -> Result<(), BackendError> {
+        self.root.make_folder(folder)?;
+        for name in self.root.list(folder)? {
+            self.root.remove(format!("{folder}/{name}"))?;
+        }
+        Ok(())
     }
 
     /// vsftpd(8) has no checker: it is started for a moment where only this machine reaches it.
@@ -214,12 +294,33 @@ impl<'a> Scratch<'a> {
         Ok(())
     }
 
+    /// avahi-daemon has no checker, and takes a file that is not right for none. What goes over it
+    /// is not part of what serves, so that it may be missing.
+    fn announced(&mut self, changes: &[FileChange]) -> Result<(), BackendError> {
+        let avahi = changes.iter().find(|it| it.path == self.places.avahi);
+        if let Some(text) = avahi.and_then(|it| it.after.as_ref())
+            && argv::XMLLINT.find().is_some()
+        {
+            let file = self.write("avahi.service", text)?;
+            let output = self.runner.run(&argv::xmllint(&file))?;
+            harmless::none_but(Service::Discovery, &output)?;
+        }
+        let wsdd = changes.iter().find(|it| it.path == self.places.wsdd_unit);
+        match wsdd.and_then(|it| Some((it, self.adds_to(&it.path)?))) {
+            Some((change, unit)) => self.drop_in(Service::Discovery, unit, change),
+            None => Ok(()),
+        }
+    }
+
     fn units(&mut self, changes: &[FileChange]) -> Result<(), BackendError> {
         let mut files = Vec::new();
         for change in changes {
-            let unit = change.path.strip_prefix(&format!("{}/", self.places.units));
-            let unit = unit.filter(|it| !it.contains('/'));
-            if let (Some(unit), Some(text)) = (unit, &change.after) {
+            let Some(text) = &change.after else { continue };
+            if let Some(unit) = self.adds_to(&change.path) {
+                self.drop_in(Service::Systemd, unit, change)?;
+            } else if let Some(unit) = self.below_units(&change.path)
+                && !unit.contains('/')
+            {
                 files.push(self.write(unit, text)?);
             }
         }
@@ -228,6 +329,42 @@ impl<'a> Scratch<'a> {
         }
         let output = self.runner.run(&argv::verify_units(&files))?;
         harmless::none_but(Service::Systemd, &output)
+    }
+
+    fn below_units<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(&self.places.units)?.strip_prefix('/')
+    }
+
+    /// The unit that a file adds to.
+    fn adds_to<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let (unit, _) = self.below_units(path)?.split_once(".d/")?;
+        Some(unit)
+    }
+
+    /// What adds to a unit is gone over with the unit that it adds to, whatever that is complained
+    /// of for already. Where the unit is not there nothing reads it.
+    fn drop_in(
+        &mut self,
+        service: Service,
+        unit: &str,
+        change: &FileChange,
+    ) -> Result<(), BackendError> {
+        let read = |folder: &str| self.root.read(format!("{folder}/{unit}")).transpose();
+        let packaged = UNIT_FOLDERS.iter().copied();
+        let mut folders = std::iter::once(self.places.units.as_str()).chain(packaged);
+        let Some(base) = folders.find_map(read).transpose()? else {
+            return Ok(());
+        };
+        let base = self.write(unit, &base)?;
+        let addition = format!("{unit}.d/moxnas.conf");
+        let mut said = |text: &Option<String>| -> Result<Vec<String>, BackendError> {
+            // The name is the same, so that it is read in place of the one that is there.
+            self.write(&addition, text.as_deref().unwrap_or(""))?;
+            let verify = argv::verify_units(std::slice::from_ref(&base));
+            Ok(harmless::said(service, &self.runner.run(&verify)?))
+        };
+        let after = said(&change.after)?;
+        harmless::none_but_known(service, after, || said(&change.before))
     }
 }
 

@@ -4,6 +4,7 @@ use moxnas_core::systemd::unit_of;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
+use crate::accounts::KEYS_FOLDER;
 
 /// Where files belong. What Debian 12 and 13 read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +28,22 @@ pub struct Places {
     pub vsftpd_allowed: String,
     /// How users of FTP prove who they are, see pam.d(5).
     pub pam_ftp: String,
+    /// The certificate of FTP, if no other is named. It is made where there is none.
+    pub ftp_certificate: String,
     /// Has systemd start vsftpd with our file.
     pub vsftpd_unit: String,
     /// Included by sshd_config(5).
     pub sshd: String,
+    /// The folder of a file for each user with public keys.
+    pub ssh_keys: String,
     /// Included by nginx.
     pub nginx: String,
-    /// Below this each user of FTP and SFTP has a folder, with a mount for each share.
+    /// Read by avahi-daemon(8), as its name ends with `.service`.
+    pub avahi: String,
+    /// Has systemd start wsdd(8) with the names of Samba.
+    pub wsdd_unit: String,
+    /// Below this each user of FTP and SFTP has a folder, with a mount for each share. Users have to come
+    /// through, so that it is not in the folder of the service, which is closed to them.
     pub jails: String,
     /// Units of systemd that an administrator made, or a program on behalf of one.
     pub units: String,
@@ -56,10 +66,14 @@ impl Default for Places {
             vsftpd_users: it("/etc/moxnas/vsftpd.users"),
             vsftpd_allowed: it("/etc/moxnas/vsftpd.allowed"),
             pam_ftp: it("/etc/pam.d/moxnas-ftp"),
+            ftp_certificate: it("/etc/moxnas/tls/ftp.crt"),
             vsftpd_unit: it("/etc/systemd/system/vsftpd.service.d/moxnas.conf"),
             sshd: it("/etc/ssh/sshd_config.d/moxnas.conf"),
+            ssh_keys: it(KEYS_FOLDER),
             nginx: it("/etc/nginx/conf.d/moxnas.conf"),
-            jails: it("/var/lib/moxnas/jails"),
+            avahi: it("/etc/avahi/services/moxnas.service"),
+            wsdd_unit: it("/etc/systemd/system/wsdd.service.d/moxnas.conf"),
+            jails: it("/var/lib/moxnas-jails"),
             units: it("/etc/systemd/system"),
             generations: it("/var/lib/moxnas/generations"),
             scratch: it("/run/moxnas/check"),
@@ -96,13 +110,15 @@ impl Places {
             (&self.vsftpd_unit, Service::Systemd),
             (&self.sshd, Service::Ssh),
             (&self.nginx, Service::Web),
+            (&self.avahi, Service::Discovery),
+            (&self.wsdd_unit, Service::Discovery),
         ]
     }
 
-    /// Files of somebody else that ours hang on or stand beside.
+    /// Files that are not of our text, which ours hang on or stand beside.
     pub fn theirs(&self) -> impl Iterator<Item = &str> {
         let main = self.samba_main.as_deref().into_iter();
-        main.chain([self.exports_main.as_str()])
+        main.chain([self.exports_main.as_str(), &self.ftp_certificate])
     }
 
     /// Who reads a file; `None`: it lies at none of these places.

@@ -18,17 +18,20 @@ pub enum Service {
     Ssh,
     /// nginx(8)
     Web,
+    /// avahi-daemon(8), wsdd(8), wsdd2(8)
+    Discovery,
 }
 
 impl Service {
     /// All there are, in the order in which they get new files.
-    pub const ALL: [Service; 6] = [
+    pub const ALL: [Service; 7] = [
         Service::Systemd,
         Service::Samba,
         Service::Nfs,
         Service::Ftp,
         Service::Ssh,
         Service::Web,
+        Service::Discovery,
     ];
 
     /// The program, for people.
@@ -41,6 +44,7 @@ impl Service {
             Service::Ftp => "vsftpd",
             Service::Ssh => "sshd",
             Service::Web => "nginx",
+            Service::Discovery => "avahi-daemon",
         }
     }
 
@@ -54,6 +58,7 @@ impl Service {
             Service::Ftp => "vsftpd.service",
             Service::Ssh => "ssh.service",
             Service::Web => "nginx.service",
+            Service::Discovery => "avahi-daemon.service",
         }
     }
 
@@ -62,7 +67,11 @@ impl Service {
     pub fn mode(self) -> u32 {
         match self {
             Service::Ftp | Service::Ssh => 0o600,
-            Service::Systemd | Service::Samba | Service::Nfs | Service::Web => 0o644,
+            Service::Systemd
+            | Service::Samba
+            | Service::Nfs
+            | Service::Web
+            | Service::Discovery => 0o644,
         }
     }
 
@@ -76,6 +85,7 @@ impl Service {
             Service::Ftp => "vsftpd",
             Service::Ssh => "openssh-server",
             Service::Web => "nginx",
+            Service::Discovery => "avahi-daemon",
         }
     }
 
@@ -89,6 +99,7 @@ impl Service {
             Service::Ftp => "vsftpd",
             Service::Ssh => "sshd -t",
             Service::Web => "nginx -t",
+            Service::Discovery => "xmllint --dtdvalid",
         }
     }
 }

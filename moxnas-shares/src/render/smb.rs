@@ -89,6 +89,32 @@ fn word(encryption: Encryption) -> Option<&'static str> {
     }
 }
 
+/// What every share says. Written at once: it is what takes most of the time.
+fn access(it: &Smb) -> &'static str {
+    macro_rules! lines {
+        ($read_only:literal, $guest:literal, $browseable:literal) => {
+            concat!(
+                "\tread only = ",
+                $read_only,
+                "\n\tguest ok = ",
+                $guest,
+                "\n\tbrowseable = ",
+                $browseable
+            )
+        };
+    }
+    match (it.read_only, it.guest, it.browseable) {
+        (false, false, false) => lines!("no", "no", "no"),
+        (false, false, true) => lines!("no", "no", "yes"),
+        (false, true, false) => lines!("no", "yes", "no"),
+        (false, true, true) => lines!("no", "yes", "yes"),
+        (true, false, false) => lines!("yes", "no", "no"),
+        (true, false, true) => lines!("yes", "no", "yes"),
+        (true, true, false) => lines!("yes", "yes", "no"),
+        (true, true, true) => lines!("yes", "yes", "yes"),
+    }
+}
+
 /// As Samba writes it.
 fn yes_no(is_so: &bool) -> &'static str {
     match is_so {

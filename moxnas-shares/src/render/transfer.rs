@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use moxnas_core::{systemd::unit_of, units::Bytes};
 
-use super::{ConfigSet, Places, RenderError, Service, add};
+use super::{
+    ConfigSet, Places, RenderError, Service, add,
+    unit::{quoted, specifiers},
+};
 use crate::model::{FtpSettings, Intent, Share, Transfer, UserName};
 
 #[derive(Template)]
@@ -174,14 +177,4 @@ fn rate(most: Bytes) -> u64 {
 /// The folder that a user sees as the top.
 fn jail(places: &Places, user: &UserName) -> String {
     format!("{}/{user}", places.jails)
-}
-
-/// As a unit says it: a percent sign begins a specifier, see systemd.unit(5).
-fn specifiers(path: &str) -> String {
-    path.replace('%', "%%")
-}
-
-/// Likewise, in a list of words.
-fn quoted(path: &str) -> String {
-    specifiers(path).replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -3,18 +3,18 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
     sync::Arc,
 };
 
-use moxnas_core::{cmd::SystemRunner, root::Root};
+use moxnas_core::{cmd::SystemRunner, folder::FolderPath, root::Root};
 use moxnas_shares::{
     backend::{BackendError, ShareBackend},
     model::{Intent, TlsFiles, WebSettings},
     plan::FileChange,
     real::{SMB_PORT, SystemShares},
-    render::{ConfigFile, Places, Service, render},
+    render::{ConfigFile, Places, Service, UNIT_PATH, render, unit},
 };
 use tempfile::TempDir;
 
@@ -87,7 +87,30 @@ impl World {
     }
 }
 
-/// exportfs(8) cannot check without doing; what it says is held in `readback`.
+#[test]
+fn vsftpd_takes_the_certificate_that_is_made_for_it() {
+    let Some(world) = World::new() else {
+        return;
+    };
+    let mut intent = everything();
+    let made = intent.settings.ftp.tls.clone();
+    // vsftpd reads from the machine, whatever stands for / here.
+    let read = |it: &FolderPath| format!("{}{it}", world.folder.path().display());
+    intent.settings.ftp.tls = TlsFiles {
+        certificate: read(&made.certificate).parse().unwrap(),
+        key: read(&made.key).parse().unwrap(),
+    };
+    let files = render(&intent, &world.places).unwrap();
+    let missing = world.check(Service::Ftp, &files).unwrap_err().to_string();
+    assert!(missing.contains("ftp.crt is not there"), "{missing}");
+
+    world.shares.certify(&made).unwrap();
+    world.check(Service::Ftp, &files).unwrap();
+    let key = fs::metadata(read(&made.key)).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+}
+
+/// exportfs(8) reads the files of this machine; what it says is held in `readback`.
 const CHECKED: [Service; 5] = [
     Service::Systemd,
     Service::Samba,
@@ -141,4 +164,101 @@ fn a_certificate_that_is_missing_is_found_before() {
         println!("{}: {err}", service.checker());
         assert!(err.to_string().contains("tls.crt"), "{err}");
     }
+}
+
+/// Together with the unit that it adds to.
+#[test]
+fn what_adds_to_a_unit_is_gone_over_with_it() {
+    let Some(world) = World::new() else {
+        return;
+    };
+    let root = Root::fixture(world.folder.path());
+    let base = "[Service]\nExecStart=/usr/bin/env\n";
+    root.replace("/lib/systemd/system/vsftpd.service", base.as_bytes(), 0o644)
+        .unwrap();
+    let check = |text: &str| {
+        let change = FileChange {
+            path: world.places.vsftpd_unit.clone(),
+            mode: 0o644,
+            before: None,
+            after: Some(text.to_owned()),
+        };
+        let done = world
+            .shares
+            .check(&world.places, Service::Systemd, &[change]);
+        done.map_err(|err| err.to_string())
+    };
+    let text = "[Service]\nExecStart=\nExecStart=/usr/bin/env true\n";
+    assert_eq!(check(text), Ok(()));
+    let section = check(&text.replace("Service", "Servcie")).unwrap_err();
+    assert!(section.contains("Servcie"), "{section}");
+    let program = check(&text.replace("/env true", "/vne")).unwrap_err();
+    assert!(program.contains("vne"), "{program}");
+}
+
+#[test]
+fn systemd_takes_the_unit_of_the_service() {
+    let Some(world) = World::new() else {
+        return;
+    };
+    let check = |text: String| {
+        let change = FileChange {
+            path: UNIT_PATH.to_owned(),
+            mode: 0o644,
+            before: None,
+            after: Some(text),
+        };
+        world
+            .shares
+            .check(&world.places, Service::Systemd, &[change])
+    };
+    // It has to be there.
+    let text = unit(&"/usr/bin/env".parse().unwrap(), None).unwrap();
+    check(text.clone()).unwrap();
+    let err = check(text.replace("Type=", "Typ=")).unwrap_err();
+    println!("{err}");
+    assert!(matches!(err, BackendError::Refused { .. }), "{err}");
+}
+
+/// Nobody else sees what it makes of them.
+#[test]
+fn exportfs_goes_over_exports_where_nobody_looks() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        println!("skipped: exportfs runs as root");
+        return;
+    }
+    let alone = || nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS);
+    if let Err(err) = std::thread::spawn(alone).join().unwrap() {
+        println!("skipped: nothing can be mounted here: {err}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display();
+    let places = Places {
+        // So that no folder has to be made on this machine.
+        exports: "/etc/exports".to_owned(),
+        scratch: format!("{at}/scratch"),
+        ..Places::default()
+    };
+    let runner = Arc::new(SystemRunner);
+    let shares = SystemShares::new(Root::system(), runner, places.clone(), SMB_PORT);
+    let known = "/var/lib/nfs/etab";
+    let before = fs::read(known).unwrap();
+    let check = |line: &str| {
+        let change = FileChange {
+            path: places.exports.clone(),
+            mode: 0o644,
+            before: None,
+            after: Some(format!("{line}\n")),
+        };
+        let done = shares.check(&places, Service::Nfs, &[change]);
+        done.map_err(|err| err.to_string())
+    };
+    let good = format!("{at} 192.0.2.0/24(ro,no_subtree_check,fsid=7)");
+    assert_eq!(check(&good), Ok(()));
+    let missing = check(&good.replace(" ", "/nothing ")).unwrap_err();
+    assert!(missing.contains("Failed to stat"), "{missing}");
+    let unknown = check(&good.replace("fsid=7", "no_such_option")).unwrap_err();
+    assert!(unknown.contains("no_such_option"), "{unknown}");
+    assert_eq!(fs::read(known).unwrap(), before, "what is exported");
 }

@@ -12,7 +12,7 @@ use moxnas_core::{
 use moxnas_shares::{
     backend::{BackendError, Offer, Served, ShareBackend},
     generation::Generation,
-    model::Intent,
+    model::{Intent, TlsFiles},
     plan::{FileChange, NoPlan, Step, plan, revert},
     render::{Places, Service},
     sim::SimShares,
@@ -85,6 +85,11 @@ impl ShareBackend for Fails<'_> {
         self.machine.observe(places)
     }
 
+    fn certify(&self, files: &TlsFiles) -> Result<(), BackendError> {
+        self.call()?;
+        self.machine.certify(files)
+    }
+
     fn check(
         &self,
         places: &Places,
@@ -120,7 +125,7 @@ fn what_is_meant_is_offered_and_then_nothing_is_left_to_do() {
         "nothing is meant"
     );
     assert_eq!(sim.observe(&Places::default()).unwrap().files.len(), 1);
-    assert_eq!(offer(&sim, &everything()).unwrap(), 5);
+    assert_eq!(offer(&sim, &everything()).unwrap(), 6);
     let read = sim.read(Service::Samba).unwrap();
     assert!(read["/etc/samba/moxnas.conf"].contains("[films]"));
     assert_eq!(steps(&sim, &everything()), []);
@@ -129,6 +134,10 @@ fn what_is_meant_is_offered_and_then_nothing_is_left_to_do() {
         main,
         "[global]\n\tlog level = 1\ninclude = /etc/samba/moxnas.conf\n"
     );
+
+    // Nobody named a certificate, so that one was made, and stays.
+    let certificate = sim.observe(&Places::default()).unwrap().files;
+    assert!(certificate.contains_key("/etc/moxnas/tls/ftp.crt"));
 
     // What nobody is offered any more is not left behind.
     offer(&sim, &Intent::default()).unwrap();
@@ -260,7 +269,7 @@ fn a_daemon_that_lies_is_found_out() {
     sim.crash(Service::Samba);
     assert_eq!(
         offer(&sim, &everything()).unwrap(),
-        4,
+        5,
         "it is started again"
     );
     assert!(sim.read(Service::Samba).is_some());
@@ -277,7 +286,7 @@ fn each_change_can_be_gone_back_from() {
     offer(&sim, &intent).unwrap();
     let served = sim.observe(&places).unwrap();
     let number = *served.generations.last().unwrap();
-    assert_eq!(number, 6, "one for each daemon that had changes");
+    assert_eq!(number, 7, "one for each daemon that had changes");
     let file = Generation::file(&places.generations, number);
     let text = sim.machine().state().files[&file].clone();
     let kept = Generation::parse(number, &text).unwrap();
@@ -286,8 +295,8 @@ fn each_change_can_be_gone_back_from() {
     }
     assert_eq!(seen(&sim), first);
     assert!(matches!(
-        Generation::parse(7, &text),
-        Err(BackendError::Generation(7))
+        Generation::parse(8, &text),
+        Err(BackendError::Generation(8))
     ));
 }
 

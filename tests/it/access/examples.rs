@@ -10,10 +10,13 @@ use crate::nas::{Ask, PASSWORD, bare, blank, wish};
 ///
 /// An operation without a row here fails the test.
 pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
-    let names = "array disk job schedule device pool dataset snapshot target session";
+    let names = "array disk job schedule device pool dataset snapshot target session share user group service";
     let none = |path: String, it: &str| path.replace(&format!("{{{it}}}"), "none");
     let path = names.split(' ').fold(path.to_owned(), none);
-    let path = path.replace("{username}", "nobody").replace("{key}", "999");
+    let path = path
+        .replace("{username}", "nobody")
+        .replace("{key}", "999")
+        .replace("{number}", "999");
     let ask = bare(Method::from_bytes(method.as_bytes()).unwrap(), path);
     let body = match id {
         "array_create" => wish("none", "raid1", &[1, 2]),
@@ -66,7 +69,73 @@ pub(crate) fn example(id: &str, method: &str, path: &str) -> Ask {
         }
         "sim_fault" => json!({ "kind": "step-fails", "step": "nothing has this text" }),
         "sim_advance" => json!({ "seconds": 0 }),
+        "smb_share_create" => json!({ "name": "none", "path": "/srv/none" }),
+        "nfs_share_create" => {
+            json!({ "name": "none", "path": "/srv/none", "clients": [{ "client": "10.0.0.1" }] })
+        }
+        "ftp_share_create" | "sftp_share_create" => {
+            json!({ "name": "none", "path": "/srv/none", "users": [{ "user": "none" }] })
+        }
+        "smb_share_set" | "nfs_share_set" | "ftp_share_set" | "sftp_share_set" => {
+            json!({ "enabled": false })
+        }
+        "smb_share_replace" | "nfs_share_replace" | "ftp_share_replace" | "sftp_share_replace" => {
+            json!({ "description": "none" })
+        }
+        "access_explain" => json!({ "share": "none", "wish": "read" }),
+        "discovery_settings_set" => json!({ "enabled": false }),
+        "account_create" | "group_create" => json!({ "name": "none" }),
+        "account_set" => json!({ "full_name": "None" }),
+        "account_passwd" | "account_samba_add" => json!({ "password": PASSWORD }),
+        "group_members" => json!({ "add": ["none"] }),
+        "smb_settings_set" => json!({ "workgroup": "OFFICE" }),
+        "nfs_settings_set" => json!({ "threads": 16 }),
+        "ftp_settings_set" => json!({ "idle_s": 60 }),
+        "share_import" => json!({ "shares": ["none"] }),
         "array_delete"
+        | "capability_list"
+        | "discovery_settings_get"
+        | "service_disable"
+        | "service_enable"
+        | "service_get"
+        | "service_list"
+        | "service_log"
+        | "service_reload"
+        | "service_restart"
+        | "service_start"
+        | "service_stop"
+        | "share_session_end"
+        | "share_session_list"
+        | "account_adopt"
+        | "account_delete"
+        | "account_get"
+        | "account_list"
+        | "account_samba_remove"
+        | "group_adopt"
+        | "group_delete"
+        | "group_list"
+        | "smb_share_list"
+        | "smb_share_get"
+        | "smb_share_delete"
+        | "nfs_share_list"
+        | "nfs_share_get"
+        | "nfs_share_delete"
+        | "ftp_share_list"
+        | "ftp_share_get"
+        | "ftp_share_delete"
+        | "sftp_share_list"
+        | "sftp_share_get"
+        | "sftp_share_delete"
+        | "smb_settings_get"
+        | "nfs_settings_get"
+        | "ftp_settings_get"
+        | "share_list"
+        | "share_get"
+        | "share_delete"
+        | "share_status"
+        | "share_reconcile"
+        | "share_generation_list"
+        | "share_generation_revert"
         | "array_get"
         | "array_list"
         | "array_stop"

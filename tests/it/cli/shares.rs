@@ -23,9 +23,11 @@ fn shares_of_a_file_are_rendered() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
         ran.out,
-        "0644  nfsd     /etc/exports.d/moxnas.exports\n\
-         0644  nfsd     /etc/nfs.conf.d/moxnas.conf\n\
-         0644  smbd     /etc/samba/moxnas.conf\n"
+        "0644  avahi-daemon /etc/avahi/services/moxnas.service\n\
+         0644  nfsd         /etc/exports.d/moxnas.exports\n\
+         0644  nfsd         /etc/nfs.conf.d/moxnas.conf\n\
+         0644  smbd         /etc/samba/moxnas.conf\n\
+         0644  avahi-daemon /etc/systemd/system/wsdd.service.d/moxnas.conf\n"
     );
     assert!(
         ran.err.contains("share films: anybody may read it"),

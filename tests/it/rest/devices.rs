@@ -24,7 +24,7 @@ async fn several_devices_are_one_pool_and_each_is_shown() {
         3,
         "{plan:#}"
     );
-    let diff = plan["steps"][1]["file"]["diff"].as_str().unwrap();
+    let diff = plan["steps"][1]["files"][0]["diff"].as_str().unwrap();
     assert!(diff.contains("+Profile=raid1c3"), "{diff}");
     let made = nas.made_when_agreed(POOLS, &wish, &plan).await.json();
     assert_eq!(

@@ -16,7 +16,7 @@ async fn a_folder_becomes_a_pool_and_says_on_what_it_is() {
     let plan = json!({ "operation": "pool_create", "body": wish });
     let plan = nas.ok(post("/api/plans", plan)).await;
     assert_eq!(plan["dangers"], json!([]), "{plan:#}");
-    let file = &plan["steps"][1]["file"];
+    let file = &plan["steps"][1]["files"][0];
     assert_eq!(file["path"], "/etc/moxnas/pools/data.directory", "{plan:#}");
     let diff = file["diff"].as_str().unwrap();
     assert!(diff.contains("+Path=/mnt/host"), "{diff}");

@@ -76,6 +76,7 @@ async fn hung() -> (Nas, Arc<Disk>) {
         scenario: "hung".to_owned(),
         machine: sim,
         pools: None,
+        shares: None,
     };
     let settings = Settings::simulated(scenario);
     let app = App::start_on(machine, Some(simulation), &settings)

@@ -246,7 +246,7 @@ fn devices_are_left_alone(
                 AppStep::Raid(step) => step.touches(),
                 AppStep::Disk(step) => vec![step.device()],
                 AppStep::Pool(step) => step.touches(),
-                AppStep::OnNewArray(_) => Vec::new(),
+                _ => Vec::new(),
             };
             agreed.extend(touched.into_iter().map(DeviceId::to_string));
         }

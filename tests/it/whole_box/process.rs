@@ -114,6 +114,7 @@ impl Process {
             scenario: "whole-box".to_owned(),
             machine: Arc::clone(&world.sim),
             pools: None,
+            shares: None,
         };
         let settings = Settings {
             pace: Pace::Stepped(turns),

@@ -32,15 +32,20 @@ impl Nas {
     }
 
     /// A service does the work, reached over its socket by commands and over HTTP by tests.
-    pub(super) fn service(mut machine: Machine) -> Result<Self> {
+    pub(super) fn service(machine: Machine) -> Result<Self> {
+        let mut nas = Self::not_started(machine)?;
+        nas.start_service()?;
+        Ok(nas)
+    }
+
+    /// The same, once somebody has started the service.
+    pub(super) fn not_started(mut machine: Machine) -> Result<Self> {
         machine.install_moxnas()?;
-        let mut nas = Self {
+        Ok(Self {
             machine,
             way: &[],
             service: None,
-        };
-        nas.start_service()?;
-        Ok(nas)
+        })
     }
 
     /// Starts the service and waits until it listens.

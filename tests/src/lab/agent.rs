@@ -1,5 +1,7 @@
 //! The guest's side of the lab: listens, and does what the host asks.
 
+#[cfg(feature = "product")]
+mod clients;
 mod exec;
 mod gather;
 mod guard;
@@ -7,6 +9,8 @@ mod guard;
 mod pools;
 #[cfg(feature = "product")]
 mod raid;
+#[cfg(feature = "product")]
+mod shares;
 mod spawned;
 mod watch_md;
 
@@ -90,6 +94,22 @@ fn answer(request: Request) -> Result<Value> {
         Request::ApplyToPool { step } => json(pools::apply(&step)?),
         #[cfg(feature = "product")]
         Request::CheckPool { step } => json(pools::check(&step)?),
+        #[cfg(feature = "product")]
+        Request::ObserveShares => json(shares::observe()?),
+        #[cfg(feature = "product")]
+        Request::ObserveVisited => json(shares::visited()?),
+        #[cfg(feature = "product")]
+        Request::ServeShares { step } => json(shares::serve(&step)),
+        #[cfg(feature = "product")]
+        Request::ApplyToAccounts { order } => json(shares::account(order)?),
+        #[cfg(feature = "product")]
+        Request::ApplyToServices { step } => json(shares::service(&step)),
+        #[cfg(feature = "product")]
+        Request::Disconnect { session } => json(shares::disconnect(session)?),
+        #[cfg(feature = "product")]
+        Request::Visit { visit } => json(clients::visit(&visit)?),
+        #[cfg(feature = "product")]
+        Request::Passwd { user, key } => json(clients::passwd(&user, key)?),
     }
 }
 

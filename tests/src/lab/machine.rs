@@ -65,7 +65,7 @@ struct Power {
 impl Machine {
     pub(super) fn start(lab: Lab) -> Result<Self> {
         let template = match lab.start {
-            Start::Warm => Some(Template::ensure(&lab.image)?),
+            Start::Warm => Some(Template::ensure(&lab.image, lab.prepared)?),
             Start::Cold => None,
         };
         let folder = Folder::new()?;

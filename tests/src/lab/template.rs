@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -30,10 +31,28 @@ pub struct Template {
     pub image: Image,
 }
 
+/// What is done on a machine before it is saved, for tests that would all begin with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Preparation {
+    /// A template of the same name that was prepared otherwise is out of date.
+    pub name: &'static str,
+    /// Commands for a shell, one a line; each has to succeed.
+    pub commands: &'static str,
+}
+
 impl Template {
     /// The image's template, made if it is not there; who comes at the same time waits.
-    pub fn ensure(image: &Image) -> Result<Self> {
-        let folder = image.folder.join(format!("template-{}", key(image)?));
+    pub fn ensure(image: &Image, preparation: Option<Preparation>) -> Result<Self> {
+        let plain = format!("template-{}", key(image)?);
+        let name = match preparation {
+            None => plain.clone(),
+            Some(it) => format!(
+                "{plain}-{}-{}",
+                it.name,
+                short(&Sha256::digest(it.commands))
+            ),
+        };
+        let folder = image.folder.join(name);
         if folder.is_dir() {
             return Ok(Self {
                 folder,
@@ -44,9 +63,9 @@ impl Template {
         lock.lock()
             .context("cannot wait for another maker of the template")?;
         if !folder.is_dir() {
-            remove_outdated(image)?;
+            remove_outdated(image, &plain, preparation)?;
             let unfinished = folder.with_extension("new");
-            make(image, &unfinished).context("cannot make the lab's template")?;
+            make(image, preparation, &unfinished).context("cannot make the lab's template")?;
             fs::rename(&unfinished, &folder)?;
         }
         Ok(Self {
@@ -96,19 +115,23 @@ fn key(image: &Image) -> Result<String> {
     hash.update(fs::read(image.stamp()).context("there is no image: run `cargo xtask lab build`")?);
     hash.update(qemu::version()?);
     hash.update(qemu::common_arguments(image, &nowhere).join(" "));
-    Ok(hash
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(short(&hash.finalize()))
+}
+
+fn short(digest: &[u8]) -> String {
+    let bytes = digest.iter().take(6);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A machine that still runs from an old template keeps its files open.
-fn remove_outdated(image: &Image) -> Result<()> {
+fn remove_outdated(image: &Image, plain: &str, preparation: Option<Preparation>) -> Result<()> {
+    let same = preparation.map(|it| format!("{plain}-{}-", it.name));
     for entry in fs::read_dir(&image.folder)?.flatten() {
         let path = entry.path();
-        if path.is_dir() && entry.file_name().to_string_lossy().starts_with("template-") {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_replaced = same.as_ref().is_some_and(|it| name.starts_with(it));
+        let is_outdated = !name.starts_with(plain) || is_replaced;
+        if path.is_dir() && name.starts_with("template-") && is_outdated {
             fs::remove_dir_all(&path)
                 .with_context(|| format!("cannot delete {}", path.display()))?;
         }
@@ -116,19 +139,19 @@ fn remove_outdated(image: &Image) -> Result<()> {
     Ok(())
 }
 
-fn make(image: &Image, folder: &Path) -> Result<()> {
+fn make(image: &Image, preparation: Option<Preparation>, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let files = Files {
         folder: folder.to_owned(),
     };
-    boot_and_save(image, &files).map_err(|err| err.context(files.last_words()))?;
+    boot_and_save(image, preparation, &files).map_err(|err| err.context(files.last_words()))?;
     for leftover in [files.monitor(), files.control(), files.console()] {
         let _ = fs::remove_file(leftover);
     }
     Ok(())
 }
 
-fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
+fn boot_and_save(image: &Image, preparation: Option<Preparation>, files: &Files) -> Result<()> {
     let template = Template {
         folder: files.folder.clone(),
         image: image.clone(),
@@ -144,15 +167,14 @@ fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
 
     let control = qemu.connect(&files.control(), BOOT_PATIENCE)?;
     control.set_read_timeout(Some(BOOT_PATIENCE))?;
-    let mut line = String::new();
     // The connection stays open until the state is saved: the guest waits only while it is.
-    BufReader::new(&control)
-        .read_line(&mut line)
-        .context("the guest does not get ready")?;
-    ensure!(
-        line.trim() == "ready",
-        "the guest said {line:?} instead of \"ready\""
-    );
+    let mut said = BufReader::new(&control);
+    hear_ready(&mut said, "it started")?;
+    for command in preparation.map_or("", |it| it.commands).lines() {
+        let mut writer = &control;
+        writer.write_all(format!("run {command}\n").as_bytes())?;
+        hear_ready(&mut said, command)?;
+    }
     thread::sleep(SETTLE);
 
     qmp.call("stop", json!({}))?;
@@ -170,6 +192,17 @@ fn boot_and_save(image: &Image, files: &Files) -> Result<()> {
     }
     qmp.call("quit", json!({}))?;
     qemu.wait(BOOT_PATIENCE)
+}
+
+fn hear_ready(said: &mut BufReader<&UnixStream>, after: &str) -> Result<()> {
+    let mut line = String::new();
+    said.read_line(&mut line)
+        .with_context(|| format!("the guest does not get ready after: {after}"))?;
+    ensure!(
+        line.trim() == "ready",
+        "the guest said {line:?} instead of \"ready\" after: {after}"
+    );
+    Ok(())
 }
 
 /// The state then holds only the devices; the memory is in its file already.

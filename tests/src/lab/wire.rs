@@ -61,6 +61,42 @@ pub enum Request {
     /// Has the product go over a filesystem. Answers what came of it, or why it was not done.
     #[cfg(feature = "product")]
     CheckPool { step: moxnas_pool::plan::Step },
+    /// What the product sees of shares, daemons and users, once none of them is at anything.
+    /// Answers a [`Seen`](crate::conformance::shares::Seen).
+    #[cfg(feature = "product")]
+    ObserveShares,
+    /// What of it a visit can have changed. Answers the `sessions` and the `files` of a
+    /// [`Seen`](crate::conformance::shares::Seen).
+    #[cfg(feature = "product")]
+    ObserveVisited,
+    /// Has the product give a daemon new files. This and the next four answer
+    /// [`Told`](crate::conformance::shares::Told).
+    #[cfg(feature = "product")]
+    ServeShares { step: moxnas_shares::plan::Step },
+    /// Has the product do one step for a user or a group.
+    #[cfg(feature = "product")]
+    ApplyToAccounts {
+        order: crate::conformance::shares::AccountOrder,
+    },
+    /// Has the product do one step for a unit.
+    #[cfg(feature = "product")]
+    ApplyToServices { step: moxnas_shares::services::Step },
+    /// Has the product end a session.
+    #[cfg(feature = "product")]
+    Disconnect {
+        session: moxnas_shares::sessions::SessionId,
+    },
+    /// Comes to the guest's daemons as a client. Answers what was got, or why nothing was.
+    #[cfg(feature = "product")]
+    Visit {
+        visit: crate::conformance::shares::Visit,
+    },
+    /// Gives a user another password in the system alone. Answers `null`.
+    #[cfg(feature = "product")]
+    Passwd {
+        user: String,
+        key: crate::conformance::shares::Key,
+    },
 }
 
 /// The agent's answer to a [`Request`].

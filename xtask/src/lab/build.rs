@@ -17,7 +17,7 @@ use super::{
     command::run,
     cpio::Archive,
     kernel,
-    packages::{INITRD_MODULES, MASKED_UNITS, MODULE_FOLDERS, MODULES, PACKAGES},
+    packages::{DISABLED_UNITS, INITRD_MODULES, MASKED_UNITS, MODULE_FOLDERS, MODULES, PACKAGES},
 };
 
 const INIT_SOURCE: &str = include_str!("../../lab/guest/init.c");
@@ -177,6 +177,10 @@ impl Builder<'_> {
         run(Command::new("chroot")
             .arg(&self.root)
             .args(["passwd", "-d", "root"]))?;
+        run(Command::new("chroot")
+            .arg(&self.root)
+            .args(["systemctl", "disable", "--quiet"])
+            .args(DISABLED_UNITS))?;
         for leftover in ["var/lib/apt/lists", "var/cache/apt", "usr/share/doc"] {
             remove_tree(&self.root.join(leftover))?;
         }
@@ -254,6 +258,7 @@ fn digest(suite: Suite) -> String {
         MODULE_FOLDERS,
         INITRD_MODULES,
         MASKED_UNITS,
+        DISABLED_UNITS,
     ] {
         hash.update(list.join(" "));
     }

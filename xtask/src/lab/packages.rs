@@ -32,6 +32,20 @@ pub(super) const PACKAGES: &[&str] = &[
     // Replication to another machine.
     "openssh-client",
     "openssh-server",
+    // Daemons that serve shares, and clients of each: curl for FTP and SFTP, python3 for a session
+    // of FTP that stays open.
+    "samba",
+    "samba-vfs-modules",
+    "smbclient",
+    "nfs-kernel-server",
+    "nfs-common",
+    "rpcbind",
+    "vsftpd",
+    "nginx",
+    "openssl",
+    "python3",
+    "acl",
+    "attr",
 ];
 
 /// Folders of kernel modules that are taken whole.
@@ -132,8 +146,6 @@ pub(super) const MASKED_UNITS: &[&str] = &[
     "nvmf-autoconnect.service",
     "serial-getty@ttyS0.service",
     "smartmontools.service",
-    "ssh.service",
-    "ssh.socket",
     "sys-fs-fuse-connections.mount",
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
@@ -158,4 +170,19 @@ pub(super) const MASKED_UNITS: &[&str] = &[
     "systemd-udev-settle.service",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
+];
+
+/// Units that Debian's packages have start by themselves. They are off until somebody turns them on.
+pub(super) const DISABLED_UNITS: &[&str] = &[
+    "nfs-client.target",
+    "nfs-server.service",
+    "nginx.service",
+    "nmbd.service",
+    "rpcbind.service",
+    "rpcbind.socket",
+    "samba-ad-dc.service",
+    "smbd.service",
+    "ssh.service",
+    "ssh.socket",
+    "vsftpd.service",
 ];

@@ -42,6 +42,13 @@ pub(super) fn create(seen: &Accounts, wish: &CreateUser) -> Result<Plan<Step>, R
             user: user.to_string(),
         });
     }
+    if seen.keys_of_nobody.contains(&user.to_string()) {
+        // Nor may a key of that one.
+        plan.steps.push(Step::SetKeys {
+            user: user.clone(),
+            keys: Vec::new(),
+        });
+    }
     let shell = policy::shell(seen, wish.shell.as_deref())?;
     let home = policy::home(wish.home.as_ref())?;
     match existing {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{Day, FullName, Life, Secret},
+    accounts::{Day, FullName, Life, Secret, SshKey},
     model::{GroupName, UserName},
 };
 
@@ -68,6 +68,13 @@ pub enum Step {
         home: Option<String>,
         /// The shell, if it changes.
         shell: Option<String>,
+    },
+    /// Have these public keys open SFTP for a user, and no others of those that MoxNAS keeps.
+    SetKeys {
+        /// The user.
+        user: UserName,
+        /// All of them.
+        keys: Vec<SshKey>,
     },
     /// Delete a user of the system. Files stay.
     DeleteUser {
@@ -249,6 +256,11 @@ impl fmt::Display for Step {
                 }
                 Ok(())
             }
+            Step::SetKeys { user, keys } => match keys.as_slice() {
+                [] => write!(f, "let no key in for {user}"),
+                [_] => write!(f, "let one key in for {user}"),
+                all => write!(f, "let {} keys in for {user}", all.len()),
+            },
             Step::DeleteUser { user } => write!(f, "delete user {user}"),
             Step::AddMember { group, user } => write!(f, "put {user} into group {group}"),
             Step::RemoveMember { group, user } => write!(f, "take {user} out of group {group}"),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        Day, Life, Secret,
+        Day, Life, Secret, SshKey,
         model::{Account, Accounts, Password, Standing, is_coming},
     },
     model::{GroupName, UserName},
@@ -37,7 +37,25 @@ pub(super) fn change(seen: &Accounts, wish: &ChangeUser) -> Result<Plan<Step>, R
     if let Some(groups) = &wish.groups {
         join_and_leave(seen, (&user.name, &user.groups), groups, &mut plan)?;
     }
+    if let Some(keys) = &wish.keys {
+        let keys = once_each(keys);
+        if keys != user.keys {
+            let user = user.name.clone();
+            plan.steps.push(Step::SetKeys { user, keys });
+        }
+    }
     Ok(plan)
+}
+
+/// Without those that are there already by another name.
+fn once_each(keys: &[SshKey]) -> Vec<SshKey> {
+    let mut once: Vec<SshKey> = Vec::new();
+    for key in keys {
+        if !once.iter().any(|it| it.is_same(key)) {
+            once.push(key.clone());
+        }
+    }
+    once
 }
 
 pub(super) fn set_password(
@@ -241,6 +259,12 @@ pub(super) fn delete(seen: &Accounts, name: &str) -> Result<Plan<Step>, Refusal>
             plan.steps.push(note(user, Note::Life(Life::Here)));
         }
         shut_out(user, &mut plan.steps);
+        if !user.keys.is_empty() {
+            plan.steps.push(Step::SetKeys {
+                user: name.clone(),
+                keys: Vec::new(),
+            });
+        }
     }
     let is_left = seen.leftovers.contains(&name.as_str().to_ascii_lowercase());
     if is_left || user.is_some_and(|it| it.samba.is_some()) {

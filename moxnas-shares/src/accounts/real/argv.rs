@@ -30,7 +30,7 @@ const NET: Tool = Tool::new("net").of("samba-common-bin");
 #[must_use]
 pub fn argv(step: &Step) -> Vec<Cmd> {
     vec![match step {
-        Step::NoteUser { .. } | Step::NoteGroup { .. } => return Vec::new(),
+        Step::NoteUser { .. } | Step::NoteGroup { .. } | Step::SetKeys { .. } => return Vec::new(),
         Step::CreateGroup { group, gid } => {
             let cmd = Cmd::new(GROUPADD).arg("--gid").arg(gid.to_string());
             cmd.args(["--", group.as_str()])

@@ -217,6 +217,7 @@ pub fn accounts(passwd_text: &str, shadow_text: &str, group_text: &str, shells: 
             expires: shadow.and_then(|it| it.expires),
             must_change: shadow.is_some_and(|it| it.changed == Some(0)),
             groups: Vec::new(),
+            keys: Vec::new(),
             samba: None,
             given: None,
             name: it.name,

@@ -55,7 +55,7 @@ fn steps() -> Vec<Step> {
             uid: 3000,
             gid: 3001,
             full_name: "Alice Example".parse().unwrap(),
-            home: "/nonexistent".to_owned(),
+            home: "/run/vsftpd/empty".to_owned(),
             shell: "/usr/sbin/nologin".to_owned(),
         },
         Step::ChangeUser {

@@ -1,12 +1,12 @@
 //! Facts and a wish give steps, or this reason why not.
 
 use moxnas_shares::accounts::{
-    Change, Secret,
+    Change, KEYS_FOLDER, Secret,
     plan::{ChangeUser, CreateUser},
 };
 
 use super::world::{
-    OTHER, PASSWORD, World, add, add_to_samba, adopt, adopt_group, alice, by_hand, create,
+    KEY, OTHER, PASSWORD, World, add, add_to_samba, adopt, adopt_group, alice, by_hand, create,
     create_group, delete, delete_group, disable, enable, expire, force_change, leave_samba,
     members, of, remove, set_password, wish,
 };
@@ -313,6 +313,34 @@ fn a_group_of_somebody_else_is_not_left() {
     world.run(&of("staff", adopt_group));
     world.run(&members("staff", &["dave"], remove));
     world.run(&of("staff", delete_group));
+}
+
+/// Whoever gets a name does not get the keys of somebody who had it.
+#[test]
+fn keys_go_with_the_user() {
+    let world = crowd();
+    let keys = |keys: &[&str]| {
+        Change::ChangeUser(ChangeUser {
+            user: "alice".to_owned(),
+            keys: Some(keys.iter().map(|it| it.parse().unwrap()).collect()),
+            ..ChangeUser::default()
+        })
+    };
+    let other_name = format!("{KEY} again");
+    world.run(&keys(&[KEY, &other_name]));
+    assert_eq!(world.user("alice").keys, [KEY.parse().unwrap()]);
+    assert_eq!(world.plan(&keys(&[KEY])).unwrap().steps, []);
+
+    let file = format!("{KEYS_FOLDER}/alice");
+    let text = world.machine.state().files[&file].clone();
+    world.run(&of("alice", delete));
+    assert!(!world.machine.state().files.contains_key(&file));
+
+    // userdel(8) by hand would have left it.
+    world.machine.state().files.insert(file.clone(), text);
+    world.run(&create(wish("alice")));
+    assert_eq!(world.user("alice").keys, []);
+    assert!(!world.machine.state().files.contains_key(&file));
 }
 
 #[test]

@@ -11,8 +11,9 @@ use moxnas_shares::accounts::{
 };
 
 use super::world::{
-    OTHER, PASSWORD, World, add, add_to_samba, alice, create, create_group, delete, delete_group,
-    disable, enable, expire, force_change, leave_samba, members, of, remove, set_password, wish,
+    KEY, OTHER, PASSWORD, World, add, add_to_samba, alice, create, create_group, delete,
+    delete_group, disable, enable, expire, force_change, leave_samba, members, of, remove,
+    set_password, wish,
 };
 
 /// What each wish begins with, the wish, and what may be said in place of doing it again.
@@ -89,6 +90,7 @@ fn rows() -> Vec<Row> {
                 full_name: Some("A".parse().unwrap()),
                 shell: Some("/bin/sh".to_owned()),
                 groups: Some(vec!["users".to_owned()]),
+                keys: Some(vec![KEY.parse().unwrap()]),
                 ..ChangeUser::default()
             }),
             None,

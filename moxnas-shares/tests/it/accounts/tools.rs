@@ -22,8 +22,9 @@ use moxnas_shares::accounts::{
 };
 
 use super::world::{
-    OTHER, PASSWORD, add, add_to_samba, adopt, alice, create, create_group, delete, delete_group,
-    disable, enable, expire, force_change, leave_samba, members, of, remove, set_password, wish,
+    KEY, OTHER, PASSWORD, add, add_to_samba, adopt, alice, create, create_group, delete,
+    delete_group, disable, enable, expire, force_change, leave_samba, members, of, remove,
+    set_password, wish,
 };
 
 const UNSHARE: Tool = Tool::new("unshare").of("util-linux");
@@ -214,6 +215,7 @@ fn everything() -> Vec<Change> {
             shell: Some("/bin/bash".to_owned()),
             home: Some("/srv/tank/bo b".parse().unwrap()),
             groups: Some(vec!["users".to_owned()]),
+            keys: Some(vec![KEY.parse().unwrap()]),
         }),
         members("family", &["bob", "carol"], add),
         members("family", &["alice", "bob"], remove),

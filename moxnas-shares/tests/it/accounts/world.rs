@@ -17,6 +17,10 @@ use moxnas_shares::accounts::{
 pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const OTHER: &str = "battery staple";
 
+/// By ssh-keygen of OpenSSH 9.2p1.
+pub(crate) const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK/bv8krnPyTKbXyULm6hwQps4IHOWxy7ylY6moQAMLU me@laptop";
+
 pub(crate) struct World {
     pub(crate) machine: Arc<SimMachine>,
     pub(crate) accounts: SimAccounts,

@@ -362,6 +362,8 @@ impl<'w> PoolJournal<'w> {
     pub fn look(&mut self, moment: &str) -> Result<()> {
         let (devices, pools) = self.learn()?;
         self.lines.push(format!("{moment}:"));
+        // A later pool of the same name is another, and has not grown.
+        self.sizes.retain(|name, _| pools.find(name).is_some());
         for pool in &pools.all {
             let line = self.pool(&devices, pool);
             self.lines.push(line);

@@ -35,7 +35,7 @@ impl SimPoolWorld {
         let machine = SimMachine::new(1);
         machine.advance(Duration::from_secs(BEGIN));
         for (serial, size) in DISKS {
-            machine.plug(DiskSpec::nvme(serial, size));
+            machine.plug(DiskSpec::sas(serial, size));
         }
         Self {
             pools: SimPools::new(Arc::clone(&machine)),

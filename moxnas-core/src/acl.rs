@@ -32,6 +32,18 @@ impl Perms {
     pub fn or(self, other: Perms) -> Perms {
         Perms(self.0 | other.0)
     }
+
+    /// What both may.
+    #[must_use]
+    pub fn and(self, other: Perms) -> Perms {
+        Perms(self.0 & other.0)
+    }
+
+    /// Whether all of it is allowed.
+    #[must_use]
+    pub fn has(self, wanted: Perms) -> bool {
+        self.and(wanted) == wanted
+    }
 }
 
 impl FromStr for Perms {
@@ -163,8 +175,17 @@ impl Acl {
         self.owner.bits() << 6 | group.bits() << 3 | self.other.bits()
     }
 
+    /// What an entry lets those have that it is for: the owner and others are not masked.
+    #[must_use]
+    pub fn masked(&self, perms: Perms) -> Perms {
+        match self.mask {
+            Some(mask) => perms.and(mask),
+            None => perms,
+        }
+    }
+
     /// Let the mask be what lets everybody have what is said of them.
-    pub(crate) fn open_mask(&mut self) {
+    pub fn open_mask(&mut self) {
         let all = self.named.values().fold(self.group, |all, it| all.or(*it));
         self.mask = (!self.named.is_empty()).then_some(all);
     }
