@@ -70,6 +70,11 @@ pub trait Change: Operation {
     /// What it must not run beside.
     const LANE: Lane;
 
+    /// A second lane that it must not run beside either.
+    fn also(&self) -> Option<Lane> {
+        None
+    }
+
     /// What has to be asked before this can be planned, and again before it is verified.
     fn asks(&self, _: &Seen) -> Vec<Question> {
         Vec::new()
@@ -126,7 +131,7 @@ pub trait LongChange: Change {
     fn job(&self, seen: &Seen) -> Result<Self::Job, Error>;
 }
 
-/// Changes of one lane run one after the other.
+/// Changes of one lane run one after the other. Whoever needs two takes them in the order here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// Disks, arrays, pools.

@@ -5,8 +5,9 @@ use std::fmt;
 use clap::Args;
 use moxnas_app::ops::accounts::{
     AccountCreate, AccountPasswd, AccountSambaAdd, AccountSet, AccountView, AccountsView,
-    GroupCreate, GroupMembers,
+    GroupCreate, GroupMembers, HomeDataset,
 };
+use moxnas_core::units::Bytes;
 use moxnas_shares::accounts::{
     Secret,
     model::{self, Accounts, Password, Standing},
@@ -16,7 +17,8 @@ use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
 use super::{
-    shares::{one, unless_empty},
+    datasets::size,
+    shares::{one, unless_empty, wrong},
     timestamp,
 };
 use crate::problem::Answer;
@@ -125,6 +127,15 @@ pub struct CreateAccount {
     #[arg(long, value_name = "PATH")]
     #[oai(validator(max_length = 1024))]
     pub home: Option<String>,
+    /// A dataset, as POOL/DATASET, that is made for the user and becomes the home; nobody else may look
+    /// into it
+    #[arg(long, value_name = "POOL/DATASET", conflicts_with = "home")]
+    #[oai(validator(max_length = 128))]
+    pub home_dataset: Option<String>,
+    /// What that dataset may take; left out: as much as the pool has
+    #[arg(long = "home-quota", value_name = "SIZE", value_parser = size, requires = "home_dataset")]
+    #[oai(validator(minimum(value = "1")))]
+    pub home_quota_bytes: Option<u64>,
     /// The shell; left out: none that one could log in to
     #[arg(long, value_name = "PATH")]
     #[oai(validator(max_length = 1024))]
@@ -260,6 +271,14 @@ impl CreateAccount {
     /// The operation.
     pub fn wish(self) -> Answer<AccountCreate> {
         let home = self.home.as_ref().map(|it| one("home", it)).transpose()?;
+        let dataset = match (&self.home_dataset, self.home_quota_bytes) {
+            (Some(text), quota) => Some(home_dataset(text, quota)?),
+            (None, None) => None,
+            (None, Some(_)) => {
+                let why = "it is what `home_dataset` may take, which is left out";
+                return Err(wrong("home_quota_bytes", why));
+            }
+        };
         let wish = CreateUser {
             name: one("name", &self.name)?,
             uid: self.uid,
@@ -276,8 +295,19 @@ impl CreateAccount {
         Ok(AccountCreate {
             user: self.name,
             wish,
+            home: dataset,
         })
     }
+}
+
+/// The dataset that `POOL/DATASET` names.
+fn home_dataset(text: &str, quota_bytes: Option<u64>) -> Answer<HomeDataset> {
+    let (pool, name) = text.split_once('/').unwrap_or((text, ""));
+    Ok(HomeDataset {
+        pool: pool.to_owned(),
+        name: one("home_dataset", name)?,
+        quota: quota_bytes.map(Bytes),
+    })
 }
 
 impl ChangeAccount {

@@ -223,7 +223,8 @@ pub struct CloneSnapshot {
     pub quota_bytes: Option<u64>,
 }
 
-fn size(text: &str) -> Result<u64, units::BadBytes> {
+/// An amount as people write it, in bytes.
+pub(super) fn size(text: &str) -> Result<u64, units::BadBytes> {
     text.parse().map(|it: units::Bytes| it.0)
 }
 

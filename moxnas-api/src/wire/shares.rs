@@ -341,11 +341,14 @@ impl From<ShareView> for Share {
 
 /// What a text says; what is wrong with it stands at its field.
 pub(crate) fn one<T: FromStr<Err: Display>>(field: &str, text: &str) -> Answer<T> {
-    text.parse().map_err(|err: T::Err| {
-        Problem::new(StatusCode::BAD_REQUEST, "text_invalid")
-            .detail(format!("`{field}`: {err}"))
-            .field(field, err.to_string())
-    })
+    text.parse().map_err(|err: T::Err| wrong(field, err))
+}
+
+/// What is wrong with the text of a field.
+pub(crate) fn wrong(field: &str, why: impl Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "text_invalid")
+        .detail(format!("`{field}`: {why}"))
+        .field(field, why.to_string())
 }
 
 /// The same of each text of a list.

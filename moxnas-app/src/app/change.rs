@@ -9,13 +9,17 @@ use moxnas_core::{
 use moxnas_pool::{self as pool, unit::mount_point};
 use moxnas_shares::model::Intent;
 use moxnas_telemetry::capability::Level;
+use tokio::sync::MutexGuard;
 
 use super::{
     expect::{Beside, Changing, Offer},
     *,
 };
 use crate::{
-    disk_plan::DiskRefusal, machine::Unfinished, operation::Moved, ops::shares::verified,
+    disk_plan::DiskRefusal,
+    machine::Unfinished,
+    operation::{Lane, Moved},
+    ops::shares::verified,
     sharing::ShareError,
 };
 
@@ -44,7 +48,7 @@ impl App {
         self.admit::<C>(actor, change.object()).await?;
         let (app, actor) = (Arc::clone(self), actor.clone());
         to_the_end(async move {
-            let _one_at_a_time = app.lane(C::LANE).lock().await;
+            let _one_at_a_time = app.alone(&change).await;
             let seen = app.look_for(&change).await?;
             let plan = match app.agree(&change, &seen, &terms).await {
                 Ok(plan) => plan,
@@ -100,7 +104,7 @@ impl App {
         change: &C,
         terms: &Terms,
     ) -> Result<String, Error> {
-        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let _one_at_a_time = self.alone(change).await;
         let seen = self.look_for(change).await?;
         let plan = self.agree(change, &seen, terms).await?;
         let work = change.job(&seen)?;
@@ -122,7 +126,7 @@ impl App {
         &self,
         change: &C,
     ) -> Result<C::Output, Error> {
-        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let _one_at_a_time = self.alone(change).await;
         let seen = self.look_for(change).await?;
         let plan = self.agree(change, &seen, &Terms::default()).await?;
         self.make(change, &plan, &seen, "job", |_| None).await
@@ -130,7 +134,7 @@ impl App {
 
     /// The same where whoever made the job has agreed to whatever has to be done.
     pub(crate) async fn change_as_agreed<C: Change>(&self, change: &C) -> Result<C::Output, Error> {
-        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let _one_at_a_time = self.alone(change).await;
         let seen = self.look_for(change).await?;
         let plan = change.plan(&seen)?;
         self.check_free(&plan, &seen).await?;
@@ -202,9 +206,19 @@ impl App {
     }
 
     async fn plan_now<C: Change>(&self, change: &C) -> Result<(Plan<AppStep>, Arc<Seen>), Error> {
-        let _one_at_a_time = self.lane(C::LANE).lock().await;
+        let _one_at_a_time = self.alone(change).await;
         let seen = self.look_for(change).await?;
         Ok((change.plan(&seen)?, seen))
+    }
+
+    /// Nothing that this change must not run beside runs while this is held.
+    async fn alone<C: Change>(&self, change: &C) -> Vec<MutexGuard<'_, ()>> {
+        let lanes: BTreeSet<Lane> = [C::LANE].into_iter().chain(change.also()).collect();
+        let mut held = Vec::new();
+        for lane in lanes {
+            held.push(self.lane(lane).lock().await);
+        }
+        held
     }
 
     /// A fresh look, and what has to be asked for this change.

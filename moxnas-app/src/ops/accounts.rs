@@ -1,5 +1,7 @@
 //! Users and groups of the machine, and what Samba knows of them.
 
+mod create;
+
 use std::sync::Arc;
 
 use moxnas_core::plan::Plan;
@@ -11,6 +13,7 @@ use moxnas_shares::{
     model::{Intent, Principal},
 };
 
+pub use self::create::{AccountCreate, HomeDataset};
 use crate::{
     actor::{Actor, Role},
     answers::{Asked, Question},
@@ -167,16 +170,6 @@ macro_rules! account_operation {
             }
         }
     };
-}
-
-account_operation! {
-    /// Make a user, in all databases or in none.
-    AccountCreate "account_create" {
-        /// Everything about the user.
-        wish: accounts::plan::CreateUser,
-        /// The name, once more.
-        user: String,
-    } user => |it| vec![Wish::CreateUser(it.wish.clone())]
 }
 
 account_operation! {

@@ -284,6 +284,11 @@ fn contents<'a>(pool: &Pool, asked: &'a Asked<Contents>) -> Result<&'a Contents,
     })
 }
 
+/// Whether a dataset is there, as far as is known.
+pub(crate) fn is_there(seen: &Seen, pool: &str, dataset: &str) -> bool {
+    dataset_view(seen, pool, dataset).is_ok()
+}
+
 /// The snapshots of a dataset, as far as is known.
 pub(crate) fn snapshots_of<'a>(seen: &'a Seen, pool: &str, dataset: &str) -> &'a [Snapshot] {
     let found = known(seen, pool).ok();

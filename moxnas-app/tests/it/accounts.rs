@@ -7,13 +7,14 @@ use moxnas_app::{
     ops::{
         accounts::{
             AccountCreate, AccountDelete, AccountGet, AccountList, AccountPasswd, AccountSet,
-            GroupCreate, GroupMembers,
+            GroupCreate, GroupMembers, HomeDataset,
         },
+        datasets::DatasetGet,
         shares::{FaceCreate, OfSmb},
     },
 };
-use moxnas_core::sim::Fault;
-use moxnas_pool::model::Filesystem;
+use moxnas_core::{sim::Fault, units::Bytes};
+use moxnas_pool::{dataset::Dataset, model::Filesystem};
 use moxnas_shares::{
     accounts::{
         Secret,
@@ -41,6 +42,13 @@ async fn with_accounts() -> (Box_, Arc<SimAccounts>) {
     (box_, accounts)
 }
 
+async fn with_pool() -> (Box_, Arc<SimAccounts>) {
+    let (box_, accounts) = with_accounts().await;
+    let pool = wishes::pool("data", "tank", Filesystem::Btrfs);
+    make(&box_.app, pool).await.unwrap();
+    (box_, accounts)
+}
+
 pub(crate) fn create(name: &str) -> AccountCreate {
     AccountCreate {
         wish: CreateUser {
@@ -49,6 +57,7 @@ pub(crate) fn create(name: &str) -> AccountCreate {
             ..CreateUser::new(name.parse().unwrap())
         },
         user: name.to_owned(),
+        home: None,
     }
 }
 
@@ -137,11 +146,8 @@ async fn no_password_is_written_down() {
 
 #[tokio::test]
 async fn whoever_is_deleted_is_told_of_where_a_share_names_them() {
-    let (box_, _) = with_accounts().await;
+    let (box_, _) = with_pool().await;
     make(&box_.app, create("alice")).await.unwrap();
-    make(&box_.app, wishes::pool("data", "tank", Filesystem::Btrfs))
-        .await
-        .unwrap();
     make(&box_.app, wishes::dataset("data", "photos"))
         .await
         .unwrap();
@@ -190,4 +196,82 @@ async fn groups_have_members() {
     assert_eq!(seen.groups, []);
     let all = box_.app.call(&actor(), AccountList).await.unwrap();
     assert_eq!(all.asked.said.unwrap().errors, Vec::<String>::new());
+}
+
+/// As [`create`], with a dataset of the pool `data` as the home.
+fn at_home(name: &str, dataset: &str) -> AccountCreate {
+    AccountCreate {
+        home: Some(HomeDataset {
+            pool: "data".to_owned(),
+            name: dataset.parse().unwrap(),
+            quota: Some(Bytes(1 << 20)),
+        }),
+        ..create(name)
+    }
+}
+
+async fn dataset(app: &Arc<App>, name: &str) -> Result<Dataset, Error> {
+    let (pool, dataset) = ("data".to_owned(), name.to_owned());
+    let view = app.call(&actor(), DatasetGet { pool, dataset }).await?;
+    Ok(view.dataset)
+}
+
+#[tokio::test]
+async fn a_home_is_a_dataset_of_the_user_alone() {
+    let (box_, _) = with_pool().await;
+    make(&box_.app, at_home("alice", "alice")).await.unwrap();
+    let alice = account(&box_.app, "alice").await.unwrap();
+    assert_eq!(alice.home, "/srv/data/alice");
+    let home = dataset(&box_.app, "alice").await.unwrap();
+    assert_eq!(home.quota, Some(Bytes(1 << 20)));
+    let folder = home.folder.unwrap();
+    assert_eq!(
+        (folder.owner.user.id, folder.owner.group.id),
+        (alice.uid, alice.gid)
+    );
+    assert_eq!(folder.access.mode(), 0o700);
+    // What is there already is somebody's: nothing is begun, and nothing changes hands.
+    let refused = make(&box_.app, at_home("bob", "alice")).await.unwrap_err();
+    assert_eq!(refused.code(), "dataset_name_taken", "{refused}");
+    assert!(account(&box_.app, "bob").await.is_err());
+    let home = dataset(&box_.app, "alice").await.unwrap();
+    assert_eq!(home.folder.unwrap().owner.user.id, alice.uid);
+    // A home is one thing or the other.
+    let mut both = at_home("bob", "bob");
+    both.wish.home = Some("/srv/data/other".parse().unwrap());
+    let refused = make(&box_.app, both).await.unwrap_err();
+    assert_eq!(refused.code(), "bad_home", "{refused}");
+}
+
+/// Whatever step fails, the same again ends it, and nobody is let in meanwhile.
+#[tokio::test]
+async fn a_home_that_stops_half_way_goes_on() {
+    let steps = {
+        let (box_, _) = with_pool().await;
+        let wish = at_home("alice", "alice");
+        let plan = box_.app.plan(&actor(), &wish).await.unwrap();
+        plan.steps.into_iter().map(|it| it.what).collect::<Vec<_>>()
+    };
+    let of_home = steps.iter().filter(|it| it.contains("in pool data"));
+    assert!(of_home.count() == 5, "{steps:#?}");
+    for matching in steps {
+        let (box_, accounts) = with_pool().await;
+        box_.sim.inject(Fault::StepFails {
+            matching: matching.clone(),
+        });
+        let wish = || at_home("alice", "alice");
+        let stopped = make(&box_.app, wish()).await.unwrap_err();
+        assert_eq!(stopped.code(), "step_failed", "{matching}: {stopped}");
+        let is_last = matching.starts_with("write down that user") && matching.ends_with("there");
+        let is_in = accounts.lets_in(Database::SYSTEM, "alice", PASSWORD);
+        assert_eq!(is_in, is_last, "{matching}");
+        make(&box_.app, wish()).await.unwrap();
+        let alice = account(&box_.app, "alice").await.unwrap();
+        assert_eq!(alice.standing(), Standing::Enabled, "{matching}");
+        let folder = dataset(&box_.app, "alice").await.unwrap().folder.unwrap();
+        assert_eq!(
+            (folder.owner.user.id, folder.access.mode()),
+            (alice.uid, 0o700)
+        );
+    }
 }

@@ -40,7 +40,9 @@ fn with_people(lab: Lab) -> Result<Nas> {
     for it in [ALICE, BOB] {
         let create = ["account", "create", it.user, "--samba", "true"];
         let create = [&create[..], &["--group", "users", "--password-stdin"]].concat();
-        with_password(&mut nas, it.password, &create)?;
+        let home = ["--home-dataset", "tank/bob", "--home-quota", "16M"];
+        let home = &home[..if it.user == "bob" { 4 } else { 0 }];
+        with_password(&mut nas, it.password, &[&create[..], home].concat())?;
     }
     let create = ["dataset", "create", "tank"];
     let docs = [
@@ -97,6 +99,27 @@ fn is_let_in_nowhere(nas: &mut Nas, login: Login<'_>) -> Result<()> {
         ensure!(said.status == 67, "{url}: {said:?}");
     }
     Ok(())
+}
+
+/// The dataset of bob is his home, alice cannot look into it, and it takes as much as it may.
+fn a_home_is_of_its_user_alone(nas: &mut Nas) -> Result<()> {
+    let is = nas
+        .machine
+        .sh("getent passwd bob | cut -d: -f6; stat -c '%U %G %a' /srv/tank/bob")?;
+    assert_eq!(is, "/srv/tank/bob\nbob bob 700\n");
+    let by = |user: &str, what: &str| {
+        format!("setpriv --reuid {user} --regid {user} --init-groups sh -c '{what}'")
+    };
+    nas.machine
+        .sh(&by("bob", "echo mine >/srv/tank/bob/file"))?;
+    let looked = nas
+        .machine
+        .exec(["sh", "-c", &by("alice", "ls /srv/tank/bob")])?;
+    assert!(is_refused(&looked, "Permission denied"), "{looked:?}");
+    let fill = "dd if=/dev/urandom of=/srv/tank/bob/much bs=1M count=20 conv=fsync";
+    let filled = nas.machine.exec(["sh", "-c", &by("bob", fill)])?;
+    assert!(is_refused(&filled, "Disk quota exceeded"), "{filled:?}");
+    nas.machine.sh("rm /srv/tank/bob/much").map(drop)
 }
 
 /// Every daemon gives alice the same file.
@@ -451,6 +474,7 @@ fn exports_are_served_as_they_are_meant() -> Result<()> {
     };
     let mut nas = with_people(lab)?;
     let nas = &mut nas;
+    a_home_is_of_its_user_alone(nas)?;
     export_code(nas)?;
     nfs_squashes_as_it_is_told(nas)?;
     reboot(nas)?;
